@@ -1,0 +1,1 @@
+//! The seam that an adaptation method implements, the one training loop, the conformance kit.

@@ -1,0 +1,1 @@
+//! Clocks by phase, peak memory by phase, the environment of a run.

@@ -1,0 +1,32 @@
+//! How a trial ended. A failure is a row of the result, not a missing one.
+
+use serde::{Deserialize, Serialize};
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Trained and evaluated.
+    Finished,
+    /// The kernel or the device refused memory.
+    OutOfMemory,
+    /// Stopped at `--time-limit`.
+    TimedOut,
+    /// The process died of a signal.
+    Crashed,
+    /// The trial reported an error.
+    Failed,
+}
+
+impl Outcome {
+    /// The spelling in `trials.csv`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::OutOfMemory => "out_of_memory",
+            Self::TimedOut => "timed_out",
+            Self::Crashed => "crashed",
+            Self::Failed => "failed",
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
+
+use crate::{CurvePoint, Outcome};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Columns of `trials.csv`, in order. Users and checks rely on it.
+#[rustfmt::skip]
+pub const TRIALS_HEADER: [&str; 39] = [
+    "trial_id", "outcome", "method", "variant", "model", "task", "device", "seed", "n_train", "n_test", "classes",
+    "trainable_params", "added_params", "total_params", "stored_bytes", "test_accuracy", "test_macro_f1",
+    "test_loss", "validation_accuracy", "load_s", "prepare_s", "first_step_s", "train_s", "eval_s", "tune_s",
+    "total_s", "step_ms_median", "train_samples_per_s", "eval_samples_per_s", "baseline_rss_bytes",
+    "train_peak_rss_bytes", "eval_peak_rss_bytes", "train_peak_heap_bytes", "device_peak_bytes", "cache_bytes",
+    "train_flops", "infer_flops_per_sample", "config", "error",
+];
+
+/// Everything that determines a trial. Its canonical JSON is hashed into the trial's id, so equal specs are the same trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialSpec {
+    /// Name in `METHODS`.
+    pub method: String,
+    /// Name of a named variant in a plan; empty for the method's default.
+    pub variant: String,
+    /// Directory, Hub id or bundled name, as given.
+    pub model: String,
+    /// Directory, Hub id or bundled name, as given.
+    pub task: String,
+    /// `flex`, `ndarray`, `cpu`, `wgpu` or `cuda`.
+    pub device: String,
+    /// Seed of the trial: data draw, order, initialisation and dropout derive from it.
+    pub seed: u64,
+    /// The method's settings with every default made explicit.
+    pub config: serde_json::Value,
+    /// General training settings: epochs, batch, max_length, train_limit, tune trials, head policy, ...
+    pub budget: serde_json::Value,
+    /// SHA-256 of the model's weights, configuration and tokenizer.
+    pub model_digest: String,
+    /// SHA-256 of the task's files.
+    pub task_digest: String,
+}
+
+/// What came of a trial: `trials/<id>/record.json`, written once, by rename, when it ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Version of this layout, [`crate::SCHEMA`].
+    pub schema: u32,
+    /// Human-readable prefix and the hash of the spec.
+    pub trial_id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it was.
+    pub spec: TrialSpec,
+    /// Training examples used.
+    pub n_train: Option<u64>,
+    /// Test examples.
+    pub n_test: Option<u64>,
+    /// Classes of the task.
+    pub classes: Option<u64>,
+    /// Parameters with a gradient, the head included.
+    pub trainable_params: Option<u64>,
+    /// Parameters the method adds to the backbone, the head excluded.
+    pub added_params: Option<u64>,
+    /// All parameters at inference, backbone, additions and head.
+    pub total_params: Option<u64>,
+    /// Bytes that must be kept for this task beside the shared pretrained weights.
+    pub stored_bytes: Option<u64>,
+    /// Share of test examples answered right, in [0, 1].
+    pub test_accuracy: Option<f64>,
+    /// Mean of the classes' F1 on the test split, in [0, 1].
+    pub test_macro_f1: Option<f64>,
+    /// Mean negative log-likelihood on the test split, in nats.
+    pub test_loss: Option<f64>,
+    /// Accuracy on the validation split of the model that was kept.
+    pub validation_accuracy: Option<f64>,
+    /// Reading the model and the task.
+    pub load_s: Option<f64>,
+    /// Tokenising, filling the frozen-prefix cache, computing features.
+    pub prepare_s: Option<f64>,
+    /// The first optimisation step (compilation and autotuning on a GPU).
+    pub first_step_s: Option<f64>,
+    /// Training without loading, preparation, the first step, validation and testing.
+    pub train_s: Option<f64>,
+    /// Predicting the test split.
+    pub eval_s: Option<f64>,
+    /// The hyper-parameter search, all of it.
+    pub tune_s: Option<f64>,
+    /// From the trial process's start to the record.
+    pub total_s: Option<f64>,
+    /// Median optimisation step after the first.
+    pub step_ms_median: Option<f64>,
+    /// Training examples per second of `train_s`.
+    pub train_samples_per_s: Option<f64>,
+    /// Test examples per second of `eval_s`.
+    pub eval_samples_per_s: Option<f64>,
+    /// Resident memory after loading, before anything is trained.
+    pub baseline_rss_bytes: Option<u64>,
+    /// Peak resident memory (VmHWM) of the training phases.
+    pub train_peak_rss_bytes: Option<u64>,
+    /// Peak resident memory (VmHWM) of the test phase.
+    pub eval_peak_rss_bytes: Option<u64>,
+    /// Peak live heap of the training phases, by the counting allocator.
+    pub train_peak_heap_bytes: Option<u64>,
+    /// Peak memory in use on the device, where the device tells.
+    pub device_peak_bytes: Option<u64>,
+    /// Bytes of the frozen-prefix cache; empty where none was used.
+    pub cache_bytes: Option<u64>,
+    /// Floating-point operations of training, by formula.
+    pub train_flops: Option<f64>,
+    /// Floating-point operations of one prediction, by formula.
+    pub infer_flops_per_sample: Option<f64>,
+    /// The error's text, for outcomes other than `finished`.
+    pub error: Option<String>,
+    /// Anything else worth keeping, by name: dropped demonstrations, truncated texts, search trials, expected calibration error, ...
+    #[serde(default)]
+    pub details: BTreeMap<String, serde_json::Value>,
+    /// The learning curve.
+    #[serde(default)]
+    pub curve: Vec<CurvePoint>,
+}
+
+/// One row of `predictions.csv`: row numbers only, never the text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Row of the test split, from 0.
+    pub row: u64,
+    /// Name of the true class.
+    pub label: String,
+    /// Name of the predicted class.
+    pub predicted: String,
+    /// Natural logarithm of the probability given to each class, in the task's class order.
+    pub log_probabilities: Vec<f64>,
+}
+
+impl TrialRecord {
+    /// A record of `spec` with nothing measured yet.
+    pub fn unmeasured(trial_id: String, spec: TrialSpec, outcome: Outcome) -> Self {
+        Self {
+            schema: crate::SCHEMA,
+            trial_id,
+            outcome,
+            spec,
+            n_train: None,
+            n_test: None,
+            classes: None,
+            trainable_params: None,
+            added_params: None,
+            total_params: None,
+            stored_bytes: None,
+            test_accuracy: None,
+            test_macro_f1: None,
+            test_loss: None,
+            validation_accuracy: None,
+            load_s: None,
+            prepare_s: None,
+            first_step_s: None,
+            train_s: None,
+            eval_s: None,
+            tune_s: None,
+            total_s: None,
+            step_ms_median: None,
+            train_samples_per_s: None,
+            eval_samples_per_s: None,
+            baseline_rss_bytes: None,
+            train_peak_rss_bytes: None,
+            eval_peak_rss_bytes: None,
+            train_peak_heap_bytes: None,
+            device_peak_bytes: None,
+            cache_bytes: None,
+            train_flops: None,
+            infer_flops_per_sample: None,
+            error: None,
+            details: BTreeMap::new(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// The cells of this trial's row in `trials.csv`, in the order of [`TRIALS_HEADER`]; what is missing is an empty string.
+    pub fn cells(&self) -> Vec<String> {
+        fn cell<T: ToString>(value: Option<T>) -> String {
+            value.map(|v| v.to_string()).unwrap_or_default()
+        }
+        vec![
+            self.trial_id.clone(),
+            self.outcome.as_str().to_owned(),
+            self.spec.method.clone(),
+            self.spec.variant.clone(),
+            self.spec.model.clone(),
+            self.spec.task.clone(),
+            self.spec.device.clone(),
+            self.spec.seed.to_string(),
+            cell(self.n_train),
+            cell(self.n_test),
+            cell(self.classes),
+            cell(self.trainable_params),
+            cell(self.added_params),
+            cell(self.total_params),
+            cell(self.stored_bytes),
+            cell(self.test_accuracy),
+            cell(self.test_macro_f1),
+            cell(self.test_loss),
+            cell(self.validation_accuracy),
+            cell(self.load_s),
+            cell(self.prepare_s),
+            cell(self.first_step_s),
+            cell(self.train_s),
+            cell(self.eval_s),
+            cell(self.tune_s),
+            cell(self.total_s),
+            cell(self.step_ms_median),
+            cell(self.train_samples_per_s),
+            cell(self.eval_samples_per_s),
+            cell(self.baseline_rss_bytes),
+            cell(self.train_peak_rss_bytes),
+            cell(self.eval_peak_rss_bytes),
+            cell(self.train_peak_heap_bytes),
+            cell(self.device_peak_bytes),
+            cell(self.cache_bytes),
+            cell(self.train_flops),
+            cell(self.infer_flops_per_sample),
+            self.spec.config.to_string(),
+            self.error.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> TrialRecord {
+        let spec = TrialSpec {
+            method: "lora".into(),
+            variant: String::new(),
+            model: "tiny".into(),
+            task: "reviews".into(),
+            device: "flex".into(),
+            seed: 3,
+            config: serde_json::json!({"rank": 3}),
+            budget: serde_json::json!({"epochs": 2}),
+            model_digest: "aa".into(),
+            task_digest: "bb".into(),
+        };
+        TrialRecord::unmeasured("lora--tiny".into(), spec, Outcome::OutOfMemory)
+    }
+
+    #[test]
+    fn a_missing_number_is_an_empty_cell_and_every_column_has_a_cell() {
+        let mut record = record();
+        record.train_s = Some(1.5);
+        record.error = Some("killed".into());
+        let row: std::collections::HashMap<_, _> =
+            TRIALS_HEADER.iter().copied().zip(record.cells()).collect();
+        assert_eq!(record.cells().len(), TRIALS_HEADER.len());
+        assert_eq!(row["train_s"], "1.5");
+        assert_eq!(row["eval_s"], "");
+        assert_eq!(row["outcome"], "out_of_memory");
+        assert_eq!(row["config"], r#"{"rank":3}"#);
+        assert_eq!(row["error"], "killed");
+    }
+
+    #[test]
+    fn a_record_survives_json() {
+        let before = record();
+        let text = serde_json::to_string(&before).unwrap();
+        assert_eq!(serde_json::from_str::<TrialRecord>(&text).unwrap(), before);
+    }
+}

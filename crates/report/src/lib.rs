@@ -1,0 +1,1 @@
+//! Records to statistics, CSV, charts and one self-contained page. No burn.

@@ -1,0 +1,2 @@
+//! The program: command line, trial processes, registry of methods.
+fn main() {}

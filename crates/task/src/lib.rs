@@ -1,0 +1,1 @@
+//! Text classification tasks: files to splits, few-shot draws, batches by length, metrics. No tensors.
