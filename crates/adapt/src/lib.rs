@@ -27,6 +27,7 @@ mod setting;
 mod sites;
 mod snapshot;
 pub mod train;
+mod trainable;
 mod tune;
 
 pub use config::{parse_config, with_setting};
@@ -39,4 +40,5 @@ pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
 pub use sites::Sites;
+pub use trainable::{Compared, Trainable};
 pub use tune::{SearchOutcome, SearchTrial, tune};

@@ -7,7 +7,7 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError, Predictor, SaveError, Setting, default_pooling,
+    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError, Predictor, SaveError, Setting, Trainable, default_pooling,
     sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
@@ -146,6 +146,10 @@ impl<P: Peft> Plan for P {
             base_name: name,
             device: setting.device.clone(),
         }))
+    }
+
+    fn as_trainable(&self) -> Option<&dyn Trainable> {
+        Some(self)
     }
 
     fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
