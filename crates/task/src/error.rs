@@ -13,11 +13,11 @@ pub struct TaskError {
     /// Where in it.
     pub place: Place,
     /// What stands there.
-    pub found: String,
+    pub found: Box<str>,
     /// What should.
-    pub expected: String,
+    pub expected: Box<str>,
     /// What to do about it.
-    pub fix: String,
+    pub fix: Box<str>,
 }
 
 /// Where in a file a fault was found.
@@ -99,9 +99,9 @@ impl TaskError {
     pub(crate) fn new(
         kind: TaskErrorKind,
         file: impl Into<String>,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-        fix: impl Into<String>,
+        found: impl Into<Box<str>>,
+        expected: impl Into<Box<str>>,
+        fix: impl Into<Box<str>>,
     ) -> Self {
         Self {
             kind,

@@ -157,7 +157,9 @@ fn locate_with(task: &str, hub: &HubSettings) -> Result<PathBuf, LocateError> {
         });
     }
     let Some(id) = HubId::parse(task) else {
-        return Err(LocateError::NotFound { task: task.to_owned() });
+        return Err(LocateError::NotFound {
+            task: task.to_owned(),
+        });
     };
     if hub.offline {
         return id.in_cache(hub)?.ok_or_else(|| LocateError::Offline {
@@ -174,7 +176,7 @@ fn locate_with(task: &str, hub: &HubSettings) -> Result<PathBuf, LocateError> {
 }
 
 fn is_unreachable(error: &ApiError) -> bool {
-    matches!(error, ApiError::RequestError(error) if error.kind() == hf_hub_transport())
+    matches!(error, ApiError::RequestError(error) if matches!(**error, ureq::Error::Transport(_)))
 }
 
 /// `org/name`, or `org/name:subset`.
@@ -199,21 +201,37 @@ impl<'a> HubId<'a> {
         };
         let (org, name) = dataset.split_once('/')?;
         let known = word(org) && word(name) && subset.is_none_or(|subset| !subset.is_empty());
-        known.then_some(Self { given, dataset, subset })
+        known.then_some(Self {
+            given,
+            dataset,
+            subset,
+        })
     }
 
     fn repo(&self, revision: &str) -> Repo {
-        Repo::with_revision(self.dataset.to_owned(), RepoType::Dataset, revision.to_owned())
+        Repo::with_revision(
+            self.dataset.to_owned(),
+            RepoType::Dataset,
+            revision.to_owned(),
+        )
     }
 
     fn failed(&self, hub: &HubSettings, error: ApiError) -> LocateError {
         let (id, endpoint) = (self.given.to_owned(), hub.endpoint.clone());
         if let ApiError::RequestError(error) = &error
-            && let Some(status @ (401 | 403 | 404)) = status_of(error)
+            && let ureq::Error::Status(status @ (401 | 403 | 404), _) = **error
         {
-            return LocateError::NotOnHub { id, endpoint, status };
+            return LocateError::NotOnHub {
+                id,
+                endpoint,
+                status,
+            };
         }
-        LocateError::Fetch { id, endpoint, source: Box::new(error) }
+        LocateError::Fetch {
+            id,
+            endpoint,
+            source: Box::new(error),
+        }
     }
 
     fn fetch(&self, hub: &HubSettings) -> Result<PathBuf, LocateError> {
@@ -227,7 +245,11 @@ impl<'a> HubId<'a> {
                 Err(_) if revision != REVISIONS[0] => break, // never converted
                 Err(error) => return Err(failed(error)),
             };
-            let names: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
+            let names: Vec<String> = info
+                .siblings
+                .into_iter()
+                .map(|file| file.rfilename)
+                .collect();
             let Some(chosen) = self.choose(&names)? else {
                 found.extend(names);
                 continue;
@@ -235,19 +257,27 @@ impl<'a> HubId<'a> {
             let cached = Cache::new(hub.cache.clone()).repo(self.repo(revision));
             let mut snapshot = None;
             for name in chosen.in_download_order(&names) {
-                let current = cached.get(&name).filter(|path| path.iter().any(|part| part == info.sha.as_str()));
+                let current = cached
+                    .get(&name)
+                    .filter(|path| path.iter().any(|part| part == info.sha.as_str()));
                 let path = match current {
                     Some(path) => path,
                     None => remote.download(&name).map_err(failed)?,
                 };
-                snapshot = path.ancestors().nth(Path::new(&name).iter().count()).map(Path::to_owned);
+                snapshot = path
+                    .ancestors()
+                    .nth(Path::new(&name).iter().count())
+                    .map(Path::to_owned);
             }
             if let Some(snapshot) = snapshot {
                 return Ok(snapshot.join(chosen.directory));
             }
         }
         found.retain(|name| !name.starts_with('.'));
-        Err(LocateError::NoParquet { id: self.given.to_owned(), found: listed(&found, 6) })
+        Err(LocateError::NoParquet {
+            id: self.given.to_owned(),
+            found: listed(&found, 6),
+        })
     }
 
     /// The directory in the cache, if it holds what [`HubId::fetch`] would have left there.
@@ -260,10 +290,16 @@ impl<'a> HubId<'a> {
             };
             let snapshot = base.join("snapshots").join(commit.trim());
             let mut names = Vec::new();
-            let unreadable = |source| LocateError::Cache { id: self.given.to_owned(), source };
+            let unreadable = |source| LocateError::Cache {
+                id: self.given.to_owned(),
+                source,
+            };
             files_below(&snapshot, "", &mut names).map_err(unreadable)?;
             if let Some(chosen) = self.choose(&names)?
-                && chosen.files.iter().any(|(split, _)| *split == SplitName::Train)
+                && chosen
+                    .files
+                    .iter()
+                    .any(|(split, _)| *split == SplitName::Train)
             {
                 return Ok(Some(snapshot.join(chosen.directory)));
             }
@@ -276,16 +312,23 @@ impl<'a> HubId<'a> {
         let mut subsets: BTreeMap<String, Vec<(SplitName, String)>> = BTreeMap::new();
         for name in names.iter().filter(|name| name.ends_with(".parquet")) {
             if let Some((directory, split)) = directory_and_split(name) {
-                subsets.entry(directory.to_owned()).or_default().push((split, name.clone()));
+                subsets
+                    .entry(directory.to_owned())
+                    .or_default()
+                    .push((split, name.clone()));
             }
         }
         if subsets.is_empty() {
             return Ok(None);
         }
         let wanted = match self.subset {
-            Some(subset) => subsets.keys().find(|directory| directory.rsplit('/').next() == Some(subset)),
+            Some(subset) => subsets
+                .keys()
+                .find(|directory| directory.rsplit('/').next() == Some(subset)),
             None if subsets.len() == 1 => subsets.keys().next(),
-            None => subsets.keys().find(|directory| matches!(directory.as_str(), "" | "data" | "default")),
+            None => subsets
+                .keys()
+                .find(|directory| matches!(directory.as_str(), "" | "data" | "default")),
         };
         let Some(directory) = wanted.cloned() else {
             let found: Vec<&String> = subsets.keys().collect();
@@ -312,9 +355,15 @@ impl Chosen {
     fn in_download_order(&self, names: &[String]) -> Vec<String> {
         let is_card = |name: &&String| matches!(name.as_str(), "README.md" | "dataset_infos.json");
         let mut files = self.files.clone();
-        files.sort_by(|a, b| (a.0 == SplitName::Train).cmp(&(b.0 == SplitName::Train)).then(b.1.cmp(&a.1)));
+        files.sort_by(|a, b| {
+            (a.0 == SplitName::Train)
+                .cmp(&(b.0 == SplitName::Train))
+                .then(b.1.cmp(&a.1))
+        });
         let cards = names.iter().filter(is_card).cloned();
-        cards.chain(files.into_iter().map(|(_, name)| name)).collect()
+        cards
+            .chain(files.into_iter().map(|(_, name)| name))
+            .collect()
     }
 }
 
@@ -347,14 +396,21 @@ pub(crate) fn name_of(dir: &Path) -> String {
     let parts: Vec<_> = full.iter().map(|part| part.to_string_lossy()).collect();
     let position = parts.iter().position(|part| part == "snapshots");
     if let Some(at) = position
-        && let Some(folder) = at.checked_sub(1).and_then(|above| parts[above].strip_prefix("datasets--"))
+        && let Some(folder) = at
+            .checked_sub(1)
+            .and_then(|above| parts[above].strip_prefix("datasets--"))
     {
         let dataset = folder.replacen("--", "/", 1);
         return match parts.get(at + 2) {
-            Some(subset) if !matches!(&**subset, "data" | "default") => format!("{dataset}:{subset}"),
+            Some(subset) if !matches!(&**subset, "data" | "default") => {
+                format!("{dataset}:{subset}")
+            }
             _ => dataset,
         };
     }
-    let own = parts.last().filter(|name| *name != "data").or(parts.iter().rev().nth(1));
+    let own = parts
+        .last()
+        .filter(|name| *name != "data")
+        .or(parts.iter().rev().nth(1));
     own.map_or_else(|| full.display().to_string(), |name| name.to_string())
 }

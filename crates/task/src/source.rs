@@ -204,7 +204,7 @@ fn sort_files<'a>(
     }
     let split = |split| -> Result<Vec<File<'a>>, TaskError> {
         let shards = files_of_split(dir, names, split)?;
-        shards.into_iter().map(|name| read(name)).collect()
+        shards.into_iter().map(&read).collect()
     };
     let labels = names.iter().find(|name| *name == "labels.txt");
     Ok(Files {
