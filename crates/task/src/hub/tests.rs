@@ -291,6 +291,24 @@ fn a_download_that_broke_off_is_not_mistaken_for_the_whole() {
 }
 
 #[test]
+fn train_is_fetched_last_so_that_a_cache_with_train_has_all() {
+    let mut files = FILMS.to_vec();
+    files[2].1 = b""; // the test split answers 404
+    let server = Server::start(&[("org/films", &files)]);
+    let cache = tempfile::tempdir().expect("a directory");
+    assert!(locate_with("org/films", &server.settings(&cache)).is_err());
+    assert!(server.asked().iter().all(|path| !path.contains("train")));
+    let offline = HubSettings {
+        offline: true,
+        ..server.settings(&cache)
+    };
+    assert!(matches!(
+        locate_with("org/films", &offline),
+        Err(LocateError::Offline { .. })
+    ));
+}
+
+#[test]
 fn what_cannot_be_found_says_what_to_do() {
     let server = Server::start(&[("org/films", FILMS)]);
     let cache = tempfile::tempdir().expect("a directory");

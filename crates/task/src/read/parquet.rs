@@ -26,7 +26,7 @@ fn damaged(file: &str, found: impl Into<Box<str>>) -> TaskError {
         file,
         found,
         "a Parquet file",
-        "fetch or write the file anew (uncompressed, snappy or zstd)",
+        "fetch or write the file anew (uncompressed, snappy, gzip or zstd)",
     )
 }
 
