@@ -236,7 +236,7 @@ impl<P: Peft> Predictor for Trained<P> {
         let mut logits = vec![Logits::new(); examples.len()];
         for rows in task::batches_sorted(&lengths, self.budget.eval_batch.get()) {
             let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
-            let batch = collate(&part, self.tokenizer.pad_id().unwrap_or(0), Side::Right, &device);
+            let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
             let scores = crate::cache::floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
             for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
                 logits[row] = scores.to_vec();

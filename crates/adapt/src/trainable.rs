@@ -76,7 +76,7 @@ impl<P: Peft> Trainable for P {
         let bare = Adapted { backbone: base.backbone.clone(), adaptation: Frozen::new(), head: model.head.clone() };
         let encoded = crate::data::encode_examples(examples, &base.tokenizer, base.shape.max_length / 2)?;
         let encoded: Vec<_> = encoded.iter().collect();
-        let batch = collate(&encoded, base.tokenizer.pad_id().unwrap_or(0), Side::Right, &base.backbone.device());
+        let batch = collate(&encoded, base.tokenizer.pad_id(), Side::Right, &base.backbone.device());
         let pooling = default_pooling(&base.shape);
         Ok([forward(&model, Start::Tokens(batch.clone()), pooling), forward(&bare, Start::Tokens(batch), pooling)])
     }

@@ -342,7 +342,7 @@ mod tests {
                 let expected = reference(f64::from(*x), function);
                 let error = (f64::from(y) - expected).abs();
                 assert!(
-                    error <= 5e-7 * expected.abs().max(0.02),
+                    error <= 1e-6 * expected.abs().max(0.02),
                     "{function:?}({x}) = {y}, expected {expected}"
                 );
             }

@@ -74,6 +74,16 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// The transpose, as a view.
     pub fn t(self) -> Self {
         Self {
@@ -177,22 +187,27 @@ pub(crate) unsafe fn product(
 /// `x · w + bias`: [rows, d_in] x [d_in, d_out] -> [rows, d_out].
 ///
 /// # Panics
-/// When a slice's length does not fit the sizes.
-pub fn linear(x: &[f32], w: &[f32], bias: Option<&[f32]>, d_in: usize, d_out: usize) -> Vec<f32> {
-    let rows = row_count(x, d_in);
-    let mut y = matmul(Matrix::new(x, rows, d_in), Matrix::new(w, d_in, d_out));
+/// When a slice's length does not fit the sizes of `w`.
+pub fn linear(x: &[f32], w: Matrix, bias: Option<&[f32]>) -> Vec<f32> {
+    let mut y = matmul(Matrix::new(x, row_count(x, w.rows), w.rows), w);
     if let Some(bias) = bias {
+        assert_eq!(
+            bias.len(),
+            w.columns,
+            "a bias for a map to {} values",
+            w.columns
+        );
         add_bias(&mut y, bias);
     }
     y
 }
 
 /// Gradient of [`linear`] with respect to `x`: `dy · wᵀ`, [rows, d_out] x [d_out, d_in] -> [rows, d_in].
-pub fn linear_dx(dy: &[f32], w: &[f32], d_in: usize, d_out: usize) -> Vec<f32> {
-    matmul(
-        Matrix::new(dy, row_count(dy, d_out), d_out),
-        Matrix::new(w, d_in, d_out).t(),
-    )
+///
+/// # Panics
+/// When the length of `dy` does not fit the sizes of `w`.
+pub fn linear_dx(dy: &[f32], w: Matrix) -> Vec<f32> {
+    matmul(Matrix::new(dy, row_count(dy, w.columns), w.columns), w.t())
 }
 
 /// Gradient of [`linear`] with respect to `w`: `xᵀ · dy`, [d_in, rows] x [rows, d_out] -> [d_in, d_out].

@@ -28,10 +28,10 @@
 //! Work is divided over the current rayon pool.
 //!
 //! ```
-//! use kernels::gemm::linear;
+//! use kernels::gemm::{Matrix, linear};
 //! // x: [2, 3], w: [3, 2], b: [2] -> y: [2, 2]
 //! let (x, w, b) = ([1., 2., 3., 4., 5., 6.], [1., 0., 0., 1., 1., 1.], [0.5, -0.5]);
-//! assert_eq!(linear(&x, &w, Some(&b), 3, 2), [4.5, 4.5, 10.5, 10.5]);
+//! assert_eq!(linear(&x, Matrix::new(&w, 3, 2), Some(&b)), [4.5, 4.5, 10.5, 10.5]);
 //! ```
 //!
 //! This is the only crate of the workspace in which `unsafe` is allowed: for calls into the `gemm` crate, for buffers
