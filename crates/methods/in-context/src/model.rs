@@ -1,6 +1,6 @@
 //! The pretrained model as it is used here: never trained, on the plain device.
 
-use burn::module::{AutodiffModule, Module};
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use transformer::{Backbone, Batch, Embedded, Encoded, LanguageHead, Pass, Pretrained, Shape, Side, Tokenizer, Unhooked, collate};
 
@@ -19,7 +19,7 @@ impl Model {
         let backbone = base.backbone.valid();
         Self {
             device: backbone.embeddings.word.weight.val().device(),
-            head: base.language_head.as_ref().map(AutodiffModule::valid),
+            head: base.language_head.as_ref().map(Module::valid),
             backbone,
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
@@ -71,7 +71,7 @@ pub(crate) fn plain_pass() -> Pass<'static> {
 
 /// A tensor's values on the host.
 pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().to_vec().expect("f32 after conversion")
+    tensor.into_data().convert::<f32>().try_to_vec().expect("f32 after conversion")
 }
 
 /// Cuts rows into batches, longest first, of at most `budget` padded tokens (one row at least).
