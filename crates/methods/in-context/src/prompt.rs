@@ -123,10 +123,9 @@ impl Prompt {
                 .pool
                 .iter()
                 .all(|demonstration| demonstration.label < classes)
-            && prompt
-                .members
-                .iter()
-                .all(|member| member.template < prompt.templates.len())
+            && prompt.members.iter().all(|member| {
+                prompt.mode == Mode::Similarity || member.template < prompt.templates.len()
+            })
             && !prompt.members.is_empty()
             && prompt.mode != Mode::Auto;
         match sound {

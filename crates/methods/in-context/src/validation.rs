@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn members() -> Vec<Member> {
-        let member = |i| Member {
+        let member = |i: usize| Member {
             template: i / 4,
             draw: i / 2 % 2,
             order: i % 2,

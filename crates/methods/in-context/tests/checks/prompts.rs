@@ -1,8 +1,6 @@
 //! Causal models: prompts that share what they can are scored as if each were read alone.
 
-mod common;
-
-use common::{
+use crate::common::{
     Bench, assert_close, assert_same, calibrate, demonstration_rows, normalise, queries, train,
 };
 use serde_json::json;
@@ -138,7 +136,7 @@ fn a_content_free_query_gets_every_class_alike() {
         json!({"shots": 2, "calibrate": true, "content_free": "N/A"}),
     ));
     let logits = predictor
-        .class_logits(&common::split(&[("N/A", 0), ("good", 1)], 0).examples)
+        .class_logits(&crate::common::split(&[("N/A", 0), ("good", 1)], 0).examples)
         .unwrap();
     assert_close(&logits[0], &[(1f64 / 3.0).ln(); 3], 1e-5);
     assert!((logits[1][0] - logits[1][2]).abs() > 1e-3, "{logits:?}");
@@ -149,7 +147,8 @@ fn retrieved_demonstrations_stand_nearest_last_and_are_scored_as_whole_prompts()
     for architecture in CAUSAL {
         for retriever in ["hidden", "tf-idf"] {
             let mut bench = Bench::new(architecture);
-            bench.train = common::split(&[("so so", 1), ("fine", 2), ("what was it", 0)], 100);
+            bench.train =
+                crate::common::split(&[("so so", 1), ("fine", 2), ("what was it", 0)], 100);
             let texts = [
                 ("so so", "not"),
                 ("fine", "good"),
@@ -282,7 +281,7 @@ fn a_query_too_long_for_the_window_is_cut_at_its_end_and_counted() {
     let window = whole(&bench, &[], text).len() + longest_word - 3;
     let predictor = bench.fit(with(template(), json!({"window": window})));
     let logits = predictor
-        .class_logits(&common::split(&[(text, 0)], 0).examples)
+        .class_logits(&crate::common::split(&[(text, 0)], 0).examples)
         .unwrap();
     let mut ids = tokenizer.encode_plain(&format!("In: {text}"));
     ids.truncate(ids.len() - 3);
@@ -307,7 +306,7 @@ fn texts_are_cut_to_the_general_limit_as_for_every_method() {
     let predictor = bench.fit(template());
     let text = "not bad at all";
     let logits = predictor
-        .class_logits(&common::split(&[(text, 0)], 0).examples)
+        .class_logits(&crate::common::split(&[(text, 0)], 0).examples)
         .unwrap();
     let tokenizer = &bench.base.tokenizer;
     let mut ids = tokenizer.encode_plain("In:");
@@ -417,7 +416,7 @@ fn a_template_of_nothing_but_placeholders_has_a_place_to_predict_from() {
         json!({"templates": "{text}{label}", "separator": "", "calibrate": false, "shots": 2}),
     );
     let empty = predictor
-        .class_logits(&common::split(&[("", 0)], 0).examples)
+        .class_logits(&crate::common::split(&[("", 0)], 0).examples)
         .unwrap();
     let words: Vec<Vec<u32>> = ["not so", "not", "good"]
         .iter()

@@ -1,9 +1,7 @@
 //! What is kept, and what is written into records.
 
-mod common;
-
+use crate::common::{Bench, queries};
 use adapt::{Method, PredictError, Predictor, read_saved_info};
-use common::{Bench, queries};
 use in_context::IN_CONTEXT;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -56,7 +54,7 @@ fn texts_are_in_the_adapter_and_never_in_details() {
         let fitted = bench.fit(config);
         fitted.class_logits(&queries().examples).unwrap();
         let details = serde_json::to_string(&fitted.details()).unwrap();
-        for example in common::train().iter().chain(&queries()) {
+        for example in crate::common::train().iter().chain(&queries()) {
             let quoted = format!("\"{}\"", example.text);
             assert!(
                 !details.contains(&example.text) || example.text.len() < 5,

@@ -1,5 +1,4 @@
 //! Tiny random checkpoints, texts of unequal length, and the slow way of scoring a word: one whole forward pass a token.
-#![allow(dead_code)]
 
 use adapt::{Budget, Event, Method, Predictor, Setting, log_softmax};
 use burn::module::Param;
@@ -11,7 +10,7 @@ use std::path::PathBuf;
 use task::{Example, Split};
 use transformer::{Encoded, LanguageHead, Pass, Pretrained, Side, collate};
 
-pub fn oracle(architecture: &str) -> Pretrained {
+pub(crate) fn oracle(architecture: &str) -> Pretrained {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../tests/fixtures/oracle")
         .join(architecture);
@@ -29,11 +28,11 @@ pub fn oracle(architecture: &str) -> Pretrained {
     base
 }
 
-pub fn classes() -> Vec<String> {
+pub(crate) fn classes() -> Vec<String> {
     ["not_so", "not", "good"].map(str::to_owned).to_vec()
 }
 
-pub fn split(texts: &[(&str, usize)], first_row: u64) -> Split {
+pub(crate) fn split(texts: &[(&str, usize)], first_row: u64) -> Split {
     let example = |(row, &(text, label)): (usize, &(&str, usize))| Example {
         row: first_row + row as u64,
         text: text.to_owned(),
@@ -45,7 +44,7 @@ pub fn split(texts: &[(&str, usize)], first_row: u64) -> Split {
     }
 }
 
-pub fn train() -> Split {
+pub(crate) fn train() -> Split {
     split(
         &[
             ("a dull film", 0),
@@ -60,7 +59,7 @@ pub fn train() -> Split {
     )
 }
 
-pub fn queries() -> Split {
+pub(crate) fn queries() -> Split {
     split(
         &[
             ("a gripping film", 2),
@@ -73,18 +72,18 @@ pub fn queries() -> Split {
     )
 }
 
-pub struct Bench {
-    pub base: Pretrained,
-    pub classes: Vec<String>,
-    pub train: Split,
-    pub validation: Split,
-    pub eval_batch: usize,
-    pub max_length: usize,
-    pub seed: u64,
+pub(crate) struct Bench {
+    pub(crate) base: Pretrained,
+    pub(crate) classes: Vec<String>,
+    pub(crate) train: Split,
+    pub(crate) validation: Split,
+    pub(crate) eval_batch: usize,
+    pub(crate) max_length: usize,
+    pub(crate) seed: u64,
 }
 
 impl Bench {
-    pub fn new(architecture: &str) -> Self {
+    pub(crate) fn new(architecture: &str) -> Self {
         Self {
             base: oracle(architecture),
             classes: classes(),
@@ -96,11 +95,11 @@ impl Bench {
         }
     }
 
-    pub fn fit(&self, config: Value) -> Box<dyn Predictor> {
+    pub(crate) fn fit(&self, config: Value) -> Box<dyn Predictor> {
         self.try_fit(config).expect("a fit")
     }
 
-    pub fn try_fit(&self, config: Value) -> Result<Box<dyn Predictor>, String> {
+    pub(crate) fn try_fit(&self, config: Value) -> Result<Box<dyn Predictor>, String> {
         let n = |n| NonZeroUsize::new(n).expect("not zero");
         let setting = Setting {
             base: Some(self.base.clone()),
@@ -121,14 +120,14 @@ impl Bench {
         plan.fit(setting).map_err(|error| error.to_string())
     }
 
-    pub fn logits(&self, config: Value) -> Vec<Vec<f32>> {
+    pub(crate) fn logits(&self, config: Value) -> Vec<Vec<f32>> {
         self.fit(config)
             .class_logits(&queries().examples)
             .expect("logits")
     }
 
     /// The words as a prompt spells them, with the space before.
-    pub fn words(&self) -> Vec<Vec<u32>> {
+    pub(crate) fn words(&self) -> Vec<Vec<u32>> {
         ["not so", "not", "good"]
             .iter()
             .map(|word| self.after_line_break(&format!(" {word}")))
@@ -136,7 +135,7 @@ impl Bench {
     }
 
     /// Token ids of a text that does not begin a prompt, where that makes a difference.
-    pub fn after_line_break(&self, text: &str) -> Vec<u32> {
+    pub(crate) fn after_line_break(&self, text: &str) -> Vec<u32> {
         let tokenizer = &self.base.tokenizer;
         let newline = tokenizer.encode_plain("\n");
         tokenizer
@@ -145,7 +144,7 @@ impl Bench {
     }
 
     /// Log-probabilities of the vocabulary at one place of one text.
-    pub fn vocabulary_at(&self, ids: &[u32], place: usize) -> Vec<f64> {
+    pub(crate) fn vocabulary_at(&self, ids: &[u32], place: usize) -> Vec<f64> {
         let encoded = Encoded {
             ids: ids.to_vec(),
             types: vec![0; ids.len()],
@@ -170,7 +169,7 @@ impl Bench {
     }
 
     /// ln p(word | prompt), one forward pass a token.
-    pub fn continuation(&self, prompt: &[u32], word: &[u32]) -> f64 {
+    pub(crate) fn continuation(&self, prompt: &[u32], word: &[u32]) -> f64 {
         let next = |i: usize| {
             let ids = [prompt, &word[..i]].concat();
             self.vocabulary_at(&ids, ids.len() - 1)[word[i] as usize]
@@ -179,7 +178,7 @@ impl Bench {
     }
 
     /// Scores of all words behind one prompt.
-    pub fn continuations(&self, prompt: &[u32]) -> Vec<f64> {
+    pub(crate) fn continuations(&self, prompt: &[u32]) -> Vec<f64> {
         self.words()
             .iter()
             .map(|word| self.continuation(prompt, word))
@@ -187,13 +186,13 @@ impl Bench {
     }
 }
 
-pub fn normalise(scores: &[f64]) -> Vec<f64> {
+pub(crate) fn normalise(scores: &[f64]) -> Vec<f64> {
     let log_sum = scores.iter().map(|score| score.exp()).sum::<f64>().ln();
     scores.iter().map(|score| score - log_sum).collect()
 }
 
 /// Zhao et al. 2021: p / mean of the content-free p, as logarithms that sum to one.
-pub fn calibrate(scores: &[f64], content_free: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn calibrate(scores: &[f64], content_free: &[Vec<f64>]) -> Vec<f64> {
     let free: Vec<Vec<f64>> = content_free
         .iter()
         .map(|scores| normalise(scores))
@@ -210,7 +209,7 @@ pub fn calibrate(scores: &[f64], content_free: &[Vec<f64>]) -> Vec<f64> {
 }
 
 #[track_caller]
-pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
+pub(crate) fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     let far = found
         .iter()
@@ -224,7 +223,7 @@ pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64) {
 }
 
 #[track_caller]
-pub fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f64) {
+pub(crate) fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
         assert_close(
@@ -236,7 +235,7 @@ pub fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f64) {
 }
 
 /// Row numbers of the demonstrations of member `member`.
-pub fn demonstration_rows(predictor: &dyn Predictor, member: usize) -> Vec<u64> {
+pub(crate) fn demonstration_rows(predictor: &dyn Predictor, member: usize) -> Vec<u64> {
     let rows = &predictor.details()["members"][member]["demonstration_rows"];
     rows.as_array()
         .expect("rows")
