@@ -57,8 +57,8 @@ mod tests {
             vec![0.5, 0.25, -1.0],
         ];
         let prior = content_free_prior(&scores);
-        for class in 0..3 {
-            let weighted = |scores: &Vec<f64>| (normalise(scores)[class] - prior[class]).exp();
+        for (class, prior) in prior.iter().enumerate() {
+            let weighted = |scores: &Vec<f64>| (normalise(scores)[class] - prior).exp();
             let mean = scores.iter().map(weighted).sum::<f64>() / 3.0;
             assert!((mean - 1.0).abs() < 1e-12, "{mean}");
         }

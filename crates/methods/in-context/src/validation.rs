@@ -5,6 +5,9 @@ use crate::scorer::MemberScores;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Which level of a factor a member has.
+type Level = fn(&Member) -> usize;
+
 /// Mean of the members' log-probabilities, `[examples][classes]`: a geometric mean of their probabilities.
 pub(crate) fn average(members: &MemberScores) -> Vec<Vec<f64>> {
     let Some((first, rest)) = members.split_first() else {
@@ -49,7 +52,7 @@ pub(crate) fn accuracy_and_loss(scores: &[Vec<f64>], labels: &[usize]) -> Option
 
 /// Largest less smallest mean accuracy over the levels of each factor that has more than one.
 pub(crate) fn spread(members: &[Member], accuracies: &[f64]) -> Value {
-    let factors: [(&str, fn(&Member) -> usize); 3] = [
+    let factors: [(&str, Level); 3] = [
         ("templates", |member| member.template),
         ("draws", |member| member.draw),
         ("orders", |member| member.order),
@@ -82,11 +85,7 @@ pub(crate) fn best_template(members: &[Member], accuracies: &[f64]) -> usize {
     best.map_or(0, |(template, _)| template)
 }
 
-fn means_by(
-    members: &[Member],
-    accuracies: &[f64],
-    level: fn(&Member) -> usize,
-) -> BTreeMap<usize, f64> {
+fn means_by(members: &[Member], accuracies: &[f64], level: Level) -> BTreeMap<usize, f64> {
     let mut groups: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (member, &accuracy) in members.iter().zip(accuracies) {
         groups.entry(level(member)).or_default().push(accuracy);
