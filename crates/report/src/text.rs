@@ -78,9 +78,15 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         .iter()
         .filter_map(|arm| arm.accuracy.map(|e| e.rows))
         .max();
-    match tested {
-        Some(rows) => format!("{trained}, {rows} test examples"),
-        None => trained,
+    let seeds = group
+        .arms
+        .iter()
+        .filter_map(|arm| arm.accuracy.map(|e| e.seeds))
+        .max();
+    match (tested, seeds) {
+        (Some(rows), Some(1)) => format!("{trained}, {rows} test examples, one seed"),
+        (Some(rows), Some(seeds)) => format!("{trained}, {rows} test examples, {seeds} seeds"),
+        _ => trained,
     }
 }
 

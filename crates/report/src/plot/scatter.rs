@@ -1,10 +1,10 @@
-//! Accuracy against a cost, with the Pareto front: what can be had for less, and what is beaten in both.
+//! Accuracy against a cost, with the Pareto front: what can be had for less, and what is dominated: another is as accurate for less.
 
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::labels::{self, Wish};
 use super::picture::{
-    AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, QUIET, SKY, TEXT, WHITE,
+    AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, QUIET, SKY, TEXT, WHITE, ink,
 };
 use super::render::text_width;
 use crate::statistics::Estimate;
@@ -151,7 +151,7 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
             label.area.centre(),
             point.label.as_str(),
             LABEL,
-            TEXT,
+            ink(point.look.colour),
             Hang::Middle,
         );
     }
@@ -168,11 +168,11 @@ fn key(picture: &mut Picture, y: f64) {
     let circle = grey(super::picture::Marker::Circle);
     picture.faint_line(&[(18.0, y), (46.0, y)], SKY, 3.0, 0.8);
     picture.mark((32.0, y), circle, true);
-    let first = "Pareto front: nothing is more accurate for less";
+    let first = "Pareto front: best accuracy for the cost";
     picture.text((54.0, y), first, NOTE, TEXT, Hang::Start);
     let next = 54.0 + text_width(first, NOTE) + 26.0;
     picture.mark((next, y), circle, false);
-    let second = "beaten in both";
+    let second = "dominated: another is as accurate for less";
     picture.text((next + 12.0, y), second, NOTE, TEXT, Hang::Start);
     let last = next + 12.0 + text_width(second, NOTE) + 26.0;
     picture.line(&[(last, y - 7.0), (last, y + 7.0)], AXIS, 1.3);
