@@ -170,56 +170,36 @@ fn mark<B: DrawingBackend>(
     colour: Colour,
     filled: bool,
 ) -> Drawn<B> {
-    area(root, marker, at, radius, colour)?;
+    area(root, marker, at, radius, 0.0, colour)?;
     if filled {
         Ok(())
     } else {
-        area(
-            root,
-            marker,
-            at,
-            radius - hollow(marker),
-            super::picture::WHITE,
-        )
+        area(root, marker, at, radius, EDGE, super::picture::WHITE)
     }
 }
 
-/// What to take off the radius for an edge about as thick in every outline: corners are farther from the centre than sides are.
-fn hollow(marker: Marker) -> f64 {
-    match marker {
-        Marker::Circle | Marker::Hexagon | Marker::Pentagon => 1.8,
-        Marker::Square | Marker::Diamond => 2.0,
-        Marker::Up | Marker::Down => 2.6,
-        Marker::Cross | Marker::Star => 2.3,
-    }
-}
+/// Thickness of a hollow marker's edge.
+const EDGE: f64 = 1.7;
 
 fn area<B: DrawingBackend>(
     root: &Root<B>,
     marker: Marker,
     at: Place,
     radius: f64,
+    inset: f64,
     colour: Colour,
 ) -> Drawn<B> {
     let ink = rgba(colour, 1.0).filled();
     if marker == Marker::Circle {
-        return root.draw(&Circle::new(
-            to_pixel(at),
-            (radius * SCALE).round() as i32,
-            ink,
-        ));
+        let radius = ((radius - inset) * SCALE).round() as i32;
+        return root.draw(&Circle::new(to_pixel(at), radius, ink));
     }
-    root.draw(&Polygon::new(
-        outline(marker, at, radius)
-            .into_iter()
-            .map(to_pixel)
-            .collect::<Vec<_>>(),
-        ink,
-    ))
+    let corners = outline(marker, at, radius, inset).into_iter().map(to_pixel);
+    root.draw(&Polygon::new(corners.collect::<Vec<_>>(), ink))
 }
 
-/// Corners, with areas about that of a circle of `radius`.
-fn outline(marker: Marker, at: Place, radius: f64) -> Vec<Place> {
+/// Corners, with areas about that of a circle of `radius`, every side moved inwards by `inset`.
+fn outline(marker: Marker, at: Place, radius: f64, inset: f64) -> Vec<Place> {
     let ring = |n: usize, first: f64, r: &dyn Fn(usize) -> f64| {
         let corner = |i: usize| {
             let angle = first + std::f64::consts::TAU * i as f64 / n as f64;
@@ -227,18 +207,26 @@ fn outline(marker: Marker, at: Place, radius: f64) -> Vec<Place> {
         };
         (0..n).map(corner).collect::<Vec<Place>>()
     };
+    // A side of a regular polygon is nearer to the centre than its corners are.
+    let regular = |n: usize, first: f64, r: f64| {
+        let r = r - inset / (std::f64::consts::PI / n as f64).cos();
+        ring(n, first, &|_| r)
+    };
     let up = -std::f64::consts::FRAC_PI_2;
     match marker {
-        Marker::Circle => ring(24, 0.0, &|_| radius),
-        Marker::Square => ring(4, up / 2.0, &|_| radius * 1.25),
-        Marker::Up => ring(3, up, &|_| radius * 1.35),
-        Marker::Down => ring(3, -up, &|_| radius * 1.35),
-        Marker::Diamond => ring(4, up, &|_| radius * 1.3),
-        Marker::Pentagon => ring(5, up, &|_| radius * 1.15),
-        Marker::Hexagon => ring(6, up, &|_| radius * 1.15),
-        Marker::Star => ring(10, up, &|i| radius * if i % 2 == 0 { 1.5 } else { 0.65 }),
+        Marker::Circle => regular(24, 0.0, radius),
+        Marker::Square => regular(4, up / 2.0, radius * 1.25),
+        Marker::Up => regular(3, up, radius * 1.4),
+        Marker::Down => regular(3, -up, radius * 1.4),
+        Marker::Diamond => regular(4, up, radius * 1.35),
+        Marker::Pentagon => regular(5, up, radius * 1.15),
+        Marker::Hexagon => regular(6, up, radius * 1.15),
+        Marker::Star => {
+            let tip = radius * 1.55 - 1.9 * inset;
+            ring(10, up, &|i| if i % 2 == 0 { tip } else { 0.45 * tip })
+        }
         Marker::Cross => {
-            let (a, b) = (radius * 1.2, radius * 0.42);
+            let (a, b) = (radius * 1.25 - inset, radius * 0.55 - inset);
             let corners = [
                 (-b, -a),
                 (b, -a),

@@ -67,8 +67,17 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     frame::title(&mut picture, title, subtitle);
     key(&mut picture, 74.0);
 
+    // Room for the labels of the dearest points on their right.
+    let widest = shown
+        .iter()
+        .map(|(p, _)| text_width(&p.label, LABEL))
+        .fold(0.0, f64::max);
     let costs: Vec<f64> = shown.iter().map(|(_, cost)| *cost).collect();
-    let x = Axis::log(&costs, (plot.left + 14.0, plot.right - 14.0), cost.unit);
+    let x = Axis::log(
+        &costs,
+        (plot.left + 14.0, plot.right - 24.0 - widest),
+        cost.unit,
+    );
     let low = shown
         .iter()
         .map(|(p, _)| p.accuracy.interval.low)
