@@ -7,18 +7,22 @@ pub mod statistics;
 pub mod store;
 pub mod units;
 
+mod compare;
 mod error;
 mod page;
 mod plot;
 mod readme;
+mod recommend;
 mod run;
 mod summary;
 mod tables;
 mod text;
 
+pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
+pub use recommend::{Advice, Limits, Refused, advice_text, recommend};
 pub use run::{Arm, Group, Run, Trial, load_run};
 pub use summary::{Against, ArmSummary, Costs, GroupSummary, Standing, summarise};
 pub use text::{markdown_table, terminal_table};

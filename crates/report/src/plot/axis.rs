@@ -92,6 +92,14 @@ impl Axis {
         axis
     }
 
+    /// The same scale, carried on to the pixel `end`.
+    pub(crate) fn widened(mut self, end: f64) -> Self {
+        let per_pixel = (self.high - self.low) / (self.pixels.1 - self.pixels.0);
+        self.high = self.low + per_pixel * (end - self.pixels.0);
+        self.pixels.1 = end;
+        self
+    }
+
     /// The pixel of `value`.
     pub(crate) fn at(&self, value: f64) -> f64 {
         if let (Some(zero), true) = (self.zero, value <= 0.0) {

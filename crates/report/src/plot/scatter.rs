@@ -3,9 +3,7 @@
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::labels::{self, Wish};
-use super::picture::{
-    AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, QUIET, SKY, TEXT, WHITE, ink,
-};
+use super::picture::{AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, SKY, TEXT, WHITE, ink};
 use super::render::text_width;
 use crate::statistics::Estimate;
 
@@ -57,12 +55,12 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
             missing.join(", ")
         ))
     };
-    let mut picture = Picture::new(WIDTH, 590.0 + 19.0 * notes.len() as f64);
+    let mut picture = Picture::new(WIDTH, 650.0 + 19.0 * notes.len() as f64);
     let plot = Area {
         left: 82.0,
         top: 98.0,
         right: WIDTH - 22.0,
-        bottom: 520.0,
+        bottom: 580.0,
     };
     frame::title(&mut picture, title, subtitle);
     key(&mut picture, 74.0);
@@ -77,7 +75,8 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
         &costs,
         (plot.left + 14.0, plot.right - 24.0 - widest),
         cost.unit,
-    );
+    )
+    .widened(plot.right);
     let low = shown
         .iter()
         .map(|(p, _)| p.accuracy.interval.low)
@@ -146,15 +145,13 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
         .chain(stairs.windows(2).map(|w| (w[0], w[1])))
         .collect();
     let placed = labels::place(&wishes, &plot, &lines);
-    for label in &placed {
-        if let Some((from, to)) = label.leader {
-            picture.line(&[from, to], QUIET, 0.8);
-        }
-    }
     for (i, ((point, _), at)) in shown.iter().zip(&places).enumerate() {
         picture.mark(*at, point.look, front.contains(&i));
     }
     for (label, (point, _)) in placed.iter().zip(&shown) {
+        if let Some((from, to)) = label.leader {
+            picture.line(&[from, to], ink(point.look.colour), 0.8);
+        }
         picture.fill(label.area.grown(-1.0), WHITE, 0.8);
         picture.text(
             label.area.centre(),
