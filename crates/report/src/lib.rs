@@ -1,6 +1,6 @@
 //! Records to statistics, CSV, charts and one self-contained page. No burn.
 //!
-//! [`load_run`] reads a run directory, [`write`] rebuilds everything that is derived from its raw records, [`terminal_table`] is what the
+//! [`load_run`] reads a run directory, [`write()`] rebuilds everything that is derived from its raw records, [`terminal_table`] is what the
 //! program prints at the end, [`update_readme`] keeps the tables of a README. `store` reads and writes the raw files themselves.
 
 pub mod statistics;
@@ -29,7 +29,7 @@ pub use text::{markdown_table, terminal_table};
 
 use std::path::{Path, PathBuf};
 
-/// The files that [`write`] wrote.
+/// The files that [`write()`] wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// All of them.

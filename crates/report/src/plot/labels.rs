@@ -174,7 +174,7 @@ fn own_cost(
     0.5 * ring
         + direction
         + 500.0 * covered
-        + 22.0 * misread
+        + 34.0 * misread
         + 16.0 * crossed
         + 60.0 * passed as f64
         + if placed.leader.is_some() { 5.0 } else { 0.0 }
