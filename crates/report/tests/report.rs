@@ -388,3 +388,36 @@ fn advice_keeps_to_the_limits_declares_ties_and_says_what_more_would_buy() {
     };
     assert_eq!(report::recommend(&run, &none)[1].choice, None);
 }
+
+#[test]
+fn a_run_without_a_finished_trial_and_one_with_a_single_trial_are_reported_too() {
+    let (dir, before) = made_up("sparse");
+    for trial in &before.trials {
+        fs::remove_dir_all(dir.join("trials").join(&trial.record.trial_id)).unwrap();
+    }
+    let empty = load_run(&dir).unwrap();
+    let written = report::write(&empty, &dir).unwrap();
+    assert!(
+        written
+            .files
+            .iter()
+            .all(|f| f.extension().unwrap() != "png")
+    );
+
+    let lone = &before.trials[before.trials.len() - 1];
+    let id = &lone.record.trial_id;
+    let predictions = lone.predictions.as_ref().unwrap();
+    let rows = &predictions.rows[..3];
+    report::store::write_predictions(&dir, id, &predictions.classes, rows).unwrap();
+    report::store::write_record(&dir, &lone.record).unwrap();
+    let run = load_run(&dir).unwrap();
+    report::write(&run, &dir).unwrap();
+    let arm = &report::summarise(&run)[0].arms[0];
+    assert_eq!(arm.standing, Standing::Best);
+    let accuracy = arm.accuracy.unwrap();
+    assert_eq!((accuracy.seeds, accuracy.rows), (1, 3));
+    assert!(
+        accuracy.interval.high - accuracy.interval.low > 0.4,
+        "three examples say little: {accuracy:?}"
+    );
+}
