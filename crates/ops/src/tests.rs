@@ -45,7 +45,7 @@ impl Leaves {
         let reader = leaf.clone();
         self.readers
             .borrow_mut()
-            .push(Box::new(move |g| reader.grad(g).map(|g| numbers(g))));
+            .push(Box::new(move |g| reader.grad(g).map(numbers)));
         leaf
     }
 }
