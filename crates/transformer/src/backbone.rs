@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use crate::batch::Batch;
 use crate::block::Block;
@@ -90,6 +90,11 @@ impl Backbone {
     /// Sizes and switches.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.embeddings.word.weight.val().device()
     }
 
     /// Embeds, runs all blocks, finishes. `x` of the result: `[b, t, hidden]`.

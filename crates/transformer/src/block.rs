@@ -7,7 +7,8 @@ use crate::attention::SelfAttention;
 use crate::backbone::BlockContext;
 use crate::dropout::Place;
 use crate::feed_forward::FeedForward;
-use crate::hooks::{At, KeyValue, Point};
+use crate::hooks::{At, KeyValue, Point, Proj};
+use crate::linear::Linear;
 use crate::ops;
 use crate::shape::{NormOrder, Shape};
 
@@ -21,6 +22,19 @@ pub struct Block {
 }
 
 impl Block {
+    /// A linear map of this block; `None` for the gate of a plain feed-forward.
+    pub fn map_mut(&mut self, site: Proj) -> Option<&mut Linear> {
+        match site {
+            Proj::Query => Some(&mut self.attention.query),
+            Proj::Key => Some(&mut self.attention.key),
+            Proj::Value => Some(&mut self.attention.value),
+            Proj::Out => Some(&mut self.attention.out),
+            Proj::Gate => self.feed_forward.gate.as_mut(),
+            Proj::Up => Some(&mut self.feed_forward.up),
+            Proj::Down => Some(&mut self.feed_forward.down),
+        }
+    }
+
     /// `[b, t, hidden] -> [b, t, hidden]`, and the keys and values that were seen.
     pub(crate) fn forward(
         &self,

@@ -2,10 +2,13 @@
 
 use burn::tensor::Tensor;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hooks::Embedded;
 
 /// Which vector stands for a text. Padding is never counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// The first token: `[CLS]` in BERT and its kin.
     First,

@@ -1,5 +1,6 @@
 //! What a transformer looks like: every difference between BERT, DistilBERT, RoBERTa, GPT-2 and Llama, as data.
 
+use crate::hooks::Proj;
 use crate::ops::Activation;
 
 /// The family a checkpoint belongs to; decides the names in its files, and nothing in the arithmetic.
@@ -96,6 +97,17 @@ impl Shape {
     /// Width of all key (or value) heads together.
     pub fn key_value_width(&self) -> usize {
         self.kv_heads * self.head_dim
+    }
+
+    /// Widths `[d_in, d_out]` of a linear map.
+    pub fn map_widths(&self, site: Proj) -> [usize; 2] {
+        match site {
+            Proj::Query => [self.hidden, self.query_width()],
+            Proj::Key | Proj::Value => [self.hidden, self.key_value_width()],
+            Proj::Out => [self.query_width(), self.hidden],
+            Proj::Gate | Proj::Up => [self.hidden, self.intermediate],
+            Proj::Down => [self.intermediate, self.hidden],
+        }
     }
 
     /// Whether dropout runs on the attention's output: everywhere but in DistilBERT, whose reference code leaves it out.
