@@ -14,8 +14,8 @@ use crate::feed_forward::FeedForward;
 use crate::language_head::{LanguageHead, Pooler, Transform};
 use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::ops::Activation;
 use crate::shape::{Architecture, Shape};
+use ops::Activation;
 
 /// Arrays by parameter path; each is taken once, so that no array outlives its way to the device.
 pub(crate) struct Arrays<'a> {

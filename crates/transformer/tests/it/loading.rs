@@ -318,7 +318,7 @@ fn damaged_files_are_named_with_the_next_step() {
     );
     assert_eq!(
         cut("truncated-header", 100),
-        "model.safetensors has 100 bytes, expected 5792 by its header; the download was cut short or the file is damaged, fetch it \
+        "model.safetensors has 100 bytes, expected 5696 by its header; the download was cut short or the file is damaged, fetch it \
          again"
     );
     assert_eq!(
