@@ -2,7 +2,7 @@
 
 use crate::logistic::Training;
 use crate::nearest::argmax;
-use crate::{Convergence, LOG_ZERO, LogisticRegression, Matrix, Options, log_softmax};
+use crate::{Convergence, Grid, LOG_ZERO, LogisticRegression, Matrix, Options, log_softmax};
 use serde::Serialize;
 
 /// Features with a class for each row.
@@ -81,24 +81,20 @@ pub enum Progress {
 /// the smaller C.
 ///
 /// # Panics
-/// If the grid is empty or does not rise, and as [`fit`](crate::fit) does.
+/// As [`fit`](crate::fit) does.
 pub fn choose_c(
     train: Labelled<'_>,
     validation: Labelled<'_>,
     classes: usize,
-    grid: &[f64],
+    grid: &Grid,
     options: Options,
     watch: &mut dyn FnMut(Progress),
 ) -> Choice {
-    assert!(
-        !grid.is_empty() && grid.is_sorted_by(|a, b| a < b),
-        "a rising grid of C, found {grid:?}"
-    );
     let training = Training::new(train.features, train.labels, classes);
     let mut best: Option<(usize, LogisticRegression)> = None;
     let mut previous: Option<LogisticRegression> = None;
-    let mut trials: Vec<Trial> = Vec::with_capacity(grid.len());
-    for &c in grid {
+    let mut trials: Vec<Trial> = Vec::with_capacity(grid.values().len());
+    for &c in grid.values() {
         watch(Progress::Fitting);
         let (model, convergence) = training.fit(c, previous.as_ref(), options);
         watch(Progress::Validating);

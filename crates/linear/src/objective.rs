@@ -343,7 +343,7 @@ mod tests {
     /// Seven rows of three features, the second often 0.
     fn data() -> (Matrix, Matrix, Vec<usize>) {
         let values = |i: usize, j: usize| {
-            if j == 1 && i % 3 != 0 {
+            if j == 1 && !i.is_multiple_of(3) {
                 0.0
             } else {
                 ((i * 5 + j * 3) % 7) as f64 / 3.0 - 1.0

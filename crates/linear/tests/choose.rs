@@ -1,7 +1,7 @@
 //! The choice of C: ties, edges, classes without examples.
 
 use linear::{
-    Dense, Edge, LOG_ZERO, Labelled, Matrix, Options, Progress, choose_c, fit, log_softmax,
+    Dense, Edge, Grid, LOG_ZERO, Labelled, Matrix, Options, Progress, choose_c, fit, log_softmax,
 };
 
 /// Two classes along one feature; the validation rows are answered alike by every C.
@@ -24,7 +24,7 @@ fn of_equal_accuracies_the_lower_loss_wins() {
         data,
         data,
         2,
-        &[0.1, 1.0, 10.0],
+        &Grid::new(vec![0.1, 1.0, 10.0]).unwrap(),
         Options::default(),
         &mut |_| (),
     );
@@ -54,7 +54,7 @@ fn of_equal_accuracies_and_losses_the_smaller_c_wins() {
         data,
         data,
         2,
-        &[0.1, 1.0, 10.0],
+        &Grid::new(vec![0.1, 1.0, 10.0]).unwrap(),
         Options::default(),
         &mut |_| (),
     );
@@ -85,7 +85,7 @@ fn wrong_validation_labels_make_the_strongest_penalty_best_and_a_single_c_has_no
         train,
         validation,
         2,
-        &[0.01, 1.0, 100.0],
+        &Grid::new(vec![0.01, 1.0, 100.0]).unwrap(),
         Options::default(),
         &mut |_| (),
     );
@@ -94,7 +94,7 @@ fn wrong_validation_labels_make_the_strongest_penalty_best_and_a_single_c_has_no
         train,
         validation,
         2,
-        &[1.0],
+        &Grid::new(vec![1.0]).unwrap(),
         Options::default(),
         &mut |_| (),
     );
@@ -116,7 +116,7 @@ fn without_validation_rows_a_single_c_is_fitted_and_scores_are_missing() {
         },
         validation,
         2,
-        &[1.0],
+        &Grid::new(vec![1.0]).unwrap(),
         Options::default(),
         &mut |_| (),
     );
@@ -141,7 +141,7 @@ fn progress_comes_in_order() {
         data,
         data,
         2,
-        &[0.1, 1.0],
+        &Grid::new(vec![0.1, 1.0]).unwrap(),
         Options::default(),
         &mut |progress| {
             seen.push(match progress {

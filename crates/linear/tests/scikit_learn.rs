@@ -2,8 +2,8 @@
 //! `scripts/reference_classifiers.py`.
 
 use linear::{
-    Dense, Labelled, Matrix, Metric, Options, Text, TfIdf, TfIdfSettings, Votes, argmax, choose_c,
-    fit, log_softmax, nearest, vote,
+    Dense, Grid, Labelled, Matrix, Metric, Options, Text, TfIdf, TfIdfSettings, Votes, argmax,
+    choose_c, fit, log_softmax, nearest, vote,
 };
 use serde_json::Value;
 use std::path::Path;
@@ -302,7 +302,14 @@ fn a_path_of_c_finds_the_same_minima_as_single_fits_and_the_best_on_validation()
             labels: &test_labels,
         },
     );
-    let choice = choose_c(train, validation, 3, &grid, TIGHT, &mut |_| ());
+    let choice = choose_c(
+        train,
+        validation,
+        3,
+        &Grid::new(grid.clone()).unwrap(),
+        TIGHT,
+        &mut |_| (),
+    );
     let accuracies: Vec<f64> = expected
         .iter()
         .map(|fit| fit["test_accuracy"].as_f64().unwrap())
