@@ -1,1 +1,15 @@
-//! Clocks by phase, peak memory by phase, the environment of a run.
+//! Clocks by phase, peak memory by phase, the environment of a run, and the watch that a parent keeps over a trial's process.
+//!
+//! In a trial's process: a [`Recorder`] over [`SystemClock`] and [`ProcessMemory`], and [`CountingAllocator`] as the global
+//! allocator. In the parent: [`watch::watch`], and [`environment::run_info`] once a run. `flops` counts operations by formula.
+
+pub mod allocator;
+pub mod environment;
+pub mod flops;
+pub mod memory;
+pub mod phases;
+pub mod watch;
+
+pub use allocator::CountingAllocator;
+pub use memory::{MemorySource, Peaks, ProcessMemory};
+pub use phases::{Clock, Measurements, Phase, PhaseTotals, Recorder, SystemClock};

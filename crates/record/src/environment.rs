@@ -45,6 +45,21 @@ pub struct RunInfo {
     pub model_digests: BTreeMap<String, String>,
     /// SHA-256 by task name.
     pub task_digests: BTreeMap<String, String>,
+    /// The methods of the run in the order in which tables and charts show them.
+    #[serde(default)]
+    pub methods: Vec<MethodNote>,
     /// The resolved plan: methods, variants, seeds, budget.
     pub plan: serde_json::Value,
+}
+
+/// How a report introduces a method, copied from the registry when the run is made, so that a report needs no registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodNote {
+    /// Name in `METHODS`.
+    pub name: String,
+    /// One line: what it does.
+    pub definition: String,
+    /// Where it was published, if anywhere.
+    #[serde(default)]
+    pub paper: Option<String>,
 }

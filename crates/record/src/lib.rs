@@ -9,6 +9,6 @@ mod outcome;
 mod trial;
 
 pub use curve::{CURVES_HEADER, CurvePoint};
-pub use environment::{RunInfo, SCHEMA};
+pub use environment::{MethodNote, RunInfo, SCHEMA};
 pub use outcome::Outcome;
 pub use trial::{Prediction, TRIALS_HEADER, TrialRecord, TrialSpec};

@@ -1,0 +1,447 @@
+//! Seconds, steps and peak memory by phase, so that loading, validation and testing never count into training.
+//!
+//! One phase runs at a time: [`Recorder::begin`] closes the running one. Peaks are reset at every begin and taken at every end; a
+//! phase that runs several times (train, validate, train, ...) adds its seconds and keeps its largest peak. Inside
+//! [`Recorder::enter_tune`] .. [`Recorder::leave_tune`] everything belongs to the search: the trials of a search may call the same training loop, and
+//! its begins and steps are ignored.
+
+use crate::memory::{MemorySource, Peaks, ProcessMemory};
+use record::TrialRecord;
+use std::time::{Duration, Instant};
+
+/// What a trial's process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading the model and the task.
+    Load,
+    /// Tokenising, filling the frozen-prefix cache, computing features.
+    Prepare,
+    /// The first optimisation step, with whatever is compiled or tuned on the way.
+    FirstStep,
+    /// The optimisation steps after it.
+    Train,
+    /// Measuring the validation split between steps.
+    Validate,
+    /// Predicting the test split.
+    Evaluate,
+    /// The hyper-parameter search, all of it.
+    Tune,
+}
+
+const PHASES: usize = 7;
+
+/// Phases whose peaks make up `train_peak_*`.
+const TRAINING: [Phase; 3] = [Phase::Prepare, Phase::FirstStep, Phase::Train];
+
+/// A monotonic clock; tests put a mock here.
+pub trait Clock {
+    /// Time since a fixed, arbitrary moment.
+    fn now(&self) -> Duration;
+}
+
+/// The system's monotonic clock.
+#[derive(Debug)]
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// What one phase has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PhaseTotals {
+    /// Seconds; `None` if the phase never ran.
+    pub seconds: Option<f64>,
+    /// Examples passed to [`Recorder::step_done`] while it ran.
+    pub samples: u64,
+    /// Largest peaks over the times it ran.
+    pub peaks: Peaks,
+}
+
+#[derive(Debug)]
+struct Running {
+    phase: Phase,
+    since: Duration,
+    /// End of the last step, or the phase's begin.
+    step_since: Duration,
+}
+
+/// Measures the process it lives in, phase by phase.
+#[derive(Debug)]
+pub struct Recorder<C = SystemClock, M = ProcessMemory> {
+    clock: C,
+    memory: M,
+    started: Duration,
+    running: Option<Running>,
+    /// Nesting of tune calls; above 0 the running phase is `Tune`.
+    tuning: usize,
+    totals: [PhaseTotals; PHASES],
+    step_seconds: Vec<f64>,
+    baseline_rss_bytes: Option<u64>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new(SystemClock::default(), ProcessMemory::default())
+    }
+}
+
+impl<C: Clock, M: MemorySource> Recorder<C, M> {
+    /// A recorder whose total time starts now, with no phase running.
+    pub fn new(clock: C, memory: M) -> Self {
+        let started = clock.now();
+        Self {
+            clock,
+            memory,
+            started,
+            running: None,
+            tuning: 0,
+            totals: [PhaseTotals::default(); PHASES],
+            step_seconds: Vec::new(),
+            baseline_rss_bytes: None,
+        }
+    }
+
+    /// Closes the running phase and starts `phase`. Beginning the phase that runs already changes nothing.
+    pub fn begin(&mut self, phase: Phase) {
+        if self.tuning > 0
+            || self
+                .running
+                .as_ref()
+                .is_some_and(|running| running.phase == phase)
+        {
+            return;
+        }
+        self.start(phase);
+    }
+
+    /// Closes the running phase; until the next [`begin`](Self::begin), time counts only into the total.
+    pub fn pause(&mut self) {
+        if self.tuning == 0 {
+            self.close();
+        }
+    }
+
+    /// One optimisation step (or, while evaluating, one batch) of `samples` examples has ended.
+    pub fn step_done(&mut self, samples: u64) {
+        if self.tuning > 0 {
+            return;
+        }
+        let now = self.clock.now();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        self.totals[running.phase as usize].samples += samples;
+        if running.phase == Phase::Train {
+            self.step_seconds
+                .push((now - running.step_since).as_secs_f64());
+        }
+        running.step_since = now;
+    }
+
+    /// Runs `search` with all of its time and memory counted as [`Phase::Tune`]; afterwards no phase runs.
+    pub fn tune<T>(&mut self, search: impl FnOnce(&mut Self) -> T) -> T {
+        self.enter_tune();
+        let found = search(self);
+        self.leave_tune();
+        found
+    }
+
+    /// Opens the search. Searches nest; the outermost one counts.
+    pub fn enter_tune(&mut self) {
+        if self.tuning == 0 {
+            self.start(Phase::Tune);
+        }
+        self.tuning += 1;
+    }
+
+    /// Closes the search opened last.
+    pub fn leave_tune(&mut self) {
+        self.tuning = self.tuning.saturating_sub(1);
+        if self.tuning == 0 {
+            self.close();
+        }
+    }
+
+    /// Seconds of training so far, first step included, validation excluded: the x axis of a learning curve.
+    pub fn training_elapsed_s(&self) -> f64 {
+        let closed = [Phase::FirstStep, Phase::Train]
+            .iter()
+            .filter_map(|p| self.totals[*p as usize].seconds)
+            .sum::<f64>();
+        let open = match &self.running {
+            Some(running) if matches!(running.phase, Phase::FirstStep | Phase::Train) => {
+                (self.clock.now() - running.since).as_secs_f64()
+            }
+            _ => 0.0,
+        };
+        closed + open
+    }
+
+    /// Closes the running phase and returns everything measured.
+    pub fn finish(mut self) -> Measurements {
+        self.tuning = 0;
+        self.close();
+        let total_s = (self.clock.now() - self.started).as_secs_f64();
+        Measurements {
+            totals: self.totals,
+            step_seconds: self.step_seconds,
+            baseline_rss_bytes: self.baseline_rss_bytes,
+            total_s,
+        }
+    }
+
+    fn start(&mut self, phase: Phase) {
+        self.close();
+        self.memory.reset();
+        let now = self.clock.now();
+        self.running = Some(Running {
+            phase,
+            since: now,
+            step_since: now,
+        });
+    }
+
+    fn close(&mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        let seconds = (self.clock.now() - running.since).as_secs_f64();
+        let peaks = self.memory.peaks();
+        let totals = &mut self.totals[running.phase as usize];
+        totals.seconds = Some(totals.seconds.unwrap_or(0.0) + seconds);
+        totals.peaks = totals.peaks.max(peaks);
+        if running.phase == Phase::Load {
+            self.baseline_rss_bytes = self.memory.resident_bytes();
+        }
+    }
+}
+
+/// Everything a [`Recorder`] measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurements {
+    totals: [PhaseTotals; PHASES],
+    step_seconds: Vec<f64>,
+    /// Resident memory at the end of loading.
+    pub baseline_rss_bytes: Option<u64>,
+    /// From the recorder's start to its finish.
+    pub total_s: f64,
+}
+
+impl Measurements {
+    /// What `phase` has cost.
+    pub fn of(&self, phase: Phase) -> PhaseTotals {
+        self.totals[phase as usize]
+    }
+
+    /// Median seconds of an optimisation step after the first.
+    pub fn step_s_median(&self) -> Option<f64> {
+        median(&self.step_seconds)
+    }
+
+    /// Fills the record's times, rates and peaks. `validate_s` goes to its details: it is no column of `trials.csv`.
+    pub fn fill(&self, record: &mut TrialRecord) {
+        record.load_s = self.of(Phase::Load).seconds;
+        record.prepare_s = self.of(Phase::Prepare).seconds;
+        record.first_step_s = self.of(Phase::FirstStep).seconds;
+        record.train_s = self.of(Phase::Train).seconds;
+        record.eval_s = self.of(Phase::Evaluate).seconds;
+        record.tune_s = self.of(Phase::Tune).seconds;
+        record.total_s = Some(self.total_s);
+        record.step_ms_median = self.step_s_median().map(|s| s * 1e3);
+        record.train_samples_per_s = rate(self.of(Phase::Train));
+        record.eval_samples_per_s = rate(self.of(Phase::Evaluate));
+        record.baseline_rss_bytes = self.baseline_rss_bytes;
+        let training = TRAINING
+            .iter()
+            .map(|p| self.of(*p).peaks)
+            .fold(Peaks::default(), Peaks::max);
+        record.train_peak_rss_bytes = training.rss_bytes;
+        record.train_peak_heap_bytes = training.heap_bytes;
+        record.eval_peak_rss_bytes = self.of(Phase::Evaluate).peaks.rss_bytes;
+        if let Some(seconds) = self.of(Phase::Validate).seconds {
+            record
+                .details
+                .insert("validate_s".to_owned(), seconds.into());
+        }
+    }
+}
+
+fn rate(totals: PhaseTotals) -> Option<f64> {
+    let seconds = totals.seconds?;
+    (totals.samples > 0 && seconds > 0.0).then(|| totals.samples as f64 / seconds)
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Outcome, TrialSpec};
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    /// Time and memory that move only when told to.
+    #[derive(Clone, Default)]
+    struct Bench {
+        now_ms: Rc<Cell<u64>>,
+        resident: Rc<Cell<u64>>,
+        peak: Rc<Cell<u64>>,
+    }
+
+    impl Bench {
+        fn pass_ms(&self, milliseconds: u64) {
+            self.now_ms.set(self.now_ms.get() + milliseconds);
+        }
+        fn hold(&self, bytes: u64) {
+            self.resident.set(bytes);
+            self.peak.set(self.peak.get().max(bytes));
+        }
+        fn recorder(&self) -> Recorder<Self, Self> {
+            Recorder::new(self.clone(), self.clone())
+        }
+    }
+    impl Clock for Bench {
+        fn now(&self) -> Duration {
+            Duration::from_millis(self.now_ms.get())
+        }
+    }
+    impl MemorySource for Bench {
+        fn reset(&mut self) {
+            self.peak.set(self.resident.get());
+        }
+        fn peaks(&mut self) -> Peaks {
+            Peaks {
+                rss_bytes: Some(self.peak.get()),
+                heap_bytes: Some(self.peak.get() / 2),
+            }
+        }
+        fn resident_bytes(&mut self) -> Option<u64> {
+            Some(self.resident.get())
+        }
+    }
+
+    fn filled(measured: &Measurements) -> TrialRecord {
+        let null = serde_json::Value::Null;
+        let spec = TrialSpec {
+            method: String::new(),
+            variant: String::new(),
+            model: String::new(),
+            task: String::new(),
+            device: String::new(),
+            seed: 0,
+            config: null.clone(),
+            budget: null,
+            model_digest: String::new(),
+            task_digest: String::new(),
+        };
+        let mut record = TrialRecord::unmeasured("t".into(), spec, Outcome::Finished);
+        measured.fill(&mut record);
+        record
+    }
+
+    #[test]
+    fn nothing_of_validation_or_testing_counts_into_training() {
+        let bench = Bench::default();
+        let mut recorder = bench.recorder();
+        bench.pass_ms(5); // before any phase
+        recorder.begin(Phase::Load);
+        bench.hold(900);
+        bench.pass_ms(100);
+        bench.hold(40);
+        recorder.begin(Phase::FirstStep);
+        bench.pass_ms(30);
+        recorder.step_done(8);
+        recorder.begin(Phase::Train);
+        bench.pass_ms(3);
+        recorder.step_done(8);
+        bench.hold(70);
+        bench.pass_ms(9);
+        recorder.step_done(8);
+        bench.hold(50);
+        recorder.begin(Phase::Validate);
+        bench.hold(5000);
+        bench.pass_ms(1000);
+        bench.hold(50);
+        recorder.begin(Phase::Train);
+        assert!((recorder.training_elapsed_s() - 0.042).abs() < 1e-12);
+        bench.pass_ms(4);
+        recorder.step_done(6);
+        recorder.pause();
+        bench.pass_ms(77);
+        recorder.begin(Phase::Evaluate);
+        bench.hold(200);
+        bench.pass_ms(500);
+        recorder.step_done(100);
+        let record = filled(&recorder.finish());
+        assert_eq!(record.load_s, Some(0.1));
+        assert_eq!(record.prepare_s, None);
+        assert_eq!(record.first_step_s, Some(0.03));
+        assert_eq!(record.train_s, Some(0.016));
+        assert_eq!(record.eval_s, Some(0.5));
+        assert_eq!(record.tune_s, None);
+        assert_eq!(record.total_s, Some(1.728));
+        assert_eq!(record.step_ms_median, Some(4.0)); // of 3, 9 and 4; neither the first step nor the validation
+        assert_eq!(record.train_samples_per_s, Some(22.0 / 0.016));
+        assert_eq!(record.eval_samples_per_s, Some(200.0));
+        assert_eq!(record.baseline_rss_bytes, Some(40));
+        assert_eq!(record.train_peak_rss_bytes, Some(70));
+        assert_eq!(record.train_peak_heap_bytes, Some(35));
+        assert_eq!(record.eval_peak_rss_bytes, Some(200));
+        assert_eq!(record.details["validate_s"], 1.0);
+    }
+
+    #[test]
+    fn a_search_owns_the_training_and_the_searches_inside_it() {
+        let bench = Bench::default();
+        let mut recorder = bench.recorder();
+        recorder.begin(Phase::Prepare);
+        bench.pass_ms(10);
+        let winner = recorder.tune(|recorder| {
+            recorder.begin(Phase::Train);
+            bench.hold(4000);
+            bench.pass_ms(200);
+            recorder.step_done(8);
+            recorder.tune(|_| bench.pass_ms(50));
+            recorder.begin(Phase::Validate);
+            bench.pass_ms(50);
+            7
+        });
+        bench.hold(30);
+        recorder.begin(Phase::Train);
+        bench.pass_ms(20);
+        recorder.step_done(4);
+        let measured = recorder.finish();
+        assert_eq!(winner, 7);
+        assert_eq!(measured.of(Phase::Tune).seconds, Some(0.3));
+        assert_eq!(measured.of(Phase::Train).seconds, Some(0.02));
+        assert_eq!(measured.of(Phase::Train).samples, 4);
+        assert_eq!(measured.of(Phase::Validate).seconds, None);
+        assert_eq!(measured.step_s_median(), Some(0.02));
+        assert_eq!(filled(&measured).train_peak_rss_bytes, Some(30));
+    }
+
+    #[test]
+    fn the_median_of_two_steps_is_between_them() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+        assert_eq!(median(&[9.0, 1.0, 4.0]), Some(4.0));
+    }
+}
