@@ -24,8 +24,10 @@ mod peft;
 mod saved;
 mod schedule;
 mod setting;
+mod sites;
 mod snapshot;
 pub mod train;
+mod trainable;
 mod tune;
 
 pub use config::{parse_config, with_setting};
@@ -37,4 +39,6 @@ pub use model::Adapted;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
+pub use sites::Sites;
+pub use trainable::{Compared, Trainable};
 pub use tune::{SearchOutcome, SearchTrial, tune};

@@ -1,6 +1,6 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
-use crate::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError, Setting};
+use crate::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError, Setting, Trainable};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -113,6 +113,11 @@ pub trait Plan {
     /// # Errors
     /// A missing or unreadable file, or tensors that do not fit the model.
     fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+
+    /// The plan as a gradient-trained one, if it is.
+    fn as_trainable(&self) -> Option<&dyn Trainable> {
+        None
+    }
 }
 
 /// An adapted model.

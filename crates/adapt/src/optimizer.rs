@@ -1,13 +1,17 @@
-//! Weight decay for matrices only: biases, norms and rescaling vectors have none, as is usual since Devlin et al. 2019.
+//! AdamW as the loop uses it: weight decay for matrices only (biases, norms and rescaling vectors have none, as is usual since Devlin et
+//! al. 2019), and a factor on the learning rate for parameters that learn faster than the rest (LoRA+).
 
 use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
 
 /// AdamW whose weight decay leaves vectors alone.
 #[derive(Clone)]
-pub(crate) struct DecayMatricesOnly(pub(crate) ops::AdamW);
+pub(crate) struct LoopAdamW {
+    pub(crate) adamw: ops::AdamW,
+    pub(crate) rate_factor: f64,
+}
 
-impl Optimizer for DecayMatricesOnly {
+impl Optimizer for LoopAdamW {
     type State<const D: usize> = <ops::AdamW as Optimizer>::State<D>;
 
     fn step<const D: usize>(
@@ -17,10 +21,11 @@ impl Optimizer for DecayMatricesOnly {
         grad: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let rate = rate * self.rate_factor;
         if D == 1 {
-            ops::AdamW { weight_decay: 0.0, ..self.0.clone() }.step(rate, tensor, grad, state)
+            ops::AdamW { weight_decay: 0.0, ..self.adamw.clone() }.step(rate, tensor, grad, state)
         } else {
-            self.0.step(rate, tensor, grad, state)
+            self.adamw.step(rate, tensor, grad, state)
         }
     }
 

@@ -7,7 +7,7 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError, Predictor, SaveError, Setting, default_pooling,
+    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError, Predictor, SaveError, Setting, Trainable, default_pooling,
     sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
@@ -148,6 +148,10 @@ impl<P: Peft> Plan for P {
         }))
     }
 
+    fn as_trainable(&self) -> Option<&dyn Trainable> {
+        Some(self)
+    }
+
     fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
@@ -232,7 +236,7 @@ impl<P: Peft> Predictor for Trained<P> {
         let mut logits = vec![Logits::new(); examples.len()];
         for rows in task::batches_sorted(&lengths, self.budget.eval_batch.get()) {
             let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
-            let batch = collate(&part, self.tokenizer.pad_id().unwrap_or(0), Side::Right, &device);
+            let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
             let scores = crate::cache::floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
             for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
                 logits[row] = scores.to_vec();

@@ -4,7 +4,7 @@
 
 use crate::cache::{CachePlan, Inputs, floats};
 use crate::clip::clip_by_global_norm;
-use crate::optimizer::DecayMatricesOnly;
+use crate::optimizer::LoopAdamW;
 use crate::peft::score;
 use crate::schedule::linear_with_warmup;
 use crate::snapshot::Snapshot;
@@ -96,7 +96,7 @@ fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn Fn
     };
     let plain = model.backbone.valid();
     let device = job.device.clone().inner();
-    let pad_id = job.tokenizer.pad_id().unwrap_or(0);
+    let pad_id = job.tokenizer.pad_id();
     let train_inputs = Inputs::fill(&train, &plain, plan, pad_id, &device)?;
     let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
     if let Some(bytes) = train_inputs.bytes() {
@@ -110,7 +110,6 @@ fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn Fn
 /// changed in place.
 struct Run {
     optimizer: ModuleOptimizer,
-    fast: Option<(ParamGroup, f64)>,
     step: u64,
     total_steps: u64,
     warmup_steps: u64,
@@ -121,9 +120,12 @@ impl Run {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
         let adamw = ops::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: job.budget.weight_decay };
+        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw: adamw.clone(), rate_factor: 1.0 });
+        if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
+            optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
+        }
         Self {
-            optimizer: ModuleOptimizer::from(DecayMatricesOnly(adamw)),
-            fast: job.learning_rate_factor.clone(),
+            optimizer,
             step: 0,
             total_steps,
             warmup_steps: (total_steps as f64 * job.budget.warmup_share).round() as u64,
@@ -196,11 +198,7 @@ impl Run {
         }
         let mut grads = single.unwrap_or_else(|| accumulated.grads());
         clip_by_global_norm(&mut grads, &model, job.budget.clip_norm);
-        let rates = match &self.fast {
-            Some((group, times)) => burn::lr_scheduler::ModuleLearningRate::from(learning_rate).with_group(group.clone(), learning_rate * times),
-            None => learning_rate.into(),
-        };
-        Ok((self.optimizer.step(rates, model, grads), mean_loss))
+        Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
     }
 }
 

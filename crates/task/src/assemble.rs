@@ -11,7 +11,6 @@ use crate::split::draw_validation;
 use crate::task::{Example, Split, Task};
 
 pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> {
-    let digest = digest(&files);
     let mut notes = files.notes.clone();
     let Some(train) = read_split(&files.train)? else {
         return Err(TaskError::new(
@@ -49,6 +48,7 @@ pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> 
     }
 
     let classes = Classes::of(files.labels.as_ref(), &files.cards, &train)?;
+    let digest = digest(&files, &classes.names);
     let pairs = train.pairs;
     let train_file = train.file.clone();
     let mut train = labelled(train, &classes)?;
@@ -168,19 +168,24 @@ fn labelled(table: Table, classes: &Classes) -> Result<Split, TaskError> {
     Ok(Split { examples })
 }
 
-/// SHA-256 over role-sorted files: name, length and bytes of each.
-fn digest(files: &Files<'_>) -> String {
+/// SHA-256 over the split files and `labels.txt` (name, length and bytes of each) and the class names, which a card may have given.
+fn digest(files: &Files<'_>, classes: &[String]) -> String {
     let mut sha = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        sha.update((bytes.len() as u64).to_le_bytes());
+        sha.update(bytes);
+    };
     let splits = files
         .train
         .iter()
         .chain(&files.validation)
         .chain(&files.test);
-    for file in splits.chain(&files.labels).chain(&files.cards) {
-        sha.update((file.name.len() as u64).to_le_bytes());
-        sha.update(file.name.as_bytes());
-        sha.update((file.bytes.len() as u64).to_le_bytes());
-        sha.update(&file.bytes);
+    for file in splits.chain(&files.labels) {
+        part(file.name.as_bytes());
+        part(&file.bytes);
+    }
+    for name in classes {
+        part(name.as_bytes());
     }
     sha.finalize()
         .iter()

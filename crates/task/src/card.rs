@@ -35,21 +35,22 @@ pub(crate) fn cards_near(dir: &Path) -> Result<Vec<File<'static>>, TaskError> {
 }
 
 /// The names that a card gives to the integers of `label_column`. None where no card does, or where several subsets disagree.
-pub(crate) fn class_names(
-    cards: &[File<'_>],
-    label_column: &str,
-) -> Result<Option<Vec<String>>, TaskError> {
+/// A card is a help and not part of the task: one that can't be read gives no names.
+pub(crate) fn class_names(cards: &[File<'_>], label_column: &str) -> Option<Vec<String>> {
     let mut found: Vec<Vec<String>> = Vec::new();
     for card in cards {
-        let text = decode(&card.shown, &card.bytes)?;
+        let Ok(text) = decode(&card.shown, &card.bytes) else {
+            continue;
+        };
         if card.name.ends_with(".json") {
             found.extend(names_in_json(text, label_column));
         } else {
             found.extend(names_in_readme(text, label_column));
         }
     }
+    found.sort();
     found.dedup();
-    Ok(if found.len() == 1 { found.pop() } else { None })
+    if found.len() == 1 { found.pop() } else { None }
 }
 
 /// `{"names": ["neg", "pos"], "_type": "ClassLabel"}`.
@@ -61,7 +62,7 @@ pub(crate) fn names_in_feature(feature: &Value) -> Option<Vec<String>> {
 /// `{"subset": {"features": {"label": {"names": […]}}}}`.
 fn names_in_json(text: &str, label_column: &str) -> Vec<Vec<String>> {
     let Ok(Value::Object(subsets)) = serde_json::from_str(text) else {
-        return Vec::new(); // a card is a help, not part of the task
+        return Vec::new();
     };
     let of_subset = |subset: &Value| names_in_feature(&subset["features"][label_column]);
     subsets.values().filter_map(of_subset).collect()
@@ -114,4 +115,55 @@ fn names_in_subset(subset: &Yaml<'_>, label_column: &str) -> Option<Vec<String>>
                 .map(str::to_owned)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(name: &str, text: &[u8]) -> File<'static> {
+        File {
+            name: name.to_owned(),
+            shown: name.to_owned(),
+            bytes: Cow::Owned(text.to_vec()),
+        }
+    }
+
+    #[test]
+    fn subsets_that_agree_name_the_classes_and_others_do_not() {
+        let subset = |name: &str, first: &str| {
+            format!(
+                "- config_name: {name}\n  features:\n  - name: idx\n    dtype: int32\n  - name: Label\n    dtype:\n      class_label:\n        names:\n          '1': no\n          '0': {first}\n"
+            )
+        };
+        let readme = |a: &str, b: &str| {
+            let text = format!(
+                "---\ndataset_info:\n{}{}---\nText\n",
+                subset("x", a),
+                subset("y", b)
+            );
+            class_names(&[card("README.md", text.as_bytes())], "Label")
+        };
+        assert_eq!(
+            readme("yes!", "yes!"),
+            Some(vec!["yes!".to_owned(), "no".to_owned()])
+        );
+        assert_eq!(readme("yes!", "maybe"), None);
+    }
+
+    #[test]
+    fn an_unreadable_card_names_nothing() {
+        for text in [
+            &b"\xff\xfe"[..],
+            b"---\na: [\n---\n",
+            b"# Films\n",
+            b"---\ndataset_info: 3\n---\n",
+        ] {
+            assert_eq!(class_names(&[card("README.md", text)], "label"), None);
+            assert_eq!(
+                class_names(&[card("dataset_infos.json", text)], "label"),
+                None
+            );
+        }
+    }
 }

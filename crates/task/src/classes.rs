@@ -57,7 +57,7 @@ impl Classes {
         };
         let declared = match &train.class_names {
             Some(names) => Some(names.clone()),
-            None => card::class_names(cards, &train.label_column)?,
+            None => card::class_names(cards, &train.label_column),
         };
         let fits =
             |names: &Vec<String>| numbers.iter().all(|n| (0..names.len() as i64).contains(n));

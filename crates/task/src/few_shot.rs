@@ -92,6 +92,12 @@ mod tests {
     }
 
     #[test]
+    fn draws_stay_what_they_were_in_earlier_releases() {
+        let all = split(&[0, 1, 2, 1].repeat(25));
+        assert_eq!(rows(&few_shot(&all, 6, 3, 4)), [18, 59, 76, 77, 84, 66]);
+    }
+
+    #[test]
     fn a_rare_class_gives_all_it_has_and_the_others_fill_up() {
         let all = split(&[0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2]);
         assert_eq!(few_shot(&all, 9, 3, 7).class_counts(3), [4, 1, 4]);

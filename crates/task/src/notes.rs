@@ -37,8 +37,17 @@ pub(crate) fn of_texts(train: &Split, validation: &Split, test: &Split) -> Vec<S
     }
     let repeated = train.len() - labels.len();
     if repeated > 0 {
-        let torn = labels.values().filter(|labels| labels.len() > 1).count();
-        notes.push(format!("{repeated} of {} training examples repeat an earlier text; {torn} texts have more than one label", train.len()));
+        notes.push(format!(
+            "{repeated} of {} training examples repeat an earlier text",
+            train.len()
+        ));
+    }
+    let torn = labels.values().filter(|labels| labels.len() > 1).count();
+    if torn > 0 {
+        notes.push(format!(
+            "{torn} of {} training texts have more than one label",
+            labels.len()
+        ));
     }
     for (name, split) in [("validation", validation), ("test", test)] {
         let leaked = split

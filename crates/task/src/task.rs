@@ -85,7 +85,7 @@ pub struct Task {
     pub validation: Split,
     /// Examples to report on, and for nothing else.
     pub test: Split,
-    /// SHA-256 of the names and bytes of the files read, in hexadecimal.
+    /// SHA-256 of the names and bytes of the split files and `labels.txt`, and of the class names, in hexadecimal.
     pub digest: String,
     /// What a reader of results must know: split rules applied, empty and repeated texts, texts of test seen in train.
     pub notes: Vec<String>,

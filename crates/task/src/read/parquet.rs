@@ -15,16 +15,23 @@ use crate::card::names_in_feature;
 use crate::error::{Place, TaskError, TaskErrorKind};
 
 pub(super) fn read(file: &str, bytes: &[u8], labels: Labels) -> Result<Table, TaskError> {
-    let damaged = |error: ParquetError| {
-        let fix = "fetch or write the file anew (uncompressed, snappy or zstd)";
-        TaskError::new(
-            TaskErrorKind::Malformed,
-            file,
-            error.to_string(),
-            "a Parquet file",
-            fix,
-        )
-    };
+    // parquet 60 asserts on some damaged metadata ("column start and length should not be negative") instead of returning an error.
+    std::panic::catch_unwind(|| read_columns(file, bytes, labels))
+        .unwrap_or_else(|_| Err(damaged(file, "damaged metadata or pages")))
+}
+
+fn damaged(file: &str, found: impl Into<Box<str>>) -> TaskError {
+    TaskError::new(
+        TaskErrorKind::Malformed,
+        file,
+        found,
+        "a Parquet file",
+        "fetch or write the file anew (uncompressed, snappy, gzip or zstd)",
+    )
+}
+
+fn read_columns(file: &str, bytes: &[u8], labels: Labels) -> Result<Table, TaskError> {
+    let damaged = |error: ParquetError| damaged(file, error.to_string());
     let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema();
     let names: Vec<String> = schema

@@ -1,0 +1,235 @@
+//! Entering fused operations into burn's autodiff graph.
+//!
+//! An operation asks [`Tape::of`] its inputs whether it may be fused, takes their values off the graph, computes, and
+//! [`Tape::finish`]es: with a node in the graph that holds what the backward pass needs if any input is tracked, and
+//! with a plain constant otherwise.
+
+use crate::switch::is_fused;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, DispatchDevice, Flex};
+use burn::tensor::{DType, GradientCheckpointingStrategy, Shape, Tensor};
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+/// How the inputs of one operation take part in autodiff: all are f32 tensors on `flex`.
+#[derive(Clone, Copy)]
+pub(crate) struct Tape {
+    /// None where no input is associated with autodiff.
+    strategy: Option<GradientCheckpointingStrategy>,
+}
+
+/// The place of one input in the graph.
+pub(crate) struct Edge {
+    guard: Option<NodeGuard>,
+    /// Whether its gradient is wanted.
+    pub(crate) tracked: bool,
+}
+
+/// What an operation with `N` inputs keeps for its backward pass.
+pub(crate) trait Saved<const N: usize>: Clone + Debug + Send + 'static {
+    /// The gradients of the inputs, given that of the output; only those that are `wanted` need be given.
+    fn backward(self, grad: FlexTensor, wanted: [bool; N]) -> [Option<FlexTensor>; N];
+}
+
+/// An input of a fused operation: a float tensor of any rank, or the lack of one.
+pub(crate) trait Traced {
+    /// The autodiff strategy of the tensor, if it has one; an error if it cannot be used by a fused operation.
+    fn strategy(&self) -> Result<Option<GradientCheckpointingStrategy>, NotFused>;
+}
+
+/// The tensor is on another backend, or of another type than f32.
+pub(crate) struct NotFused;
+
+impl<const D: usize> Traced for Tensor<D> {
+    fn strategy(&self) -> Result<Option<GradientCheckpointingStrategy>, NotFused> {
+        let device = self.device();
+        let strategy = device.gradient_checkpointing_strategy();
+        let inner = device.inner();
+        // The pattern always matches where no other backend is compiled in.
+        #[allow(unreachable_patterns)]
+        match inner.as_dispatch() {
+            DispatchDevice::Flex(_) if self.dtype() == DType::F32 => Ok(strategy),
+            _ => Err(NotFused),
+        }
+    }
+}
+
+impl<const D: usize> Traced for Option<Tensor<D>> {
+    fn strategy(&self) -> Result<Option<GradientCheckpointingStrategy>, NotFused> {
+        self.as_ref().map_or(Ok(None), Traced::strategy)
+    }
+}
+
+impl Tape {
+    /// How the inputs take part in autodiff, or `None` if the operation is to be composed of burn's own.
+    pub(crate) fn of(inputs: &[&dyn Traced]) -> Option<Self> {
+        if !is_fused() {
+            return None;
+        }
+        let mut strategy = None;
+        for input in inputs {
+            strategy = strategy.or(input.strategy().ok()?);
+        }
+        Some(Self { strategy })
+    }
+
+    /// The value of an input and its place in the graph.
+    pub(crate) fn take<const D: usize>(self, tensor: Tensor<D>) -> (FlexTensor, Edge) {
+        match self.strategy {
+            Some(strategy) if tensor.is_autodiff() => {
+                let tensor = match strategy {
+                    GradientCheckpointingStrategy::Disabled => {
+                        primitive::<Autodiff<Flex, NoCheckpointing>, D>(tensor)
+                    }
+                    GradientCheckpointingStrategy::Balanced => {
+                        primitive::<Autodiff<Flex, BalancedCheckpointing>, D>(tensor)
+                    }
+                };
+                let tracked = tensor.is_tracked();
+                let (value, guard) = tensor.into_parts();
+                (
+                    value,
+                    Edge {
+                        guard: Some(guard),
+                        tracked,
+                    },
+                )
+            }
+            _ => (
+                primitive::<Flex, D>(tensor),
+                Edge {
+                    guard: None,
+                    tracked: false,
+                },
+            ),
+        }
+    }
+
+    /// As [`Tape::take`], for an input that may be missing.
+    pub(crate) fn take_option<const D: usize>(
+        self,
+        tensor: Option<Tensor<D>>,
+    ) -> (Option<FlexTensor>, Edge) {
+        match tensor {
+            Some(tensor) => {
+                let (value, edge) = self.take(tensor);
+                (Some(value), edge)
+            }
+            None => (
+                None,
+                Edge {
+                    guard: None,
+                    tracked: false,
+                },
+            ),
+        }
+    }
+
+    /// Wraps the output; where an input is tracked, with a node that holds what `save` gives.
+    pub(crate) fn finish<const D: usize, const N: usize, S: Saved<N>>(
+        self,
+        edges: [Edge; N],
+        output: FlexTensor,
+        save: impl FnOnce() -> S,
+    ) -> Tensor<D> {
+        match self.strategy {
+            None => Tensor::from_primitive::<Flex>(output),
+            Some(GradientCheckpointingStrategy::Disabled) => {
+                Tensor::from_primitive::<Autodiff<Flex, NoCheckpointing>>(record::<
+                    NoCheckpointing,
+                    N,
+                    S,
+                >(
+                    edges, output, save
+                ))
+            }
+            Some(GradientCheckpointingStrategy::Balanced) => {
+                Tensor::from_primitive::<Autodiff<Flex, BalancedCheckpointing>>(record::<
+                    BalancedCheckpointing,
+                    N,
+                    S,
+                >(
+                    edges, output, save,
+                ))
+            }
+        }
+    }
+}
+
+/// Whether the gradient of any input is wanted.
+pub(crate) fn any_tracked<const N: usize>(edges: &[Edge; N]) -> bool {
+    edges.iter().any(|edge| edge.tracked)
+}
+
+fn primitive<B, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B>
+where
+    B: burn::backend::Backend,
+    burn::backend::DispatchTensor: burn::backend::DispatchKindConversion<B>,
+{
+    tensor
+        .try_into_primitive::<B>()
+        .expect("the tensor's device was checked when the tape was made")
+}
+
+fn record<C: CheckpointStrategy, const N: usize, S: Saved<N>>(
+    edges: [Edge; N],
+    output: FlexTensor,
+    save: impl FnOnce() -> S,
+) -> FloatTensor<Autodiff<Flex>> {
+    if !any_tracked(&edges) {
+        return constant(output);
+    }
+    let guards = edges.map(|edge| {
+        edge.guard
+            .unwrap_or_else(|| constant(nothing()).into_parts().1)
+    });
+    match (Step {
+        saved: PhantomData::<S>,
+    })
+    .prepare::<C>(guards)
+    .compute_bound()
+    .stateful()
+    {
+        OpsKind::Tracked(prepared) => prepared.finish(save(), output),
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    }
+}
+
+fn constant(value: FlexTensor) -> FloatTensor<Autodiff<Flex>> {
+    FloatTensor::<Autodiff<Flex>>::new(value)
+}
+
+fn nothing() -> FlexTensor {
+    FlexTensor::empty(Shape::from([0]), DType::F32)
+}
+
+/// The backward step of any operation: hands the gradient to what was saved, and on to the inputs.
+#[derive(Debug)]
+struct Step<S> {
+    saved: PhantomData<S>,
+}
+
+impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Step<S> {
+    type State = S;
+
+    fn backward(self, ops: Ops<S, N>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = grads.consume::<Flex>(&ops.node);
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        for (parent, gradient) in ops
+            .parents
+            .into_iter()
+            .zip(ops.state.backward(grad, wanted))
+        {
+            if let (Some(node), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(node.id, gradient);
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
+
+use crate::run::Run;
+use crate::summary::{GroupSummary, Standing};
+use crate::{text, units};
+
+/// A chart's SVG and its caption.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) svg: String,
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+h1,h2,h3{line-height:1.25}h2{margin-top:3rem;border-bottom:1px solid #ddd}\
+table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}\
+th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #e4e4e4}th{font-weight:600}\
+.n{text-align:right;white-space:nowrap}tr.top td{font-weight:600}.scroll{overflow-x:auto}\
+figure{margin:2rem 0}figure svg{width:100%;height:auto}small,.legend{color:#555;font-size:.85rem}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}\
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8rem;background:#f6f6f6;padding:.7rem}";
+
+/// The page. `figures` holds each group's charts, in the order of `groups`.
+pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) -> String {
+    let titles: Vec<&str> = groups.iter().map(|g| g.title.as_str()).collect();
+    let title = format!("Ways of adapting {}", titles.join(", "));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>{0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{0}</h1>\n",
+        escape(&title)
+    );
+    page += &format!("<p>{}</p>\n", escape(&headline(run)));
+    for (group, figures) in groups.iter().zip(figures) {
+        page += &format!(
+            "<h2>{}</h2>\n<p>{}.</p>\n{}",
+            escape(&group.title),
+            escape(&text::intro(group)),
+            table(group)
+        );
+        page += &text::LEGEND
+            .map(|line| format!("<p class=\"legend\">{}</p>\n", escape(line)))
+            .concat();
+        for figure in figures {
+            page += &format!(
+                "<figure id=\"{}\">\n{}</figure>\n",
+                escape(&figure.name),
+                figure.svg
+            );
+        }
+    }
+    page += &failures(run);
+    page += &methods(run);
+    page += &circumstances(run);
+    page + "</body>\n</html>\n"
+}
+
+fn headline(run: &Run) -> String {
+    let finished = run.trials.len() - text::failures(run).len();
+    format!(
+        "{finished} of {} trials finished. Started {}.",
+        run.trials.len(),
+        run.info.started_at
+    )
+}
+
+fn table(group: &GroupSummary) -> String {
+    let class = |column: usize| if column < 3 { "" } else { " class=\"n\"" };
+    let head: String = text::HEADINGS
+        .iter()
+        .enumerate()
+        .map(|(i, h)| format!("<th{}>{}</th>", class(i), escape(h)))
+        .collect();
+    let row = |arm: &crate::ArmSummary| {
+        let cells: String = text::cells(arm)
+            .iter()
+            .enumerate()
+            .map(|(i, c)| format!("<td{}>{}</td>", class(i), escape(c)))
+            .collect();
+        let top = if matches!(arm.standing, Standing::Best | Standing::LikeBest) {
+            " class=\"top\""
+        } else {
+            ""
+        };
+        format!("<tr{top}>{cells}</tr>\n")
+    };
+    let rows: String = group.arms.iter().map(row).collect();
+    format!(
+        "<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
+    )
+}
+
+fn failures(run: &Run) -> String {
+    let failures = text::failures(run);
+    if failures.is_empty() {
+        return String::new();
+    }
+    let items: String = failures
+        .iter()
+        .map(|f| format!("<li>{}</li>\n", escape(f)))
+        .collect();
+    format!("<h2>Trials that did not finish</h2>\n<ul>\n{items}</ul>\n")
+}
+
+fn methods(run: &Run) -> String {
+    if run.info.methods.is_empty() {
+        return String::new();
+    }
+    let item = |note: &record::MethodNote| {
+        let paper = note
+            .paper
+            .as_ref()
+            .map(|p| format!(" <small>{}</small>", escape(p)))
+            .unwrap_or_default();
+        format!(
+            "<dt>{}</dt><dd>{}{paper}</dd>\n",
+            escape(&note.name),
+            escape(&note.definition)
+        )
+    };
+    format!(
+        "<h2>Methods</h2>\n<dl>\n{}</dl>\n",
+        run.info.methods.iter().map(item).collect::<String>()
+    )
+}
+
+fn circumstances(run: &Run) -> String {
+    let info = &run.info;
+    let digests = |of: &std::collections::BTreeMap<String, String>| {
+        (!of.is_empty()).then(|| {
+            of.iter()
+                .map(|(name, digest)| format!("{name}: {digest}"))
+                .collect::<Vec<_>>()
+                .join("; ")
+        })
+    };
+    let revision = info.git_revision.as_ref().map(|r| match info.git_dirty {
+        Some(true) => format!("{r}, with changes"),
+        _ => r.clone(),
+    });
+    let rows = [
+        ("Command", Some(info.command_line.join(" "))),
+        ("Processor", info.cpu.clone()),
+        ("Cores", info.cores.map(|c| c.to_string())),
+        ("Memory", info.ram_bytes.map(|b| units::bytes(b as f64))),
+        ("Graphics", info.gpu.clone()),
+        ("Driver", info.driver.clone()),
+        ("System", info.os.clone()),
+        ("Sources", revision),
+        ("Compiler", info.rustc.clone()),
+        ("burn", Some(info.burn_version.clone())),
+        ("Profile", Some(info.profile.clone())),
+        ("Features", Some(info.features.join(", "))),
+        ("Cargo.lock", info.cargo_lock_digest.clone()),
+        ("Models", digests(&info.model_digests)),
+        ("Tasks", digests(&info.task_digests)),
+    ];
+    let known = rows
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
+    let list: String = known
+        .map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(&value)))
+        .collect();
+    let plan = serde_json::to_string_pretty(&info.plan).unwrap_or_default();
+    format!(
+        "<h2>Circumstances</h2>\n<dl>\n{list}</dl>\n<details><summary>Plan</summary><pre>{}</pre></details>\n",
+        escape(&plan)
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_from_outside_cannot_become_markup() {
+        assert_eq!(
+            super::escape("<a href=\"x\">&"),
+            "&lt;a href=&quot;x&quot;&gt;&amp;"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! The charts of a group, from its summary and its trials' learning curves.
+
+mod axis;
+mod bars;
+mod curves;
+mod frame;
+mod labels;
+mod picture;
+mod render;
+mod scatter;
+
+pub use scatter::pareto_front;
+
+use crate::run::{Arm, Group};
+use crate::statistics::Spread;
+use crate::summary::{ArmSummary, GroupSummary};
+use crate::{ReportError, store};
+use axis::Unit;
+use picture::{Picture, look};
+use scatter::{Cost, Point};
+use std::path::{Path, PathBuf};
+
+/// A chart that is not drawn yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chart {
+    /// File name without its ending.
+    pub(crate) name: String,
+    picture: Picture,
+}
+
+impl Chart {
+    /// Writes `<name>.svg` and `<name>.png` into `dir`; returns the SVG's text and both paths.
+    pub(crate) fn write(&self, dir: &Path) -> Result<(String, [PathBuf; 2]), ReportError> {
+        let fail = |reason| ReportError::Plot {
+            chart: self.name.clone(),
+            reason,
+        };
+        let svg = render::svg(&self.picture).map_err(fail)?;
+        let svg_path = dir.join(format!("{}.svg", self.name));
+        store::write_file(&svg_path, svg.as_bytes())?;
+        // The drawing library chooses the format by the ending, hence a temporary name that ends in .png too.
+        let temporary = dir.join(format!(".{}.{}.tmp.png", self.name, std::process::id()));
+        let png_path = dir.join(format!("{}.png", self.name));
+        render::png(&self.picture, &temporary).map_err(fail)?;
+        std::fs::rename(&temporary, &png_path).map_err(|e| ReportError::write(&png_path, e))?;
+        Ok((svg, [svg_path, png_path]))
+    }
+}
+
+/// All charts for which there is something to show.
+pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
+    let about = crate::text::intro(summary);
+    let on = |what: &str| format!("{what}: {}", summary.title);
+    let pareto = |name: &'static str, unit: Unit, cost: fn(&ArmSummary) -> Option<f64>| {
+        scatter::chart(
+            &on("Accuracy against cost"),
+            &about,
+            Cost { name, unit },
+            &points(summary, cost),
+        )
+    };
+    let curves = |name: &str, unit: Unit, metric: &str| {
+        let note = format!("{about}; one thin line a seed, the median seed strong");
+        curves::chart(
+            &on("Learning curves"),
+            &note,
+            name,
+            unit,
+            &learning_curves(group, metric),
+        )
+    };
+    let drawn = [
+        (
+            "accuracy",
+            bars::accuracies(&on("Accuracy"), &about, &dots(summary)),
+        ),
+        (
+            "accuracy-trainable-parameters",
+            pareto("trainable parameters (logarithmic)", Unit::Count, |a| {
+                a.trainable_params.map(|p| p as f64)
+            }),
+        ),
+        (
+            "accuracy-training-time",
+            pareto(
+                "training time: preparation, first step, training (logarithmic)",
+                Unit::Seconds,
+                |a| median(a.costs.adapt_s),
+            ),
+        ),
+        (
+            "accuracy-peak-memory",
+            pareto(
+                "peak resident memory of training (logarithmic)",
+                Unit::Bytes,
+                |a| median(a.costs.train_peak_rss_bytes),
+            ),
+        ),
+        (
+            "learning-curves-accuracy",
+            curves("validation accuracy (%)", Unit::Percent, "accuracy"),
+        ),
+        (
+            "learning-curves-loss",
+            curves("validation loss (nats)", Unit::Plain, "loss"),
+        ),
+        (
+            "time-by-phase",
+            bars::phases(&on("Time by phase"), &about, &phase_bars(group, summary)),
+        ),
+    ];
+    drawn
+        .into_iter()
+        .filter_map(|(name, picture)| {
+            Some(Chart {
+                name: format!("{}--{name}", summary.slug),
+                picture: picture?,
+            })
+        })
+        .collect()
+}
+
+fn median(spread: Option<Spread>) -> Option<f64> {
+    spread.map(|s| s.median)
+}
+
+fn points(summary: &GroupSummary, cost: fn(&ArmSummary) -> Option<f64>) -> Vec<Point> {
+    let arms = summary.arms.iter().enumerate();
+    arms.filter_map(|(i, arm)| {
+        Some(Point {
+            label: arm.label.clone(),
+            look: look(i),
+            accuracy: arm.accuracy?,
+            cost: cost(arm),
+        })
+    })
+    .collect()
+}
+
+fn dots(summary: &GroupSummary) -> Vec<bars::Dot> {
+    let arms = summary.arms.iter().enumerate();
+    arms.filter_map(|(i, arm)| {
+        Some(bars::Dot {
+            label: arm.label.clone(),
+            look: look(i),
+            accuracy: arm.accuracy?,
+            standing: arm.standing,
+        })
+    })
+    .collect()
+}
+
+/// Medians by phase; what the total holds beyond the named phases (validation above all) is shown as such.
+fn phase_bars(group: &Group<'_>, summary: &GroupSummary) -> Vec<bars::Bar> {
+    let bar = |(arm, summary): (&Arm<'_>, &ArmSummary)| {
+        let c = &summary.costs;
+        let named = [
+            c.load_s,
+            c.tune_s,
+            c.prepare_s,
+            c.first_step_s,
+            c.train_s,
+            c.eval_s,
+        ]
+        .map(median);
+        let rest = arm.finished().map(|trial| {
+            let r = &trial.record;
+            let known: f64 = [
+                r.load_s,
+                r.tune_s,
+                r.prepare_s,
+                r.first_step_s,
+                r.train_s,
+                r.eval_s,
+            ]
+            .iter()
+            .flatten()
+            .sum();
+            Some((r.total_s? - known).max(0.0))
+        });
+        let rest = median(Spread::of(rest));
+        let [load, tune, prepare, first, train, test] = named;
+        bars::Bar {
+            label: summary.label.clone(),
+            seconds: [load, tune, prepare, first, train, test, rest],
+        }
+    };
+    group
+        .arms
+        .iter()
+        .zip(&summary.arms)
+        .filter(|(_, summary)| summary.finished > 0)
+        .map(bar)
+        .collect()
+}
+
+fn learning_curves(group: &Group<'_>, metric: &str) -> Vec<curves::Curves> {
+    let arms = group.arms.iter().enumerate();
+    arms.map(|(i, arm)| {
+        let seeds = arm.finished().map(|trial| {
+            let points = trial
+                .record
+                .curve
+                .iter()
+                .filter(|p| p.split == "validation" && p.metric == metric);
+            points.map(|p| (p.elapsed_s, p.value)).collect::<Vec<_>>()
+        });
+        curves::Curves {
+            label: arm.label.clone(),
+            look: look(i),
+            seeds: seeds.collect(),
+        }
+    })
+    .collect()
+}

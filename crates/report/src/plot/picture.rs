@@ -1,0 +1,342 @@
+//! A picture as a list of shapes in logical pixels: charts are laid out and tested without a drawing backend.
+
+/// Red, green, blue.
+pub(crate) type Colour = (u8, u8, u8);
+
+/// Okabe & Ito 2008, "Color universal design": told apart under the common colour blindnesses. Its yellow is left to areas, as
+/// it vanishes on white.
+pub(crate) const BLACK: Colour = (0, 0, 0);
+pub(crate) const ORANGE: Colour = (230, 159, 0);
+pub(crate) const SKY: Colour = (86, 180, 233);
+pub(crate) const GREEN: Colour = (0, 158, 115);
+pub(crate) const YELLOW: Colour = (240, 228, 66);
+pub(crate) const BLUE: Colour = (0, 114, 178);
+pub(crate) const VERMILION: Colour = (213, 94, 0);
+pub(crate) const PURPLE: Colour = (204, 121, 167);
+
+pub(crate) const WHITE: Colour = (255, 255, 255);
+pub(crate) const TEXT: Colour = (40, 40, 40);
+pub(crate) const AXIS: Colour = (90, 90, 90);
+pub(crate) const GRID: Colour = (228, 228, 228);
+pub(crate) const QUIET: Colour = (150, 150, 150);
+
+/// Heights of text in logical pixels, ascent to descent.
+pub(crate) const TITLE: f64 = 21.0;
+pub(crate) const HEADING: f64 = 17.5;
+pub(crate) const LABEL: f64 = 16.0;
+pub(crate) const NOTE: f64 = 14.5;
+
+pub(crate) type Place = (f64, f64);
+
+/// An axis-parallel box; y grows downwards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Area {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) right: f64,
+    pub(crate) bottom: f64,
+}
+
+impl Area {
+    pub(crate) fn around(centre: Place, half_width: f64, half_height: f64) -> Self {
+        let (x, y) = centre;
+        Self {
+            left: x - half_width,
+            top: y - half_height,
+            right: x + half_width,
+            bottom: y + half_height,
+        }
+    }
+
+    pub(crate) fn grown(self, by: f64) -> Self {
+        Self {
+            left: self.left - by,
+            top: self.top - by,
+            right: self.right + by,
+            bottom: self.bottom + by,
+        }
+    }
+
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
+    }
+
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.left <= other.left
+            && other.right <= self.right
+            && self.top <= other.top
+            && other.bottom <= self.bottom
+    }
+
+    pub(crate) fn centre(&self) -> Place {
+        (
+            (self.left + self.right) / 2.0,
+            (self.top + self.bottom) / 2.0,
+        )
+    }
+
+    /// The place in the box that is nearest to `to`.
+    pub(crate) fn nearest(&self, to: Place) -> Place {
+        (
+            to.0.clamp(self.left, self.right),
+            to.1.clamp(self.top, self.bottom),
+        )
+    }
+
+    /// Whether the segment passes through the box (Liang & Barsky 1984).
+    pub(crate) fn crossed_by(&self, from: Place, to: Place) -> bool {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let sides = [
+            (-dx, from.0 - self.left),
+            (dx, self.right - from.0),
+            (-dy, from.1 - self.top),
+            (dy, self.bottom - from.1),
+        ];
+        let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
+        for (slope, room) in sides {
+            if slope == 0.0 {
+                if room < 0.0 {
+                    return false;
+                }
+            } else if slope < 0.0 {
+                enter = enter.max(room / slope);
+            } else {
+                leave = leave.min(room / slope);
+            }
+        }
+        enter < leave
+    }
+}
+
+/// Where a text hangs on its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hang {
+    /// Starts there.
+    Start,
+    /// Is centred there.
+    Middle,
+    /// Ends there.
+    End,
+}
+
+/// The outline of a marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Circle,
+    Square,
+    Up,
+    Diamond,
+    Down,
+    Pentagon,
+    Cross,
+    Hexagon,
+    Star,
+}
+
+/// One thing to draw; later ones lie on earlier ones.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shape {
+    Line {
+        points: Vec<Place>,
+        colour: Colour,
+        opacity: f64,
+        width: f64,
+        dashed: bool,
+    },
+    Box {
+        area: Area,
+        colour: Colour,
+        opacity: f64,
+    },
+    Mark {
+        at: Place,
+        marker: Marker,
+        radius: f64,
+        colour: Colour,
+        filled: bool,
+    },
+    Text {
+        at: Place,
+        text: String,
+        size: f64,
+        colour: Colour,
+        hang: Hang,
+        upright: bool,
+        bold: bool,
+    },
+}
+
+/// A picture to be drawn as SVG and PNG.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) shapes: Vec<Shape>,
+}
+
+impl Picture {
+    pub(crate) fn new(width: f64, height: f64) -> Self {
+        Self {
+            width,
+            height,
+            shapes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn line(&mut self, points: &[Place], colour: Colour, width: f64) {
+        self.shapes.push(Shape::Line {
+            points: points.to_vec(),
+            colour,
+            opacity: 1.0,
+            width,
+            dashed: false,
+        });
+    }
+
+    pub(crate) fn faint_line(
+        &mut self,
+        points: &[Place],
+        colour: Colour,
+        width: f64,
+        opacity: f64,
+    ) {
+        self.shapes.push(Shape::Line {
+            points: points.to_vec(),
+            colour,
+            opacity,
+            width,
+            dashed: false,
+        });
+    }
+
+    pub(crate) fn dashes(&mut self, points: &[Place], colour: Colour, width: f64) {
+        self.shapes.push(Shape::Line {
+            points: points.to_vec(),
+            colour,
+            opacity: 1.0,
+            width,
+            dashed: true,
+        });
+    }
+
+    pub(crate) fn fill(&mut self, area: Area, colour: Colour, opacity: f64) {
+        self.shapes.push(Shape::Box {
+            area,
+            colour,
+            opacity,
+        });
+    }
+
+    pub(crate) fn mark(&mut self, at: Place, look: Look, filled: bool) {
+        self.shapes.push(Shape::Mark {
+            at,
+            marker: look.marker,
+            radius: RADIUS,
+            colour: look.colour,
+            filled,
+        });
+    }
+
+    /// Horizontal text, centred vertically on `at`.
+    pub(crate) fn text(
+        &mut self,
+        at: Place,
+        text: impl Into<String>,
+        size: f64,
+        colour: Colour,
+        hang: Hang,
+    ) {
+        self.shapes.push(Shape::Text {
+            at,
+            text: text.into(),
+            size,
+            colour,
+            hang,
+            upright: false,
+            bold: false,
+        });
+    }
+
+    pub(crate) fn bold(&mut self, at: Place, text: impl Into<String>, size: f64, hang: Hang) {
+        self.shapes.push(Shape::Text {
+            at,
+            text: text.into(),
+            size,
+            colour: BLACK,
+            hang,
+            upright: false,
+            bold: true,
+        });
+    }
+
+    /// Text that reads from below, centred on `at`.
+    pub(crate) fn upright(
+        &mut self,
+        at: Place,
+        text: impl Into<String>,
+        size: f64,
+        colour: Colour,
+    ) {
+        self.shapes.push(Shape::Text {
+            at,
+            text: text.into(),
+            size,
+            colour,
+            hang: Hang::Middle,
+            upright: true,
+            bold: false,
+        });
+    }
+}
+
+/// Radius of a marker.
+pub(crate) const RADIUS: f64 = 5.5;
+
+/// How one way of adapting looks in every chart of its group.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) colour: Colour,
+    pub(crate) marker: Marker,
+}
+
+/// The look of the `index`-th arm: no two of the first 63 share both colour and outline.
+pub(crate) fn look(index: usize) -> Look {
+    const COLOURS: [Colour; 7] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK];
+    use Marker::{Circle, Cross, Diamond, Down, Hexagon, Pentagon, Square, Star, Up};
+    const MARKERS: [Marker; 9] = [
+        Circle, Square, Up, Diamond, Down, Pentagon, Cross, Hexagon, Star,
+    ];
+    Look {
+        colour: COLOURS[index % COLOURS.len()],
+        marker: MARKERS[index % MARKERS.len()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_crosses_a_box_only_if_it_passes_through_it() {
+        let area = Area {
+            left: 10.0,
+            top: 10.0,
+            right: 20.0,
+            bottom: 15.0,
+        };
+        assert!(area.crossed_by((0.0, 12.0), (30.0, 13.0)));
+        assert!(area.crossed_by((15.0, 12.0), (15.0, 12.5)));
+        assert!(!area.crossed_by((0.0, 12.0), (9.0, 12.0)));
+        assert!(!area.crossed_by((0.0, 20.0), (30.0, 16.0)));
+        assert!(!area.crossed_by((5.0, 0.0), (5.0, 30.0)));
+    }
+
+    #[test]
+    fn sixty_three_arms_look_different() {
+        let looks: Vec<Look> = (0..63).map(look).collect();
+        assert!((0..63).all(|i| looks[..i].iter().all(|earlier| *earlier != looks[i])));
+    }
+}

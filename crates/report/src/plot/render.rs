@@ -1,0 +1,282 @@
+//! A picture as SVG and as PNG, through plotters.
+//!
+//! Both are drawn at twice the logical size, because plotters works in whole pixels; the SVG's stated size is then halved again.
+//! Text in the SVG asks for the reader's own sans-serif; the PNG, and every measurement, uses DejaVu Sans, which is among the widest.
+
+use super::picture::{Colour, Hang, Marker, Picture, Place, Shape};
+use plotters::backend::BitMapBackend;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontFamily, FontStyle, FontTransform, RGBAColor, TextStyle, register_font};
+use std::path::Path;
+use std::sync::Once;
+
+/// Pixels drawn to a logical pixel.
+const SCALE: f64 = 2.0;
+
+/// Where text hangs: plotters' bitmap text sits higher than its SVG text, by this share of its height.
+const BITMAP_DROP: f64 = 0.30;
+
+/// The picture as SVG text.
+pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
+    prepare();
+    let size = pixels(picture);
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        draw(picture, &root, 0.0).map_err(|e| e.to_string())?;
+        root.present().map_err(|e| e.to_string())?;
+    }
+    let drawn = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
+    Ok(text.replacen(
+        &drawn,
+        &format!("width=\"{}\" height=\"{}\"", picture.width, picture.height),
+        1,
+    ))
+}
+
+/// The picture as a PNG file.
+pub(crate) fn png(picture: &Picture, path: &Path) -> Result<(), String> {
+    prepare();
+    let root = BitMapBackend::new(path, pixels(picture)).into_drawing_area();
+    draw(picture, &root, BITMAP_DROP).map_err(|e| e.to_string())?;
+    root.present().map_err(|e| e.to_string())
+}
+
+/// Width of `text` in logical pixels.
+pub(crate) fn text_width(text: &str, size: f64) -> f64 {
+    prepare();
+    let measured =
+        FontDesc::new(FontFamily::SansSerif, size * SCALE, FontStyle::Normal).box_size(text);
+    // Without a font nothing could be drawn either; the guess only keeps the layout going until that error shows.
+    measured.map_or(text.chars().count() as f64 * size * 0.55, |(width, _)| {
+        f64::from(width) / SCALE
+    })
+}
+
+fn prepare() {
+    static FONTS: Once = Once::new();
+    FONTS.call_once(|| {
+        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+        let _ = register_font("sans-serif", FontStyle::Bold, dejavu::sans::bold());
+    });
+}
+
+fn pixels(picture: &Picture) -> (u32, u32) {
+    (
+        (picture.width * SCALE) as u32,
+        (picture.height * SCALE) as u32,
+    )
+}
+
+type Root<B> = DrawingArea<B, plotters::coord::Shift>;
+type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+fn draw<B: DrawingBackend>(picture: &Picture, root: &Root<B>, drop: f64) -> Drawn<B> {
+    root.fill(&plotters::style::WHITE)?;
+    for shape in &picture.shapes {
+        match shape {
+            Shape::Line {
+                points,
+                colour,
+                opacity,
+                width,
+                dashed,
+            } => {
+                let style = rgba(*colour, *opacity).stroke_width(stroke(*width));
+                if *dashed {
+                    for dash in dashes(points) {
+                        root.draw(&PathElement::new(dash.map(to_pixel).to_vec(), style))?;
+                    }
+                } else {
+                    root.draw(&PathElement::new(
+                        points.iter().copied().map(to_pixel).collect::<Vec<_>>(),
+                        style,
+                    ))?;
+                }
+            }
+            Shape::Box {
+                area,
+                colour,
+                opacity,
+            } => {
+                let corners = [(area.left, area.top), (area.right, area.bottom)].map(to_pixel);
+                root.draw(&Rectangle::new(corners, rgba(*colour, *opacity).filled()))?;
+            }
+            Shape::Mark {
+                at,
+                marker,
+                radius,
+                colour,
+                filled,
+            } => mark(root, *at, *marker, *radius, *colour, *filled)?,
+            Shape::Text {
+                at,
+                text,
+                size,
+                colour,
+                hang,
+                upright,
+                bold,
+            } => {
+                let style = if *bold {
+                    FontStyle::Bold
+                } else {
+                    FontStyle::Normal
+                };
+                let turn = if *upright {
+                    FontTransform::Rotate270
+                } else {
+                    FontTransform::None
+                };
+                let font =
+                    FontDesc::new(FontFamily::SansSerif, size * SCALE, style).transform(turn);
+                let across = match hang {
+                    Hang::Start => HPos::Left,
+                    Hang::Middle => HPos::Center,
+                    Hang::End => HPos::Right,
+                };
+                let ink = rgba(*colour, 1.0);
+                let style = TextStyle::from(font)
+                    .color(&ink)
+                    .pos(Pos::new(across, VPos::Center));
+                let place = if *upright {
+                    (at.0 + drop * size, at.1)
+                } else {
+                    (at.0, at.1 + drop * size)
+                };
+                root.draw(&Text::new(text.as_str(), to_pixel(place), style))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Filled, or an outline around white: told apart in grey print too.
+fn mark<B: DrawingBackend>(
+    root: &Root<B>,
+    at: Place,
+    marker: Marker,
+    radius: f64,
+    colour: Colour,
+    filled: bool,
+) -> Drawn<B> {
+    let ink = rgba(colour, 1.0);
+    let inside = if filled {
+        ink
+    } else {
+        rgba(super::picture::WHITE, 1.0)
+    };
+    let edge = ink.stroke_width(stroke(1.6));
+    if marker == Marker::Circle {
+        let pixel = |r: f64| (r * SCALE).round() as i32;
+        root.draw(&Circle::new(to_pixel(at), pixel(radius), ink.filled()))?;
+        return if filled {
+            Ok(())
+        } else {
+            root.draw(&Circle::new(
+                to_pixel(at),
+                pixel(radius - 1.7),
+                inside.filled(),
+            ))
+        };
+    }
+    let outline: Vec<(i32, i32)> = outline(marker, at, radius)
+        .into_iter()
+        .map(to_pixel)
+        .collect();
+    root.draw(&Polygon::new(outline.clone(), inside.filled()))?;
+    let closed: Vec<(i32, i32)> = outline
+        .iter()
+        .copied()
+        .chain(outline.iter().copied().take(2))
+        .collect();
+    root.draw(&PathElement::new(closed, edge))
+}
+
+/// Corners, with areas about that of a circle of `radius`.
+fn outline(marker: Marker, at: Place, radius: f64) -> Vec<Place> {
+    let ring = |n: usize, first: f64, r: &dyn Fn(usize) -> f64| {
+        let corner = |i: usize| {
+            let angle = first + std::f64::consts::TAU * i as f64 / n as f64;
+            (at.0 + r(i) * angle.cos(), at.1 + r(i) * angle.sin())
+        };
+        (0..n).map(corner).collect::<Vec<Place>>()
+    };
+    let up = -std::f64::consts::FRAC_PI_2;
+    match marker {
+        Marker::Circle => ring(24, 0.0, &|_| radius),
+        Marker::Square => ring(4, up / 2.0, &|_| radius * 1.25),
+        Marker::Up => ring(3, up, &|_| radius * 1.35),
+        Marker::Down => ring(3, -up, &|_| radius * 1.35),
+        Marker::Diamond => ring(4, up, &|_| radius * 1.3),
+        Marker::Pentagon => ring(5, up, &|_| radius * 1.15),
+        Marker::Hexagon => ring(6, up, &|_| radius * 1.15),
+        Marker::Star => ring(10, up, &|i| radius * if i % 2 == 0 { 1.5 } else { 0.65 }),
+        Marker::Cross => {
+            let (a, b) = (radius * 1.2, radius * 0.42);
+            let corners = [
+                (-b, -a),
+                (b, -a),
+                (b, -b),
+                (a, -b),
+                (a, b),
+                (b, b),
+                (b, a),
+                (-b, a),
+                (-b, b),
+                (-a, b),
+                (-a, -b),
+                (-b, -b),
+            ];
+            corners.iter().map(|(x, y)| (at.0 + x, at.1 + y)).collect()
+        }
+    }
+}
+
+/// Cuts a line into dashes of 6 with gaps of 4.
+fn dashes(points: &[Place]) -> Vec<[Place; 2]> {
+    const PERIOD: f64 = 10.0;
+    const ON: f64 = 6.0;
+    let mut found = Vec::new();
+    let mut walked = 0.0;
+    for pair in points.windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        let length = (to.0 - from.0).hypot(to.1 - from.1);
+        let at = |d: f64| {
+            (
+                from.0 + (to.0 - from.0) * d / length,
+                from.1 + (to.1 - from.1) * d / length,
+            )
+        };
+        let mut done = 0.0;
+        while done < length {
+            let phase = (walked + done) % PERIOD;
+            let (rest, on) = if phase < ON {
+                (ON - phase, true)
+            } else {
+                (PERIOD - phase, false)
+            };
+            // Rounding may leave a sliver of a phase; without the floor it would be walked for ever.
+            let end = (done + rest.max(0.01)).min(length);
+            if on {
+                found.push([at(done), at(end)]);
+            }
+            done = end;
+        }
+        walked += length;
+    }
+    found
+}
+
+fn to_pixel(at: Place) -> (i32, i32) {
+    ((at.0 * SCALE).round() as i32, (at.1 * SCALE).round() as i32)
+}
+
+fn stroke(width: f64) -> u32 {
+    (width * SCALE).round().max(1.0) as u32
+}
+
+fn rgba(colour: Colour, opacity: f64) -> RGBAColor {
+    RGBAColor(colour.0, colour.1, colour.2, opacity)
+}

@@ -1,0 +1,252 @@
+//! A run read back from its directory, and its trials sorted into groups (one model and task) and arms (one way of adapting).
+
+use crate::store::{self, Predictions};
+use crate::{ReportError, statistics::Answers};
+use record::{MethodNote, Outcome, RunInfo, TrialRecord};
+use std::path::{Path, PathBuf};
+
+/// A trial as read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// What came of it.
+    pub record: TrialRecord,
+    /// What it answered, example by example, where it got that far.
+    pub predictions: Option<Predictions>,
+}
+
+/// A run: what it was made on and all trials that have ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Where it was read from.
+    pub dir: PathBuf,
+    /// What it was made on.
+    pub info: RunInfo,
+    /// Ended trials, ordered by model, task, method as displayed, variant, seed.
+    pub trials: Vec<Trial>,
+}
+
+/// The trials of one model on one task.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// Model as given.
+    pub model: &'a str,
+    /// Task as given.
+    pub task: &'a str,
+    /// Ways of adapting, in display order.
+    pub arms: Vec<Arm<'a>>,
+}
+
+/// One way of adapting: trials that differ in nothing but the seed.
+#[derive(Clone, Debug)]
+pub struct Arm<'a> {
+    /// Name in tables and charts, unique in its group.
+    pub label: String,
+    /// The trials, by seed.
+    pub trials: Vec<&'a Trial>,
+}
+
+/// Reads a run directory. Trials still under way (no `record.json` yet) are passed over.
+///
+/// # Errors
+/// [`ReportError::NoRun`] if it is none; otherwise the first file that cannot be read or is broken, by name.
+pub fn load_run(dir: &Path) -> Result<Run, ReportError> {
+    if !dir.join("run.json").is_file() || !dir.join("trials").is_dir() {
+        return Err(ReportError::NoRun {
+            path: dir.to_owned(),
+        });
+    }
+    let info = store::read_run_info(dir)?;
+    let mut trials = Vec::new();
+    for id in store::trial_ids(dir)? {
+        let Some(record) = store::read_record(dir, &id)? else {
+            continue;
+        };
+        if record.trial_id != id {
+            let reason = format!(
+                "it is the record of trial {:?}, expected {id:?}",
+                record.trial_id
+            );
+            return Err(ReportError::broken(
+                &store::trial_dir(dir, &id).join("record.json"),
+                reason,
+            ));
+        }
+        let predictions = store::read_predictions(dir, &id)?;
+        trials.push(Trial {
+            record,
+            predictions,
+        });
+    }
+    let place = |method: &str| {
+        info.methods
+            .iter()
+            .position(|note| note.name == method)
+            .unwrap_or(info.methods.len())
+    };
+    trials.sort_by_cached_key(|trial| {
+        let spec = &trial.record.spec;
+        let names = (spec.model.clone(), spec.task.clone());
+        let arm = (
+            place(&spec.method),
+            spec.method.clone(),
+            spec.variant.clone(),
+            spec.device.clone(),
+        );
+        (
+            names,
+            arm,
+            spec.budget.to_string(),
+            spec.config.to_string(),
+            spec.seed,
+        )
+    });
+    Ok(Run {
+        dir: dir.to_owned(),
+        info,
+        trials,
+    })
+}
+
+impl Run {
+    /// The trials by model and task, and in these by way of adapting.
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for trial in &self.trials {
+            let spec = &trial.record.spec;
+            let at = groups
+                .iter()
+                .position(|g| g.model == spec.model && g.task == spec.task)
+                .unwrap_or_else(|| {
+                    groups.push(Group {
+                        model: &spec.model,
+                        task: &spec.task,
+                        arms: Vec::new(),
+                    });
+                    groups.len() - 1
+                });
+            let arms = &mut groups[at].arms;
+            match arms.iter_mut().find(|arm| same_arm(arm.trials[0], trial)) {
+                Some(arm) => arm.trials.push(trial),
+                None => arms.push(Arm {
+                    label: String::new(),
+                    trials: vec![trial],
+                }),
+            }
+        }
+        groups
+            .iter_mut()
+            .for_each(|group| label_arms(&mut group.arms));
+        groups
+    }
+
+    /// The note on a method, if the run carries one.
+    pub fn note(&self, method: &str) -> Option<&MethodNote> {
+        self.info.methods.iter().find(|note| note.name == method)
+    }
+}
+
+fn same_arm(a: &Trial, b: &Trial) -> bool {
+    let (a, b) = (&a.record.spec, &b.record.spec);
+    (&a.method, &a.variant, &a.device, &a.config, &a.budget)
+        == (&b.method, &b.variant, &b.device, &b.config, &b.budget)
+}
+
+/// Method and variant; what else differs is added only where it is needed to tell two arms apart.
+fn label_arms(arms: &mut [Arm<'_>]) {
+    let spec = |arm: &Arm<'_>| arm.trials[0].record.spec.clone();
+    let several_devices = arms
+        .iter()
+        .any(|arm| spec(arm).device != spec(&arms[0]).device);
+    let examples = |arm: &Arm<'_>| arm.trials.iter().find_map(|t| t.record.n_train);
+    let several_sizes = arms
+        .iter()
+        .any(|arm| examples(arm).is_some() && examples(arm) != arms.iter().find_map(examples));
+    let mut used: Vec<String> = Vec::new();
+    for arm in arms {
+        let spec = spec(arm);
+        let mut label = spec.method.clone();
+        if !spec.variant.is_empty() {
+            label = format!("{label}:{}", spec.variant);
+        }
+        if several_devices {
+            label = format!("{label} @{}", spec.device);
+        }
+        if let (true, Some(n)) = (several_sizes, examples(arm)) {
+            label = format!("{label} n={n}");
+        }
+        let repeats = used.iter().filter(|u| **u == label).count();
+        used.push(label.clone());
+        arm.label = if repeats == 0 {
+            label
+        } else {
+            format!("{label} #{}", repeats + 1)
+        };
+    }
+}
+
+impl Group<'_> {
+    /// The last part of the model's path or Hub id.
+    pub fn model_name(&self) -> &str {
+        last_part(self.model)
+    }
+
+    /// The last part of the task's path or Hub id.
+    pub fn task_name(&self) -> &str {
+        last_part(self.task)
+    }
+
+    /// What the group's files start with: letters, digits, dots, dashes.
+    pub fn slug(&self) -> String {
+        let plain = |name: &str| {
+            let keep = |c: char| {
+                if c.is_ascii_alphanumeric() || ".-_".contains(c) {
+                    c
+                } else {
+                    '-'
+                }
+            };
+            name.chars().map(keep).collect::<String>()
+        };
+        format!("{}--{}", plain(self.model_name()), plain(self.task_name()))
+    }
+}
+
+impl<'a> Arm<'a> {
+    /// The trials that finished.
+    pub fn finished(&self) -> impl Iterator<Item = &'a Trial> {
+        self.trials
+            .iter()
+            .copied()
+            .filter(|trial| trial.record.outcome == Outcome::Finished)
+    }
+
+    /// The trials that did not.
+    pub fn failed(&self) -> impl Iterator<Item = &'a Trial> {
+        self.trials
+            .iter()
+            .copied()
+            .filter(|trial| trial.record.outcome != Outcome::Finished)
+    }
+
+    /// Name of the method.
+    pub fn method(&self) -> &'a str {
+        &self.trials[0].record.spec.method
+    }
+
+    /// Right or wrong by seed and test row, as far as predictions are at hand.
+    pub fn answers(&self) -> Answers {
+        Answers::new(self.finished().filter_map(|trial| {
+            Some((
+                trial.record.spec.seed,
+                trial.predictions.as_ref()?.correct(),
+            ))
+        }))
+    }
+}
+
+fn last_part(name: &str) -> &str {
+    name.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(name)
+}

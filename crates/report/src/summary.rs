@@ -1,0 +1,291 @@
+//! One line for each way of adapting: accuracy with its interval, its standing against the best, and what it costs.
+
+use crate::run::{Arm, Group, Run};
+use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, Scores, Spread};
+use record::TrialRecord;
+
+/// Where an arm stands in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Highest mean accuracy.
+    Best,
+    /// Cannot be told apart from the best at 95 %, corrected for the number of comparisons.
+    LikeBest,
+    /// Lower than the best beyond chance.
+    Worse,
+    /// No accuracy: nothing finished.
+    Unknown,
+}
+
+/// The comparison with the group's best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Against {
+    /// This arm minus the best.
+    pub difference: Difference,
+    /// Its p-value after Holm's correction over the group.
+    pub p_holm: f64,
+}
+
+/// Median and range over seeds of everything measured once a trial; `None` where nothing was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Costs {
+    /// Reading the model and the task.
+    pub load_s: Option<Spread>,
+    /// Tokenising, the frozen-prefix cache, features.
+    pub prepare_s: Option<Spread>,
+    /// The first step.
+    pub first_step_s: Option<Spread>,
+    /// The later steps.
+    pub train_s: Option<Spread>,
+    /// `prepare_s + first_step_s + train_s`: from the loaded model to one that can answer. What a method does not do is left out
+    /// of the sum; `None` if none of the three was measured.
+    pub adapt_s: Option<Spread>,
+    /// The search.
+    pub tune_s: Option<Spread>,
+    /// Predicting the test split.
+    pub eval_s: Option<Spread>,
+    /// All of the trial's process.
+    pub total_s: Option<Spread>,
+    /// Median step, milliseconds.
+    pub step_ms: Option<Spread>,
+    /// Training examples a second.
+    pub train_samples_per_s: Option<Spread>,
+    /// Test examples a second.
+    pub eval_samples_per_s: Option<Spread>,
+    /// Peak resident memory of training.
+    pub train_peak_rss_bytes: Option<Spread>,
+    /// Peak resident memory of testing.
+    pub eval_peak_rss_bytes: Option<Spread>,
+    /// Peak heap of training.
+    pub train_peak_heap_bytes: Option<Spread>,
+    /// Peak memory on the device.
+    pub device_peak_bytes: Option<Spread>,
+    /// Frozen-prefix cache.
+    pub cache_bytes: Option<Spread>,
+    /// Floating-point operations of training.
+    pub train_flops: Option<Spread>,
+    /// Floating-point operations of one prediction.
+    pub infer_flops_per_sample: Option<Spread>,
+}
+
+/// A line of the summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArmSummary {
+    /// Name in tables and charts.
+    pub label: String,
+    /// Method.
+    pub method: String,
+    /// Variant.
+    pub variant: String,
+    /// Device.
+    pub device: String,
+    /// Trials that finished.
+    pub finished: usize,
+    /// Trials that did not.
+    pub failed: usize,
+    /// Training examples.
+    pub n_train: Option<u64>,
+    /// Accuracy and its interval.
+    pub accuracy: Option<Estimate>,
+    /// Mean macro-F1 over seeds.
+    pub macro_f1: Option<f64>,
+    /// Mean test loss over seeds, nats.
+    pub test_loss: Option<f64>,
+    /// Mean validation accuracy over seeds.
+    pub validation_accuracy: Option<f64>,
+    /// Place against the best.
+    pub standing: Standing,
+    /// The comparison behind it; `None` for the best itself.
+    pub against: Option<Against>,
+    /// Parameters with a gradient.
+    pub trainable_params: Option<u64>,
+    /// Parameters added.
+    pub added_params: Option<u64>,
+    /// All parameters at inference.
+    pub total_params: Option<u64>,
+    /// Bytes to keep beside the shared weights.
+    pub stored_bytes: Option<u64>,
+    /// Times and memory.
+    pub costs: Costs,
+}
+
+/// The summary of one model on one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSummary {
+    /// Model as given.
+    pub model: String,
+    /// Task as given.
+    pub task: String,
+    /// Model and task as titles.
+    pub title: String,
+    /// What its files start with.
+    pub slug: String,
+    /// Lines in display order.
+    pub arms: Vec<ArmSummary>,
+}
+
+/// Summaries of all groups of a run, in order.
+pub fn summarise(run: &Run) -> Vec<GroupSummary> {
+    let mut summaries: Vec<GroupSummary> = Vec::new();
+    for group in run.groups() {
+        let mut summary = summarise_group(&group);
+        // Two models of the same name in different folders must not overwrite each other's charts.
+        let repeats = summaries.iter().filter(|s| s.slug == summary.slug).count();
+        if repeats > 0 {
+            summary.slug = format!("{}--{}", summary.slug, repeats + 1);
+            summary.title = format!("{} ({})", summary.title, repeats + 1);
+        }
+        summaries.push(summary);
+    }
+    summaries
+}
+
+fn summarise_group(group: &Group<'_>) -> GroupSummary {
+    let answers: Vec<Answers> = group.arms.iter().map(Arm::answers).collect();
+    let mut arms: Vec<ArmSummary> = group
+        .arms
+        .iter()
+        .zip(&answers)
+        .map(|(arm, answers)| summarise_arm(arm, answers))
+        .collect();
+    rank(&mut arms, &answers);
+    GroupSummary {
+        model: group.model.to_owned(),
+        task: group.task.to_owned(),
+        title: format!("{} on {}", group.model_name(), group.task_name()),
+        slug: group.slug(),
+        arms,
+    }
+}
+
+fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
+    let spec = &arm.trials[0].record.spec;
+    let over = |field: fn(&TrialRecord) -> Option<f64>| {
+        statistics::mean(arm.finished().map(|trial| field(&trial.record)))
+    };
+    let first = |field: fn(&TrialRecord) -> Option<u64>| {
+        arm.trials.iter().find_map(|trial| field(&trial.record))
+    };
+    ArmSummary {
+        label: arm.label.clone(),
+        method: spec.method.clone(),
+        variant: spec.variant.clone(),
+        device: spec.device.clone(),
+        finished: arm.finished().count(),
+        failed: arm.failed().count(),
+        n_train: first(|r| r.n_train),
+        accuracy: accuracy(arm, answers),
+        macro_f1: over(|r| r.test_macro_f1),
+        test_loss: over(|r| r.test_loss),
+        validation_accuracy: over(|r| r.validation_accuracy),
+        standing: Standing::Unknown,
+        against: None,
+        trainable_params: first(|r| r.trainable_params),
+        added_params: first(|r| r.added_params),
+        total_params: first(|r| r.total_params),
+        stored_bytes: first(|r| r.stored_bytes),
+        costs: costs(arm),
+    }
+}
+
+/// From predictions where every finished trial has them, else from the trials' accuracies.
+fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
+    if answers.seeds().len() == arm.finished().count() {
+        return statistics::estimate(answers);
+    }
+    let scores: Vec<Scores> = arm
+        .finished()
+        .filter_map(|trial| {
+            Some(Scores {
+                accuracy: trial.record.test_accuracy?,
+                rows: trial.record.n_test?,
+            })
+        })
+        .collect();
+    statistics::estimate_from_scores(&scores)
+}
+
+fn costs(arm: &Arm<'_>) -> Costs {
+    let spread = |field: fn(&TrialRecord) -> Option<f64>| {
+        Spread::of(arm.finished().map(|trial| field(&trial.record)))
+    };
+    let bytes = |field: fn(&TrialRecord) -> Option<u64>| {
+        Spread::of(
+            arm.finished()
+                .map(|trial| field(&trial.record).map(|b| b as f64)),
+        )
+    };
+    Costs {
+        load_s: spread(|r| r.load_s),
+        prepare_s: spread(|r| r.prepare_s),
+        first_step_s: spread(|r| r.first_step_s),
+        train_s: spread(|r| r.train_s),
+        adapt_s: spread(adapt_s),
+        tune_s: spread(|r| r.tune_s),
+        eval_s: spread(|r| r.eval_s),
+        total_s: spread(|r| r.total_s),
+        step_ms: spread(|r| r.step_ms_median),
+        train_samples_per_s: spread(|r| r.train_samples_per_s),
+        eval_samples_per_s: spread(|r| r.eval_samples_per_s),
+        train_peak_rss_bytes: bytes(|r| r.train_peak_rss_bytes),
+        eval_peak_rss_bytes: bytes(|r| r.eval_peak_rss_bytes),
+        train_peak_heap_bytes: bytes(|r| r.train_peak_heap_bytes),
+        device_peak_bytes: bytes(|r| r.device_peak_bytes),
+        cache_bytes: bytes(|r| r.cache_bytes),
+        train_flops: spread(|r| r.train_flops),
+        infer_flops_per_sample: spread(|r| r.infer_flops_per_sample),
+    }
+}
+
+/// Seconds from the loaded model to one that can answer; see [`Costs::adapt_s`].
+fn adapt_s(record: &TrialRecord) -> Option<f64> {
+    let parts = [record.prepare_s, record.first_step_s, record.train_s];
+    parts
+        .iter()
+        .any(Option::is_some)
+        .then(|| parts.iter().flatten().sum())
+}
+
+/// Finds the best by mean accuracy and compares every other arm with it.
+fn rank(arms: &mut [ArmSummary], answers: &[Answers]) {
+    let mean = |arm: &ArmSummary| arm.accuracy.map(|a| a.mean);
+    // The first of equals in display order.
+    let Some(best) = (0..arms.len())
+        .filter(|i| arms[*i].accuracy.is_some())
+        .reduce(|a, b| {
+            if mean(&arms[b]) > mean(&arms[a]) {
+                b
+            } else {
+                a
+            }
+        })
+    else {
+        return;
+    };
+    let best_accuracy = arms[best].accuracy;
+    let compared: Vec<(usize, Difference)> = (0..arms.len())
+        .filter(|i| *i != best)
+        .filter_map(|i| {
+            Some((
+                i,
+                statistics::difference(
+                    (&answers[i], &arms[i].accuracy?),
+                    (&answers[best], &best_accuracy?),
+                ),
+            ))
+        })
+        .collect();
+    let p_values: Vec<f64> = compared
+        .iter()
+        .map(|(_, difference)| difference.p_value)
+        .collect();
+    for ((i, difference), p_holm) in compared.into_iter().zip(statistics::holm(&p_values)) {
+        arms[i].against = Some(Against { difference, p_holm });
+        arms[i].standing = if p_holm < 1.0 - CONFIDENCE {
+            Standing::Worse
+        } else {
+            Standing::LikeBest
+        };
+    }
+    arms[best].standing = Standing::Best;
+}

@@ -1,0 +1,113 @@
+//! Numbers as people read them: 1.2 M parameters, 3.4 s, 512 MiB, 87.1 %.
+
+/// A count: `7`, `950`, `1.2 k`, `66.4 M`.
+pub fn count(value: f64) -> String {
+    scaled(value, 1000.0, &["", " k", " M", " G", " T"])
+}
+
+/// Bytes in powers of 1,024: `640 B`, `12.5 KiB`, `512 MiB`.
+pub fn bytes(value: f64) -> String {
+    scaled(value, 1024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])
+}
+
+/// A duration: `480 µs`, `12.3 ms`, `3.4 s`, `2 m 05 s`, `1 h 12 m`.
+pub fn seconds(value: f64) -> String {
+    if value == 0.0 {
+        "0 s".to_owned()
+    } else if value < 0.999_5e-3 {
+        format!("{} µs", three(value * 1e6))
+    } else if value < 0.999_5 {
+        format!("{} ms", three(value * 1e3))
+    } else if value < 99.95 {
+        format!("{} s", three(value))
+    } else if value < 3599.5 {
+        let whole = value.round() as u64;
+        format!("{} m {:02} s", whole / 60, whole % 60)
+    } else {
+        let minutes = (value / 60.0).round() as u64;
+        format!("{} h {:02} m", minutes / 60, minutes % 60)
+    }
+}
+
+/// A share as a percentage with one decimal, without the sign: `87.1`.
+pub fn percent(value: f64) -> String {
+    format!("{:.1}", 100.0 * value)
+}
+
+/// Three significant digits, without trailing zeros behind the point.
+pub fn three(value: f64) -> String {
+    let magnitude = if value == 0.0 {
+        0
+    } else {
+        value.abs().log10().floor() as i32
+    };
+    let decimals = (2 - magnitude).clamp(0, 9) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn scaled(value: f64, base: f64, units: &[&str]) -> String {
+    let mut value = value;
+    let mut unit = 0;
+    // 999.6 would print as "1000".
+    while value.abs() >= base * 0.999_5 && unit + 1 < units.len() {
+        value /= base;
+        unit += 1;
+    }
+    // Four digits below 1,024 need no rounding to three.
+    let number = if value.abs() >= 1000.0 {
+        format!("{value:.0}")
+    } else {
+        three(value)
+    };
+    format!("{number}{}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_say_them() {
+        let counts = [
+            (0.0, "0"),
+            (7.0, "7"),
+            (950.0, "950"),
+            (999.7, "1 k"),
+            (1234.0, "1.23 k"),
+            (66_362_880.0, "66.4 M"),
+            (1e12, "1 T"),
+        ];
+        counts
+            .iter()
+            .for_each(|(value, text)| assert_eq!(count(*value), *text));
+        let sizes = [
+            (640.0, "640 B"),
+            (12_800.0, "12.5 KiB"),
+            (536_870_912.0, "512 MiB"),
+            (1_072_693_248.0, "1023 MiB"),
+            (1_073_741_824.0, "1 GiB"),
+        ];
+        sizes
+            .iter()
+            .for_each(|(value, text)| assert_eq!(bytes(*value), *text));
+        let times = [
+            (0.0, "0 s"),
+            (0.000_48, "480 µs"),
+            (0.012_34, "12.3 ms"),
+            (0.9996, "1 s"),
+            (3.4, "3.4 s"),
+            (125.2, "2 m 05 s"),
+            (3599.7, "1 h 00 m"),
+            (4320.0, "1 h 12 m"),
+        ];
+        times
+            .iter()
+            .for_each(|(value, text)| assert_eq!(seconds(*value), *text));
+        assert_eq!(percent(0.87149), "87.1");
+    }
+}

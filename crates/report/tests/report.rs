@@ -1,0 +1,292 @@
+//! A whole made-up run through the reader, the statistics and every file that is written.
+
+mod synthetic;
+
+use report::{ReportError, Run, Standing, load_run};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A fresh folder that stays after the test, to be looked at.
+fn folder(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+fn made_up(name: &str) -> (PathBuf, Run) {
+    let dir = folder(name);
+    synthetic::write_run(&dir);
+    let run = load_run(&dir).unwrap();
+    (dir, run)
+}
+
+fn rows(path: &Path) -> Vec<HashMap<String, String>> {
+    let mut table = csv::Reader::from_path(path).unwrap();
+    table.deserialize().map(Result::unwrap).collect()
+}
+
+#[test]
+fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
+    let (dir, run) = made_up("written");
+    let written = report::write(&run, &dir).unwrap();
+    assert!(
+        written.files.iter().all(|file| file.is_file()),
+        "{:?}",
+        written.files
+    );
+    let plots = written
+        .files
+        .iter()
+        .filter(|file| file.parent().unwrap().ends_with("plots"))
+        .count();
+    assert_eq!(
+        plots,
+        2 * 7 * 2,
+        "seven charts for each of two tasks, as SVG and PNG"
+    );
+
+    let trials = rows(&dir.join("trials.csv"));
+    assert_eq!(trials.len(), 17 * 3 * 2);
+    let header = fs::read_to_string(dir.join("trials.csv"))
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    assert_eq!(header, record::TRIALS_HEADER.join(","));
+    let untrained = trials
+        .iter()
+        .find(|t| t["method"] == "in-contextfir")
+        .unwrap();
+    assert_eq!(
+        (
+            untrained["train_s"].as_str(),
+            untrained["trainable_params"].as_str()
+        ),
+        ("", "0")
+    );
+    let lost = trials
+        .iter()
+        .find(|t| t["outcome"] == "out_of_memory")
+        .unwrap();
+    assert_eq!(lost["test_accuracy"], "");
+    assert_eq!(lost["train_peak_rss_bytes"], (566_u64 << 20).to_string());
+
+    let curves = rows(&dir.join("curves.csv"));
+    assert_eq!(curves.len(), ((13 * 3 * 2) - 2) * 9 * 2);
+
+    let summary = rows(&dir.join("summary.csv"));
+    assert_eq!(summary.len(), 17 * 2);
+    for line in &summary {
+        let of_arm = |t: &&HashMap<String, String>| {
+            t["method"] == line["method"]
+                && t["variant"] == line["variant"]
+                && t["task"] == line["task"]
+                && t["outcome"] == "finished"
+        };
+        let accuracies: Vec<f64> = trials
+            .iter()
+            .filter(of_arm)
+            .map(|t| t["test_accuracy"].parse().unwrap())
+            .collect();
+        let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+        let [stated, low, high] = ["mean", "low", "high"].map(|end| {
+            line[&format!("test_accuracy_{end}")]
+                .parse::<f64>()
+                .unwrap()
+        });
+        assert!(
+            (stated - mean).abs() < 1e-9,
+            "{}: {stated} against {mean}",
+            line["label"]
+        );
+        assert!(low < mean && mean < high);
+        assert_eq!(line["n_seeds"], accuracies.len().to_string());
+        assert_eq!(line["n_test"], synthetic::ROWS.to_string());
+    }
+}
+
+#[test]
+fn what_cannot_be_told_apart_from_the_best_is_marked_and_the_rest_is_not() {
+    let (_, run) = made_up("standings");
+    let groups = report::summarise(&run);
+    let group = groups
+        .iter()
+        .find(|g| g.task == synthetic::TASKS[0])
+        .unwrap();
+    let standing = |label: &str| {
+        group
+            .arms
+            .iter()
+            .find(|arm| arm.label == label)
+            .unwrap()
+            .standing
+    };
+    assert_eq!(
+        group
+            .arms
+            .iter()
+            .filter(|arm| arm.standing == Standing::Best)
+            .count(),
+        1
+    );
+    assert_eq!(standing("majority-oak"), Standing::Worse);
+    assert_eq!(standing("feature-birch"), Standing::Worse);
+    let alike = ["cedar-all", "lime", "lime:wide", "adapter-elm"].map(standing);
+    assert!(
+        alike
+            .iter()
+            .all(|s| matches!(s, Standing::Best | Standing::LikeBest)),
+        "{alike:?}"
+    );
+    let order: Vec<&str> = group.arms.iter().map(|arm| arm.method.as_str()).collect();
+    let noted: Vec<&str> = run
+        .info
+        .methods
+        .iter()
+        .map(|note| note.name.as_str())
+        .collect();
+    assert_eq!(
+        order[..12],
+        noted[..12],
+        "arms stand in the run's display order"
+    );
+}
+
+#[test]
+fn the_tables_name_failures_and_explain_their_marks() {
+    let (dir, run) = made_up("tables");
+    report::write(&run, &dir).unwrap();
+    let table = report::terminal_table(&run);
+    println!("{table}");
+    for text in [
+        table,
+        fs::read_to_string(dir.join("summary.md")).unwrap(),
+        fs::read_to_string(dir.join("report.html")).unwrap(),
+    ] {
+        for part in [
+            "≈ best",
+            "Holm",
+            "lime:wide",
+            "22.7 M",
+            "3 x 500",
+            "out of memory",
+            "memory allocation of 402653184 bytes failed",
+            "timed out",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text:.2000}");
+        }
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_holds_every_chart() {
+    let (dir, run) = made_up("page");
+    report::write(&run, &dir).unwrap();
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert_eq!(page.matches("<svg").count(), 14);
+    assert!(!page.contains("src=") && !page.contains("<link") && !page.contains("<script"));
+    assert!(
+        page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"),
+        "text from outside must be escaped"
+    );
+    assert!(page.contains("0123abcd, with changes"));
+}
+
+#[test]
+fn a_report_written_twice_is_the_same_and_stale_charts_go() {
+    let (dir, run) = made_up("twice");
+    report::write(&run, &dir).unwrap();
+    let first = fs::read(dir.join("report.html")).unwrap();
+    let stale = dir.join("plots/old-model--old-task--accuracy.svg");
+    let own = dir.join("plots/my-drawing.svg");
+    fs::write(&stale, "<svg/>").unwrap();
+    fs::write(&own, "<svg/>").unwrap();
+    report::write(&load_run(&dir).unwrap(), &dir).unwrap();
+    assert_eq!(fs::read(dir.join("report.html")).unwrap(), first);
+    assert!(!stale.exists() && own.exists());
+}
+
+#[test]
+fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
+    let (dir, run) = made_up("broken");
+    let all = run.trials.len();
+    let trial = dir.join("trials").join(&run.trials[0].record.trial_id);
+    fs::create_dir(dir.join("trials/begun")).unwrap();
+    fs::write(dir.join("trials/begun/.record.json.77.tmp"), "{\"schem").unwrap();
+    assert_eq!(load_run(&dir).unwrap().trials.len(), all);
+
+    let record = trial.join("record.json");
+    let whole = fs::read_to_string(&record).unwrap();
+    fs::write(&record, &whole[..whole.len() / 2]).unwrap();
+    let error = load_run(&dir).unwrap_err();
+    assert!(
+        matches!(error, ReportError::Broken { .. })
+            && error.to_string().contains(record.to_str().unwrap()),
+        "{error}"
+    );
+    fs::write(
+        &record,
+        whole.replacen("\"schema\": 1", "\"schema\": 999, \"new\": 1", 1),
+    )
+    .unwrap();
+    assert!(matches!(
+        load_run(&dir).unwrap_err(),
+        ReportError::Newer { found: 999, .. }
+    ));
+    fs::write(
+        &record,
+        whole.replacen(&run.trials[0].record.trial_id, "another", 1),
+    )
+    .unwrap();
+    assert!(load_run(&dir).unwrap_err().to_string().contains("another"));
+    assert!(matches!(
+        load_run(&dir.join("plots")).unwrap_err(),
+        ReportError::NoRun { .. }
+    ));
+}
+
+#[test]
+fn lost_predictions_leave_a_report_with_wider_intervals() {
+    let (dir, before) = made_up("lost");
+    for trial in &before.trials {
+        let _ = fs::remove_file(
+            dir.join("trials")
+                .join(&trial.record.trial_id)
+                .join("predictions.csv"),
+        );
+    }
+    let after = load_run(&dir).unwrap();
+    let width = |run: &Run| {
+        let groups = report::summarise(run);
+        let e = groups[0].arms[10].accuracy.unwrap();
+        (e.mean, e.interval.high - e.interval.low)
+    };
+    let ((mean_before, width_before), (mean_after, width_after)) = (width(&before), width(&after));
+    assert!((mean_before - mean_after).abs() < 1e-9);
+    assert!(
+        width_after > width_before,
+        "{width_after} against {width_before}"
+    );
+}
+
+#[test]
+fn a_readme_is_rewritten_between_its_markers_only() {
+    let (dir, run) = made_up("readme-run");
+    let readme = dir.join("README.md");
+    let text = "# A\n<!-- results:readme-run -->\nold\n<!-- /results:readme-run -->\n<!-- results:other -->\nkept\n<!-- /results:other -->\n";
+    fs::write(&readme, text).unwrap();
+    assert_eq!(report::update_readme(&readme, &[&run]).unwrap(), 1);
+    let after = fs::read_to_string(&readme).unwrap();
+    assert!(
+        after.contains("| lime:wide |") && !after.contains("old") && after.contains("kept"),
+        "{after}"
+    );
+    fs::write(&readme, "<!-- results:readme-run -->").unwrap();
+    assert!(matches!(
+        report::update_readme(&readme, &[&run]).unwrap_err(),
+        ReportError::NoMarker { .. }
+    ));
+}
