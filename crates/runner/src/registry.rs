@@ -4,15 +4,15 @@ use adapt::Method;
 
 /// Every method, in the order of tables and charts: from no model at all to all of its weights.
 pub const METHODS: &[&dyn Method] = &[
-    &baseline::MAJORITY,
-    &baseline::TF_IDF,
-    &feature_based::FEATURE_BASED,
-    &feature_based::KNN,
     &in_context::IN_CONTEXT,
     &finetune::FINETUNE_OUTPUT,
     &finetune::FINETUNE_LAST,
-    &finetune::FINETUNE_ALL,
+    &bitfit::LAYER_NORM,
+    &bitfit::BITFIT,
+    &ia3::IA3,
     &lora::LORA,
+    &adapter::ADAPTER,
+    &finetune::FINETUNE_ALL,
 ];
 
 /// The methods this process knows: [`METHODS`], or a test's own.
