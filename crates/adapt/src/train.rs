@@ -120,7 +120,7 @@ impl Run {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
         let adamw = ops::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: job.budget.weight_decay };
-        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw: adamw.clone(), rate_factor: 1.0 });
+        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw, rate_factor: 1.0 });
         if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
             optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
         }
