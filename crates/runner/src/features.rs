@@ -117,7 +117,7 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().into_vec().expect("converted to f32")
+    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32")
 }
 
 fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
