@@ -11,7 +11,7 @@ use crate::registry::{Methods, find};
 use crate::run_dir::{self, RunDir};
 use crate::sources::{Model, TaskSource};
 use crate::{devices, probe, sources, words};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use measure::environment::BuildInfo;
 use measure::watch::{Ended, watch};
 use record::{MethodNote, Outcome, RunInfo, TrialRecord};
@@ -38,11 +38,12 @@ pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
     let plan = plan::resolve(methods, arguments)?;
     let found = find_all(methods, &plan)?;
     let info = describe(methods, &plan, &found)?;
-    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
-    let dir = run_dir::open(&path, &info)?;
     let trials = matrix::trials(&plan, &info.model_digests, &info.task_digests, |arm, model| {
         !found.excluded.iter().any(|(method, other)| *method == arm.method && other == model)
     });
+    ensure!(!trials.is_empty(), "there is nothing to run: no method of the plan can be used with its models");
+    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
+    let dir = run_dir::open(&path, &info)?;
     let records = sweep(&plan, &found, &dir, &trials, arguments)?;
     finish(&dir, &records)
 }
