@@ -28,6 +28,19 @@ pub struct Trial {
     pub convergence: Convergence,
 }
 
+impl Trial {
+    /// A higher validation accuracy, or the same with a lower loss.
+    pub fn is_better_than(&self, other: &Trial) -> bool {
+        let key = |trial: &Trial| {
+            (
+                trial.validation_accuracy.unwrap_or(0.0),
+                -trial.validation_loss.unwrap_or(0.0),
+            )
+        };
+        key(self) > key(other)
+    }
+}
+
 /// The end of the grid at which the best value lies: a wider grid might hold a better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -108,7 +121,7 @@ pub fn choose_c(
         watch(Progress::Done(trial));
         if best
             .as_ref()
-            .is_none_or(|(best, _)| is_better(&trial, &trials[*best]))
+            .is_none_or(|(best, _)| trial.is_better_than(&trials[*best]))
         {
             best = Some((trials.len(), model.clone()));
         }
@@ -121,16 +134,6 @@ pub fn choose_c(
         best,
         trials,
     }
-}
-
-fn is_better(trial: &Trial, than: &Trial) -> bool {
-    let key = |trial: &Trial| {
-        (
-            trial.validation_accuracy.unwrap_or(0.0),
-            -trial.validation_loss.unwrap_or(0.0),
-        )
-    };
-    key(trial) > key(than)
 }
 
 /// Accuracy and mean loss.

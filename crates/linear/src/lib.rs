@@ -22,4 +22,4 @@ pub use standardise::Standardisation;
 pub use tf_idf::{Text, TfIdf, TfIdfSettings};
 
 /// The log-probability that stands for 0: the logarithm of 2^-52, where scikit-learn's `log_loss` clips.
-pub const LOG_ZERO: f64 = -36.043_653_389_117_16;
+pub const LOG_ZERO: f64 = -36.043_653_389_117_15;
