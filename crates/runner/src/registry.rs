@@ -4,7 +4,11 @@ use adapt::Method;
 
 /// Every method, in the order of tables and charts: from no model at all to all of its weights.
 pub const METHODS: &[&dyn Method] = &[
+    &baseline::MAJORITY,
+    &baseline::TF_IDF,
     &in_context::IN_CONTEXT,
+    &feature_based::FEATURE_BASED,
+    &feature_based::KNN,
     &finetune::FINETUNE_OUTPUT,
     &finetune::FINETUNE_LAST,
     &bitfit::LAYER_NORM,
