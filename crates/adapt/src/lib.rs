@@ -1,1 +1,45 @@
-//! The seam that an adaptation method implements, the one training loop, the conformance kit.
+//! The seam that an adaptation method implements, the one training loop, and the conformance kit.
+//!
+//! A method acts at one of four levels: on text, in inserted computation, in parameters, or on features.
+//!
+//! - [`Method`] is what the registry holds: a name, a definition, a paper, and a way from settings to a [`Plan`].
+//! - [`Plan`] turns a [`Setting`] (model, training and validation split, budget, seed; never the test split) into a [`Predictor`].
+//! - [`Peft`] is what a gradient-trained method writes instead; every `Peft` is a `Plan` through the one loop in [`train`].
+//!
+//! A method reads no clock: it says what it is doing through [`Event`]s, and whoever holds the clock measures.
+
+mod cache;
+mod clip;
+mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod data;
+mod error;
+mod head;
+pub mod init;
+mod method;
+mod model;
+mod optimizer;
+mod peft;
+mod saved;
+mod schedule;
+mod setting;
+mod sites;
+mod snapshot;
+pub mod train;
+mod trainable;
+mod tune;
+
+pub use cache::floats as to_floats;
+pub use config::{parse_config, with_setting};
+pub use data::{EncodedSplit, encode_split, log_softmax};
+pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
+pub use head::{Head, default_pooling};
+pub use method::{Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange};
+pub use model::Adapted;
+pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
+pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
+pub use setting::{Budget, Event, Phase, Setting, sub_seed};
+pub use sites::{Sites, Target};
+pub use trainable::{Compared, Trainable};
+pub use tune::{SearchOutcome, SearchTrial, tune};

@@ -1,1 +1,36 @@
 //! Text classification tasks: files to splits, few-shot draws, batches by length, metrics. No tensors.
+//!
+//! ```
+//! let files: [(&str, &[u8]); 2] = [
+//!     ("train.tsv", b"text\tlabel\na fine film\tgood\na dull film\tbad\na fair film\tgood\n"),
+//!     ("test.tsv", b"text\tlabel\na film\tbad\n"),
+//! ];
+//! let task = task::from_bytes("films", &files)?;
+//! assert_eq!(task.classes, ["bad", "good"]);
+//! assert_eq!(task.validation.len(), 1); // drawn from train, and said so in `task.notes`
+//! # Ok::<(), task::TaskError>(())
+//! ```
+
+mod assemble;
+mod batches;
+mod card;
+mod classes;
+mod error;
+mod few_shot;
+mod hub;
+pub mod metrics;
+mod nearest;
+mod notes;
+mod read;
+mod source;
+mod split;
+mod task;
+
+pub use batches::{batches_by_length, batches_sorted};
+pub use error::{Place, TaskError, TaskErrorKind};
+pub use few_shot::few_shot;
+pub use hub::{LocateError, locate};
+pub use nearest::nearest_name;
+pub use read::{TextRow, read_texts};
+pub use source::{from_bytes, load};
+pub use task::{Example, Split, Task};

@@ -1,1 +1,46 @@
 //! Pretrained transformer backbones in burn, read from Hugging Face checkpoints, with sites where a method may act.
+//!
+//! BERT, DistilBERT, RoBERTa, GPT-2 and Llama are one block structure under different [`Shape`]s. A model is found with
+//! [`locate`], read with [`load`], and run in parts: [`Backbone::embed`], [`Backbone::blocks`], [`Backbone::finish`]. What a
+//! method inserts goes through [`Hooks`]; this crate does not know which methods exist.
+
+mod attention;
+mod backbone;
+mod batch;
+mod block;
+mod config;
+mod dropout;
+mod embedding;
+mod feed_forward;
+mod hooks;
+mod hub;
+mod language_head;
+mod linear;
+mod load;
+mod norm;
+mod past;
+mod pooling;
+mod shape;
+mod tokenizer;
+
+pub use attention::SelfAttention;
+pub use backbone::{Backbone, Pass};
+pub use batch::{Batch, Side, collate, collate_to};
+pub use block::Block;
+pub use config::MODEL_TYPES;
+pub use dropout::{Depth, DropoutPlan};
+pub use embedding::Embeddings;
+pub use feed_forward::FeedForward;
+pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
+pub use hub::{HubSettings, LocateError, locate, locate_with};
+pub use language_head::{LanguageHead, Pooler, Transform};
+pub use linear::Linear;
+pub use load::{
+    LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load, load_backbone,
+    load_shape,
+};
+pub use norm::Norm;
+pub use past::Past;
+pub use pooling::{Pooling, pool};
+pub use shape::{Architecture, NormKind, NormOrder, Positions, Shape};
+pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};

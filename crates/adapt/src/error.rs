@@ -1,0 +1,111 @@
+//! What can go wrong between a configuration and a prediction.
+
+use thiserror::Error;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// No such setting.
+    #[error("{method} has no setting \"{found}\"{}; its settings are: {known}", suggestion.as_ref().map(|s| format!(" (did you mean \"{s}\"?)")).unwrap_or_default())]
+    UnknownSetting {
+        /// The method.
+        method: String,
+        /// What was given.
+        found: String,
+        /// The nearest known name.
+        suggestion: Option<String>,
+        /// All known names.
+        known: String,
+    },
+    /// A value of the wrong type or outside its range.
+    #[error("{method}: {reason}")]
+    BadValue {
+        /// The method.
+        method: String,
+        /// What is wrong with it and what was expected.
+        reason: String,
+    },
+}
+
+/// A fit that failed.
+#[derive(Debug, Error)]
+pub enum FitError {
+    /// The method needs a model and none was given.
+    #[error("{0} needs a pretrained model; name one with --model")]
+    NeedsModel(String),
+    /// The method does not work with this model or task.
+    #[error("{0}")]
+    NotApplicable(String),
+    /// A text could not be tokenised.
+    #[error(transparent)]
+    Tokenize(#[from] transformer::TokenizeError),
+    /// The loss is no longer a number.
+    #[error("the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// The rate at that step.
+        learning_rate: f64,
+    },
+    /// Scoring the validation split failed.
+    #[error(transparent)]
+    Predict(#[from] PredictError),
+    /// The hidden-state cache could not be written.
+    #[error("the hidden-state cache could not be kept: {0}")]
+    Cache(#[source] std::io::Error),
+    /// A configuration made during the search is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A prediction that failed.
+#[derive(Debug, Error)]
+pub enum PredictError {
+    /// A text could not be tokenised.
+    #[error(transparent)]
+    Tokenize(#[from] transformer::TokenizeError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// An adapted model that could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write {path}: {source}")]
+pub struct SaveError {
+    /// The file or directory.
+    pub path: String,
+    /// Why.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// An adapted model that could not be read back.
+#[derive(Debug, Error)]
+pub enum LoadAdapterError {
+    /// A file that cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// The method needs the pretrained model it was trained on.
+    #[error("this adapter needs its pretrained model; name it with --model")]
+    NeedsModel,
+}

@@ -1,0 +1,163 @@
+//! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
+
+use crate::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError, Setting, Trainable};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use task::Example;
+use transformer::{Depth, Pretrained};
+
+/// Unnormalised scores of one example, one a class, in the task's class order.
+pub type Logits = Vec<f32>;
+
+/// Where a method acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// No pretrained model at all.
+    Baseline,
+    /// The prompt's text; nothing is trained.
+    Text,
+    /// Features of the frozen model.
+    Features,
+    /// Some or all of the model's own parameters.
+    Parameters,
+    /// Computation inserted into the frozen model.
+    InsertedComputation,
+}
+
+impl Level {
+    /// The level's name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Text => "text",
+            Self::Features => "features",
+            Self::Parameters => "parameters",
+            Self::InsertedComputation => "inserted computation",
+        }
+    }
+}
+
+/// A method's description: one row of `runner methods`.
+#[derive(Clone, Copy, Debug)]
+pub struct MethodInfo {
+    /// Name on the command line and in every table.
+    pub name: &'static str,
+    /// One sentence.
+    pub definition: &'static str,
+    /// Authors, year, title or address.
+    pub paper: &'static str,
+    /// Where it acts.
+    pub level: Level,
+    /// Whether a pretrained model is needed.
+    pub uses_model: bool,
+}
+
+/// How the values of a searched setting are spaced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scale {
+    /// Evenly between the ends.
+    Linear,
+    /// Evenly between the logarithms of the ends.
+    Log,
+}
+
+/// One setting that `--tune` searches, with its declared range.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchRange {
+    /// Name of the setting in the method's configuration.
+    pub setting: &'static str,
+    /// Lowest value tried.
+    pub low: f64,
+    /// Highest value tried.
+    pub high: f64,
+    /// Spacing in between.
+    pub scale: Scale,
+}
+
+/// A way of adapting a pretrained model, as the registry holds it. No tensor in sight: a bad configuration is refused before a weight is read.
+pub trait Method: Sync {
+    /// Name, definition, paper, level.
+    fn info(&self) -> &'static MethodInfo;
+
+    /// The plan for a configuration; what is left out takes its default.
+    ///
+    /// # Errors
+    /// An unknown setting, with the nearest known one, or a value outside its range.
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError>;
+
+    /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
+    fn search_ranges(&self) -> &'static [SearchRange] {
+        &[]
+    }
+
+    /// Why the method cannot be used with this model, if so.
+    fn not_applicable(&self, _base: &Pretrained) -> Option<String> {
+        None
+    }
+}
+
+/// A method with its settings, ready to be fitted.
+pub trait Plan {
+    /// The settings with every default made explicit; goes into the record.
+    fn resolved(&self) -> Value;
+
+    /// Adapts the model to the training split; model selection sees the validation split only.
+    ///
+    /// # Errors
+    /// What went wrong, in the user's terms.
+    fn fit(self: Box<Self>, setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError>;
+
+    /// Reads back what [`Predictor::save`] wrote.
+    ///
+    /// # Errors
+    /// A missing or unreadable file, or tensors that do not fit the model.
+    fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+
+    /// The plan as a gradient-trained one, if it is.
+    fn as_trainable(&self) -> Option<&dyn Trainable> {
+        None
+    }
+}
+
+/// An adapted model.
+pub trait Predictor {
+    /// Scores of each example, in the order given.
+    ///
+    /// # Errors
+    /// An example that cannot be tokenised or computed.
+    fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError>;
+
+    /// What it takes to keep and to run it.
+    fn footprint(&self) -> Footprint;
+
+    /// Writes what must be kept beside the pretrained weights.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be written.
+    fn save(&self, dir: &Path) -> Result<(), SaveError>;
+
+    /// Anything else worth recording, by name.
+    fn details(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
+}
+
+/// What it takes to keep and to run an adapted model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Footprint {
+    /// Parameters that were trained, the head included.
+    pub trainable_params: u64,
+    /// Parameters added to the backbone, the head excluded.
+    pub added_params: u64,
+    /// All parameters used at inference.
+    pub total_params: u64,
+    /// Bytes to keep for this task beside the pretrained weights.
+    pub stored_bytes: u64,
+    /// From where on something trains or is inserted; `None` where the model is not trained through.
+    pub acts_from: Option<Depth>,
+    /// Whether weights of the backbone itself get gradients.
+    pub trains_backbone_weights: bool,
+    /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average.
+    pub extra_tokens: f64,
+}

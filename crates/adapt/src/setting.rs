@@ -1,0 +1,174 @@
+//! What a plan is given: model, data, budget, seed, and a place to say what it is doing. The test split is not among it.
+
+use crate::FitError;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+use task::Split;
+use transformer::{Pooling, Pretrained};
+
+/// Everything a plan may see while it fits.
+pub struct Setting<'a> {
+    /// The pretrained model; `None` for methods that use none. Owned, so that finetuning can change the weights in place.
+    pub base: Option<Pretrained>,
+    /// Names of the classes.
+    pub classes: &'a [String],
+    /// A phrase for each class, where the task has them.
+    pub descriptions: Option<&'a [String]>,
+    /// Labelled examples to learn from.
+    pub train: &'a Split,
+    /// Labelled examples to choose by.
+    pub validation: &'a Split,
+    /// Settings that are the same for every method.
+    pub budget: Budget,
+    /// Everything random derives from it, see [`sub_seed`].
+    pub seed: u64,
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// Receives what happens, when it happens.
+    pub events: &'a mut dyn FnMut(Event),
+}
+
+impl Setting<'_> {
+    /// The pretrained model, moved out.
+    ///
+    /// # Errors
+    /// When none was given.
+    pub fn take_model(&mut self, method: &str) -> Result<Pretrained, FitError> {
+        self.base.take().ok_or_else(|| FitError::NeedsModel(method.to_owned()))
+    }
+}
+
+/// General training settings, equal for all methods of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    /// Passes over the training split.
+    pub epochs: NonZeroUsize,
+    /// Examples per optimiser step.
+    pub batch: NonZeroUsize,
+    /// Examples per forward and backward; the gradient of a step is accumulated over `batch / micro_batch` of them.
+    pub micro_batch: Option<NonZeroUsize>,
+    /// Examples per forward when predicting.
+    pub eval_batch: NonZeroUsize,
+    /// Longest text in tokens, special ones included; longer ones are cut and counted.
+    pub max_length: NonZeroUsize,
+    /// Share of the steps in which the learning rate rises to its value, before it falls to 0; both linearly.
+    pub warmup_share: f64,
+    /// Decoupled weight decay of matrices; vectors (biases, norms) have none. Loshchilov & Hutter 2019.
+    pub weight_decay: f64,
+    /// Largest L2 norm of all gradients together; larger ones are scaled down to it.
+    pub clip_norm: f64,
+    /// Dropout of encoders wherever their configuration has it, from the first block that holds trainable computation; `None` takes the checkpoint's rates.
+    pub dropout: Option<f64>,
+    /// Training stops after so many epochs without a better validation accuracy.
+    pub patience: Option<NonZeroUsize>,
+    /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders.
+    pub pooling: Option<Pooling>,
+    /// Whether the states below the deepest trained computation are computed once.
+    pub cache: bool,
+    /// Beyond so many bytes that cache lives in a file.
+    pub cache_limit_bytes: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        Self {
+            epochs: n(5),
+            batch: n(16),
+            micro_batch: None,
+            eval_batch: n(32),
+            max_length: n(128),
+            warmup_share: 0.1,
+            weight_decay: 0.01,
+            clip_norm: 1.0,
+            dropout: None,
+            patience: None,
+            pooling: None,
+            cache: true,
+            cache_limit_bytes: 2 << 30,
+        }
+    }
+}
+
+/// What a fit is doing. Phases are timed by whoever receives the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Tokenising, filling the cache, computing features.
+    Prepare,
+    /// The first optimisation step.
+    FirstStep,
+    /// Every further step.
+    Train,
+    /// Scoring the validation split and keeping the best parameters.
+    Validate,
+}
+
+/// Something that happened during a fit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A phase began; the one before it ended.
+    Began(Phase),
+    /// An optimiser step ended.
+    StepDone {
+        /// Steps so far.
+        step: u64,
+        /// Passes over the training split so far.
+        epoch: f64,
+        /// Mean cross-entropy of the step's examples, in nats.
+        loss: f64,
+        /// Examples in the step.
+        samples: usize,
+        /// Tokens in the step, padding excluded.
+        tokens: usize,
+    },
+    /// A value was measured on the validation split.
+    Validated {
+        /// Steps so far.
+        step: u64,
+        /// Passes over the training split so far.
+        epoch: f64,
+        /// Share of right answers.
+        accuracy: f64,
+        /// Mean negative log-likelihood in nats.
+        loss: f64,
+    },
+    /// The frozen-prefix cache was filled.
+    Cached {
+        /// Its size.
+        bytes: u64,
+        /// Whether it lives in a file.
+        spilled: bool,
+    },
+    /// Something to be kept in the record.
+    Note {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: serde_json::Value,
+    },
+}
+
+/// An independent seed for one purpose (`"order"`, `"init"`, `"dropout"`, ...), so that a change in one does not shift the others.
+pub fn sub_seed(seed: u64, purpose: &str) -> u64 {
+    // FNV-1a over the purpose, then SplitMix64's finaliser (Steele et al. 2014) so that neighbouring seeds are unrelated.
+    let mut z = purpose.bytes().fold(0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15), |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_and_seeds_give_unrelated_sub_seeds() {
+        let all: std::collections::HashSet<u64> =
+            (0..50).flat_map(|s| ["order", "init", "dropout", "draw"].map(|p| sub_seed(s, p))).collect();
+        assert_eq!(all.len(), 200);
+    }
+}

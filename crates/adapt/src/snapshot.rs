@@ -1,0 +1,61 @@
+//! The trainable parameters at one moment, on the host: the best checkpoint so far.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Tensor, TensorData};
+use std::collections::HashMap;
+
+/// Copies of the parameters that require a gradient.
+#[derive(Default)]
+pub(crate) struct Snapshot(HashMap<ParamId, TensorData>);
+
+impl Snapshot {
+    /// Copies them.
+    pub(crate) fn take<M: Module>(module: &M) -> Self {
+        let mut snapshot = Self::default();
+        module.visit(&mut snapshot);
+        snapshot
+    }
+
+    /// Puts them back.
+    pub(crate) fn restore<M: Module>(self, module: M) -> M {
+        let mut restore = Restore(self.0);
+        module.map(&mut restore)
+    }
+}
+
+impl ModuleVisitor for Snapshot {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.0.insert(param.id, param.val().into_data());
+        }
+    }
+}
+
+struct Restore(HashMap<ParamId, TensorData>);
+
+impl ModuleMapper for Restore {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.0.remove(&param.id) {
+            Some(data) => param.map(|old| {
+                let device = old.device();
+                Tensor::from_data(data, &device).set_require_grad(old.is_require_grad())
+            }),
+            None => param,
+        }
+    }
+}
+
+/// How many parameters require a gradient.
+pub(crate) fn count_trainable<M: Module>(module: &M) -> u64 {
+    struct Count(u64);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                self.0 += param.lazy_shape().num_elements() as u64;
+            }
+        }
+    }
+    let mut count = Count(0);
+    module.visit(&mut count);
+    count.0
+}

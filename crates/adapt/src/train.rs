@@ -1,0 +1,228 @@
+//! The one training loop: AdamW, linear warm-up and decay, clipping, the best checkpoint by validation accuracy.
+//!
+//! It reads no clock. It says where it is through events, and the receiver times the phases; validation is a phase of its own.
+
+use crate::cache::{CachePlan, Inputs, floats};
+use crate::clip::clip_by_global_norm;
+use crate::optimizer::LoopAdamW;
+use crate::peft::score;
+use crate::schedule::linear_with_warmup;
+use crate::snapshot::Snapshot;
+use crate::{Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split, sub_seed};
+use burn::module::{Module, ParamGroup};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use task::Split;
+use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
+
+/// Everything the loop needs beside the model.
+pub struct Job<'a> {
+    /// Labelled examples to learn from.
+    pub train: &'a Split,
+    /// Labelled examples to choose the checkpoint by.
+    pub validation: &'a Split,
+    /// Text to ids.
+    pub tokenizer: &'a Tokenizer,
+    /// General settings.
+    pub budget: &'a Budget,
+    /// Order and dropout derive from it.
+    pub seed: u64,
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// Nothing below trains or is inserted.
+    pub depth: Depth,
+    /// Longest text that the model can take beside what the method adds.
+    pub window: usize,
+    /// How hidden states become one vector.
+    pub pooling: Pooling,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Parameters of the whole model that learn at another rate, as a factor.
+    pub learning_rate_factor: Option<(ParamGroup, f64)>,
+}
+
+/// Trains the parameters that require a gradient and returns the model of the epoch with the best validation accuracy.
+///
+/// # Errors
+/// A text that cannot be tokenised, a loss that is not a number, a cache that cannot be written.
+pub fn train<A: Adaptation>(model: Adapted<A>, job: Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Adapted<A>, FitError> {
+    events(Event::Began(Phase::Prepare));
+    let data = prepare(&model, &job, events)?;
+    let mut model = model;
+    let mut run = Run::new(&job, data.train.encoded.len());
+    let mut best: Option<(f64, f64, Snapshot)> = None;
+    let mut epochs_without_gain = 0;
+    for epoch in 0..job.budget.epochs.get() {
+        model = run.epoch(model, &job, &data, epoch, events)?;
+        events(Event::Began(Phase::Validate));
+        let (accuracy, loss) = validate(&model, &job, &data)?;
+        events(Event::Validated { step: run.step, epoch: (epoch + 1) as f64, accuracy, loss });
+        let better = best.as_ref().is_none_or(|(a, l, _)| accuracy > *a || (accuracy == *a && loss < *l));
+        if better {
+            best = Some((accuracy, loss, Snapshot::take(&model)));
+            epochs_without_gain = 0;
+        } else {
+            epochs_without_gain += 1;
+        }
+        if job.budget.patience.is_some_and(|patience| epochs_without_gain >= patience.get()) {
+            events(Event::Note { name: "stopped_after_epoch".to_owned(), value: (epoch + 1).into() });
+            break;
+        }
+    }
+    Ok(match best {
+        Some((_, _, snapshot)) => snapshot.restore(model),
+        None => model,
+    })
+}
+
+struct Data {
+    train: EncodedSplit,
+    train_inputs: Inputs,
+    validation: EncodedSplit,
+    validation_inputs: Inputs,
+}
+
+fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Data, FitError> {
+    let max_length = job.budget.max_length.get().min(job.window);
+    let train = encode_split(job.train, job.tokenizer, max_length)?;
+    let validation = encode_split(job.validation, job.tokenizer, max_length)?;
+    if train.truncated + validation.truncated > 0 {
+        events(Event::Note { name: "truncated_texts".to_owned(), value: (train.truncated + validation.truncated).into() });
+    }
+    let plan = CachePlan {
+        depth: if job.budget.cache { job.depth } else { Depth::Embeddings },
+        pooling: job.pooling,
+        batch: job.budget.eval_batch.get(),
+        limit_bytes: job.budget.cache_limit_bytes,
+    };
+    let plain = model.backbone.valid();
+    let device = job.device.clone().inner();
+    let pad_id = job.tokenizer.pad_id();
+    let train_inputs = Inputs::fill(&train, &plain, plan, pad_id, &device)?;
+    let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
+    if let Some(bytes) = train_inputs.bytes() {
+        let spilled = train_inputs.spilled() || validation_inputs.spilled();
+        events(Event::Cached { bytes: bytes + validation_inputs.bytes().unwrap_or(0), spilled });
+    }
+    Ok(Data { train, train_inputs, validation, validation_inputs })
+}
+
+/// The state of a training run between steps, the model aside: it moves through the optimiser, so that its weights have one owner and are
+/// changed in place.
+struct Run {
+    optimizer: ModuleOptimizer,
+    step: u64,
+    total_steps: u64,
+    warmup_steps: u64,
+}
+
+impl Run {
+    fn new(job: &Job<'_>, examples: usize) -> Self {
+        let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
+        let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
+        let adamw = ops::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: job.budget.weight_decay };
+        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw, rate_factor: 1.0 });
+        if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
+            optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
+        }
+        Self {
+            optimizer,
+            step: 0,
+            total_steps,
+            warmup_steps: (total_steps as f64 * job.budget.warmup_share).round() as u64,
+        }
+    }
+
+    fn epoch<A: Adaptation>(
+        &mut self,
+        mut model: Adapted<A>,
+        job: &Job<'_>,
+        data: &Data,
+        epoch: usize,
+        events: &mut dyn FnMut(Event),
+    ) -> Result<Adapted<A>, FitError> {
+        events(Event::Began(if self.step == 0 { Phase::FirstStep } else { Phase::Train }));
+        let lengths = data.train.lengths();
+        let batches = task::batches_by_length(&lengths, job.budget.batch.get(), sub_seed(job.seed, "order"), epoch as u64);
+        let mut seen = 0;
+        for rows in batches {
+            let loss;
+            (model, loss) = self.optimise(model, job, data, &rows)?;
+            seen += rows.len();
+            self.step += 1;
+            events(Event::StepDone {
+                step: self.step,
+                epoch: epoch as f64 + seen as f64 / lengths.len() as f64,
+                loss,
+                samples: rows.len(),
+                tokens: rows.iter().map(|&i| lengths[i]).sum(),
+            });
+            if self.step == 1 {
+                events(Event::Began(Phase::Train));
+            }
+        }
+        Ok(model)
+    }
+
+    /// One optimiser step over `rows`; returns the model after it and their mean loss before it.
+    fn optimise<A: Adaptation>(
+        &mut self,
+        model: Adapted<A>,
+        job: &Job<'_>,
+        data: &Data,
+        rows: &[usize],
+    ) -> Result<(Adapted<A>, f64), FitError> {
+        let micro_batch = job.budget.micro_batch.map_or(rows.len(), |n| n.get().min(rows.len()));
+        let mut accumulated = GradientsAccumulator::new();
+        let mut single = None;
+        let mut mean_loss = 0.0;
+        for (part, rows_of_part) in rows.chunks(micro_batch).enumerate() {
+            let share = rows_of_part.len() as f64 / rows.len() as f64;
+            let start = data.train_inputs.start(&data.train, rows_of_part, job.device)?;
+            let seed = sub_seed(job.seed, "dropout").wrapping_add(self.step << 16).wrapping_add(part as u64);
+            let logits = model.logits(start, job.pooling, dropout_plan(&model, job, seed)); // [b,classes]
+            let labels: Vec<i64> = rows_of_part.iter().map(|&i| data.train.labels[i] as i64).collect();
+            let targets = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows_of_part.len()]), job.device);
+            let loss = ops::cross_entropy(logits, targets); // [1], mean over the part
+            mean_loss += share * f64::from(floats(loss.clone().detach().inner())[0]);
+            if rows_of_part.len() == rows.len() {
+                single = Some(GradientsParams::from_grads(loss.backward(), &model));
+            } else {
+                let grads = GradientsParams::from_grads((loss * share).backward(), &model);
+                accumulated.accumulate(&model, grads);
+            }
+        }
+        let factor = linear_with_warmup(self.step, self.total_steps, self.warmup_steps);
+        let learning_rate = job.learning_rate * factor;
+        if !mean_loss.is_finite() {
+            return Err(FitError::Diverged { step: self.step, loss: mean_loss, learning_rate });
+        }
+        let mut grads = single.unwrap_or_else(|| accumulated.grads());
+        clip_by_global_norm(&mut grads, &model, job.budget.clip_norm);
+        Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
+    }
+}
+
+/// Dropout as the checkpoint's configuration has it (encoders) or the budget says, from the first block that holds trainable computation.
+fn dropout_plan<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, seed: u64) -> Option<DropoutPlan> {
+    let shape = model.backbone.shape();
+    let hidden = job.budget.dropout.unwrap_or(shape.hidden_dropout);
+    let attention = job.budget.dropout.unwrap_or(shape.attention_dropout);
+    (hidden > 0.0 || attention > 0.0).then_some(DropoutPlan { hidden, attention, seed, from: job.depth })
+}
+
+fn validate<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, data: &Data) -> Result<(f64, f64), FitError> {
+    let plain = model.valid();
+    let device = job.device.clone().inner();
+    let lengths = data.validation.lengths();
+    let mut logits = vec![Logits::new(); lengths.len()];
+    for rows in task::batches_sorted(&lengths, job.budget.eval_batch.get()) {
+        let start = data.validation_inputs.start(&data.validation, &rows, &device)?;
+        let scores = plain.logits(start, job.pooling, None); // [b,classes]
+        let classes = scores.dims()[1];
+        for (scores, &row) in floats(scores).chunks_exact(classes).zip(&rows) {
+            logits[row] = scores.to_vec();
+        }
+    }
+    Ok(score(&logits, &data.validation.labels))
+}

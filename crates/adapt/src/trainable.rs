@@ -1,0 +1,139 @@
+//! What can be asked of a gradient-trained plan from outside: the questions of the conformance kit.
+
+use crate::cache::floats;
+use crate::model::Start;
+use crate::peft::assemble;
+use crate::snapshot::count_trainable;
+use crate::train::{self, Job};
+use crate::{Adapted, Event, FitError, Frozen, Logits, Peft, Setting, default_pooling};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use std::collections::BTreeMap;
+use task::Example;
+use transformer::{Depth, Pooling, Pretrained, Shape, Side, collate};
+
+/// A gradient-trained plan, seen from outside.
+pub trait Trainable {
+    /// Closed form of the number of trained parameters, the head excluded.
+    fn trainable_params(&self, shape: &Shape) -> u64;
+
+    /// Whether the model computes exactly what it did before the first step.
+    fn identity_at_start(&self) -> bool;
+
+    /// From where on something trains or is inserted.
+    fn acts_from(&self, shape: &Shape) -> Depth;
+
+    /// How many parameters require a gradient once everything is attached, the head included.
+    ///
+    /// # Errors
+    /// When the method does not fit the model.
+    fn attached_trainable_params(&self, base: &Pretrained, classes: &[String]) -> Result<u64, FitError>;
+
+    /// Logits of the attached, untrained model, and of the bare backbone with the same head.
+    ///
+    /// # Errors
+    /// When the method does not fit the model or a text cannot be tokenised.
+    fn logits_at_start(&self, base: &Pretrained, classes: &[String], examples: &[Example]) -> Result<[Vec<Logits>; 2], FitError>;
+
+    /// Trains with `setting` and tells for each parameter whether it was declared trainable and whether it changed.
+    ///
+    /// # Errors
+    /// When training fails.
+    fn train_and_compare(&self, setting: Setting<'_>) -> Result<Vec<Compared>, FitError>;
+}
+
+/// One parameter before and after training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// Its path in the model.
+    pub path: String,
+    /// Whether it required a gradient.
+    pub trainable: bool,
+    /// Whether any of its values changed, bit for bit.
+    pub changed: bool,
+}
+
+impl<P: Peft> Trainable for P {
+    fn trainable_params(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
+    fn identity_at_start(&self) -> bool {
+        Peft::identity_at_start(self)
+    }
+
+    fn acts_from(&self, shape: &Shape) -> Depth {
+        Peft::acts_from(self, shape)
+    }
+
+    fn attached_trainable_params(&self, base: &Pretrained, classes: &[String]) -> Result<u64, FitError> {
+        let device = base.backbone.device().autodiff();
+        Ok(count_trainable(&assemble(self, base, classes, 3, &device)?))
+    }
+
+    fn logits_at_start(&self, base: &Pretrained, classes: &[String], examples: &[Example]) -> Result<[Vec<Logits>; 2], FitError> {
+        let model = assemble(self, base, classes, 3, &base.backbone.device().autodiff())?.valid();
+        let bare = Adapted { backbone: base.backbone.clone(), adaptation: Frozen::new(), head: model.head.clone() };
+        let encoded = crate::data::encode_examples(examples, &base.tokenizer, base.shape.max_length / 2)?;
+        let encoded: Vec<_> = encoded.iter().collect();
+        let batch = collate(&encoded, base.tokenizer.pad_id(), Side::Right, &base.backbone.device());
+        let pooling = default_pooling(&base.shape);
+        Ok([forward(&model, Start::Tokens(batch.clone()), pooling), forward(&bare, Start::Tokens(batch), pooling)])
+    }
+
+    fn train_and_compare(&self, mut setting: Setting<'_>) -> Result<Vec<Compared>, FitError> {
+        let base = setting.take_model(self.name())?;
+        let model = assemble(self, &base, setting.classes, setting.seed, setting.device)?;
+        let before = values(&model);
+        let job = Job {
+            train: setting.train,
+            validation: setting.validation,
+            tokenizer: &base.tokenizer,
+            budget: &setting.budget,
+            seed: setting.seed,
+            device: setting.device,
+            depth: Peft::acts_from(self, &base.shape),
+            window: base.shape.max_length - self.positions_taken(),
+            pooling: setting.budget.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
+            learning_rate: self.learning_rate(),
+            learning_rate_factor: self.learning_rate_factor(),
+        };
+        let mut ignore = |_: Event| {};
+        let after = values(&train::train(model, job, &mut ignore)?);
+        Ok(before
+            .into_iter()
+            .map(|(path, (trainable, old))| {
+                let changed = after[&path].1.iter().zip(&old).any(|(a, b)| a.to_bits() != b.to_bits());
+                Compared { path, trainable, changed }
+            })
+            .collect())
+    }
+}
+
+fn forward<A: crate::Adaptation>(model: &Adapted<A>, start: Start, pooling: Pooling) -> Vec<Logits> {
+    let logits = model.logits(start, pooling, None); // [b,classes]
+    let classes = logits.dims()[1];
+    floats(logits).chunks_exact(classes).map(<[f32]>::to_vec).collect()
+}
+
+fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
+    #[derive(Default)]
+    struct Values {
+        path: Vec<String>,
+        found: BTreeMap<String, (bool, Vec<f32>)>,
+    }
+    impl ModuleVisitor for Values {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.insert(self.path.join("."), (param.is_require_grad(), floats(param.val().detach())));
+        }
+    }
+    let mut values = Values::default();
+    module.visit(&mut values);
+    values.found
+}

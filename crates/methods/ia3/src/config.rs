@@ -1,0 +1,75 @@
+//! (IA)³'s settings.
+
+use crate::adaptation::{Ia3Adaptation, Scaling};
+use adapt::{Attach, FitError, Peft, Sites, Target};
+use serde::{Deserialize, Serialize};
+use transformer::{Backbone, Depth, Proj, Shape};
+
+/// (IA)³'s settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ia3 {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// The rescaled maps: of query, key, value, gate and up the output, of out and down the input.
+    pub targets: Vec<Target>,
+}
+
+impl Default for Ia3 {
+    fn default() -> Self {
+        Self { learning_rate: 5e-3, targets: vec![Target::Key, Target::Value, Target::Down] }
+    }
+}
+
+impl Ia3 {
+    fn sites(&self, shape: &Shape) -> Vec<Proj> {
+        Target::sites(&self.targets, shape)
+    }
+}
+
+/// Whether the vector stands before the map rather than after it.
+pub(crate) fn scales_input(site: Proj) -> bool {
+    matches!(site, Proj::Out | Proj::Down)
+}
+
+/// Width of a map's vector.
+fn width(shape: &Shape, site: Proj) -> usize {
+    let [d_in, d_out] = shape.map_widths(site);
+    if scales_input(site) { d_in } else { d_out }
+}
+
+impl Peft for Ia3 {
+    type Adaptation = Ia3Adaptation;
+
+    fn name(&self) -> &'static str {
+        "ia3"
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn attach(&self, to: &mut Attach<'_>) -> Result<Ia3Adaptation, FitError> {
+        let sites = self.sites(to.shape);
+        if sites.is_empty() {
+            return Err(FitError::NotApplicable(format!("ia3.targets {:?} match no linear map of this model", self.targets)));
+        }
+        let blocks = (0..to.shape.layers)
+            .map(|_| Sites::from_fn(|site| sites.contains(&site).then(|| Scaling::new(width(to.shape, site), to.device))))
+            .collect();
+        Ok(Ia3Adaptation { blocks })
+    }
+
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Block(0)
+    }
+
+    fn trainable_params(&self, shape: &Shape) -> u64 {
+        let per_block: usize = self.sites(shape).into_iter().map(|site| width(shape, site)).sum();
+        (shape.layers * per_block) as u64
+    }
+
+    fn merge(&self, adaptation: &Ia3Adaptation, backbone: Backbone) -> Option<Backbone> {
+        Some(adaptation.merge_into(backbone))
+    }
+}

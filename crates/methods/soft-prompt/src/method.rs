@@ -1,0 +1,32 @@
+//! What the registry holds.
+
+use crate::config::{SoftPrompt};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use serde_json::Value;
+
+/// `soft-prompt`.
+pub static SOFT_PROMPT: SoftPromptMethod = SoftPromptMethod;
+
+/// `soft-prompt` in the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct SoftPromptMethod;
+
+impl Method for SoftPromptMethod {
+    fn info(&self) -> &'static MethodInfo {
+        &MethodInfo {
+            name: "soft-prompt",
+            definition: "Trained token embeddings stand in front of the text.",
+            paper: "Lester et al. 2021, prompt tuning, arXiv:2104.08691; Liu et al. 2021, P-tuning, arXiv:2103.10385",
+            level: Level::InsertedComputation,
+            uses_model: true,
+        }
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        Ok(Box::new(parse_config::<SoftPrompt>(self.info().name, config)?))
+    }
+
+    fn search_ranges(&self) -> &'static [SearchRange] {
+        &[SearchRange { setting: "learning_rate", low: 1e-3, high: 1e-1, scale: Scale::Log }]
+    }
+}

@@ -1,0 +1,91 @@
+//! Activation functions, and LLaMA's gated product.
+
+use crate::flex::{self, dense, dims};
+use crate::tape::{Saved, Tape, Want};
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Tensor, activation};
+use kernels::activation::{self as kernel, Activation};
+
+/// The function applied to every element of `x`, of any shape.
+pub fn activate<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D> {
+    let Some(tape) = Tape::of(&[&x]) else {
+        return match function {
+            Activation::GeluErf => activation::gelu(x),
+            Activation::GeluTanh => activation::gelu_approximate(x),
+            Activation::Silu => activation::silu(x),
+            Activation::Relu => activation::relu(x),
+            Activation::Tanh => activation::tanh(x),
+        };
+    };
+    let (x, edge) = tape.take(x);
+    let mut x = dense(x);
+    if !edge.tracked && x.is_unique() {
+        kernel::activate_in_place(flex::values_mut(&mut x), function);
+        return tape.finish([edge], x.clone(), || Activated { x, function });
+    }
+    let y = flex::tensor(kernel::activate(flex::values(&x), function), &dims(&x));
+    tape.finish([edge], y, || Activated { x, function })
+}
+
+/// SiLU(gate) · up, element by element: the inner activation of LLaMA's feed-forward.
+pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+    assert_eq!(gate.dims(), up.dims(), "gate and up differ in shape");
+    let Some(tape) = Tape::of(&[&gate, &up]) else {
+        return activation::silu(gate) * up;
+    };
+    let ((gate, gate_edge), (up, up_edge)) = (tape.take(gate), tape.take(up));
+    let (gate, up) = (dense(gate), dense(up));
+    let y = flex::tensor(
+        kernel::silu_mul(flex::values(&gate), flex::values(&up)),
+        &dims(&gate),
+    );
+    tape.finish([gate_edge, up_edge], y, || Gated { gate, up })
+}
+
+#[derive(Clone, Debug)]
+struct Activated {
+    x: FlexTensor,
+    function: Activation,
+}
+
+impl Saved<1> for Activated {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
+        let gradient = || {
+            let mut dy = dense(grad);
+            if dy.is_unique() {
+                kernel::activate_dx_in_place(
+                    flex::values(&self.x),
+                    flex::values_mut(&mut dy),
+                    self.function,
+                );
+                return dy;
+            }
+            let dx = kernel::activate_dx(flex::values(&self.x), flex::values(&dy), self.function);
+            flex::tensor(dx, &dims(&self.x))
+        };
+        [want.give(gradient)]
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Gated {
+    gate: FlexTensor,
+    up: FlexTensor,
+}
+
+impl Saved<2> for Gated {
+    fn backward(
+        self,
+        grad: FlexTensor,
+        [want_gate, want_up]: [Want; 2],
+    ) -> [Option<FlexTensor>; 2] {
+        let dy = dense(grad);
+        let (gate, up) = (flex::values(&self.gate), flex::values(&self.up));
+        let (d_gate, d_up) = kernel::silu_mul_dx(gate, up, flex::values(&dy));
+        let sizes = dims(&dy);
+        [
+            want_gate.give(|| flex::tensor(d_gate, &sizes)),
+            want_up.give(|| flex::tensor(d_up, &sizes)),
+        ]
+    }
+}

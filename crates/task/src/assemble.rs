@@ -1,0 +1,217 @@
+//! From the files of a task to its splits: split rules, classes, checks.
+
+use sha2::{Digest, Sha256};
+
+use crate::classes::Classes;
+use crate::error::{TaskError, TaskErrorKind, listed};
+use crate::notes;
+use crate::read::{Labels, Table, read_table};
+use crate::source::{File, Files, SplitName};
+use crate::split::draw_validation;
+use crate::task::{Example, Split, Task};
+
+pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> {
+    let mut notes = files.notes.clone();
+    let Some(train) = read_split(&files.train)? else {
+        return Err(TaskError::new(
+            TaskErrorKind::MissingSplit,
+            &files.dir,
+            "no training file",
+            "train.tsv, .csv, .jsonl or .parquet",
+            "add one",
+        ));
+    };
+    let validation = visible(
+        read_split(&files.validation)?,
+        SplitName::Validation,
+        &mut notes,
+    );
+    let test = visible(read_split(&files.test)?, SplitName::Test, &mut notes);
+    let (validation, test) = match (validation, test) {
+        (validation, Some(test)) => (validation, test),
+        (Some(validation), None) => {
+            notes.push("no labelled test file: validation is the test".to_owned());
+            (None, validation)
+        }
+        (None, None) => {
+            return Err(TaskError::new(
+                TaskErrorKind::MissingSplit,
+                &files.dir,
+                "neither a labelled test nor a labelled validation file",
+                "a test file, or a validation file to serve as test",
+                "set labelled texts apart as test.tsv (.csv, .jsonl, .parquet); no rule draws a test from train",
+            ));
+        }
+    };
+    for other in [Some(&test), validation.as_ref()].into_iter().flatten() {
+        same_pairs(&train, other)?;
+    }
+
+    let classes = Classes::of(files.labels.as_ref(), &files.cards, &train)?;
+    let digest = digest(&files, &classes.names);
+    let pairs = train.pairs;
+    let train_file = train.file.clone();
+    let mut train = labelled(train, &classes)?;
+    let present = train.class_counts(classes.names.len());
+    if present.iter().filter(|count| **count > 0).count() < 2 {
+        let only = &classes.names[train.examples[0].label];
+        return Err(TaskError::new(
+            TaskErrorKind::OneClass,
+            train_file,
+            format!("one class, `{only}`, on all {} rows", train.len()),
+            "two classes or more",
+            "check the label column; classification needs examples of each class",
+        ));
+    }
+    let validation = match validation {
+        Some(validation) => labelled(validation, &classes)?,
+        None => {
+            let drawn = draw_validation(&mut train, classes.names.len());
+            if drawn.is_empty() {
+                return Err(TaskError::new(
+                    TaskErrorKind::TooFewExamples,
+                    train_file,
+                    format!("{} examples and no validation file", train.len()),
+                    "a class with two different texts, to draw a validation example from",
+                    "add a validation file or more training examples",
+                ));
+            }
+            notes.push(notes::validation_drawn(&drawn, &train));
+            drawn
+        }
+    };
+    let test = labelled(test, &classes)?;
+    notes.extend(notes::of_texts(&train, &validation, &test));
+    notes.extend(notes::of_classes(&train, &classes.names));
+    Ok(Task {
+        name: name.to_owned(),
+        classes: classes.names,
+        descriptions: classes.descriptions,
+        pairs,
+        train,
+        validation,
+        test,
+        digest,
+        notes,
+    })
+}
+
+/// All shards of a split in one table; none where it has no file.
+fn read_split(files: &[File<'_>]) -> Result<Option<Table>, TaskError> {
+    let mut whole: Option<Table> = None;
+    for file in files {
+        let table = read_table(&file.shown, &file.bytes, Labels::Required)?;
+        match &mut whole {
+            None => whole = Some(table),
+            Some(first) => {
+                same_pairs(first, &table)?;
+                first.append(table);
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// A split whose labels are all −1, as benchmarks hide those of their test, is no split to measure on.
+fn visible(table: Option<Table>, split: SplitName, notes: &mut Vec<String>) -> Option<Table> {
+    let table = table?;
+    if table
+        .rows
+        .iter()
+        .all(|row| row.label.as_deref() == Some("-1"))
+    {
+        notes.push(format!(
+            "the labels of {} are all -1, that is hidden: not used",
+            split.as_str()
+        ));
+        return None;
+    }
+    Some(table)
+}
+
+fn same_pairs(first: &Table, other: &Table) -> Result<(), TaskError> {
+    let say = |table: &Table| {
+        if table.pairs {
+            "pairs of texts"
+        } else {
+            "single texts"
+        }
+    };
+    if first.pairs == other.pairs {
+        return Ok(());
+    }
+    Err(TaskError::new(
+        TaskErrorKind::MixedPairs,
+        &other.file,
+        say(other),
+        format!("{}, as in {}", say(first), first.file),
+        "give every file the same columns",
+    ))
+}
+
+fn labelled(table: Table, classes: &Classes) -> Result<Split, TaskError> {
+    let Table { file, rows, .. } = table;
+    let mut examples = Vec::with_capacity(rows.len());
+    for (row, raw) in (0..).zip(rows) {
+        let found = raw.label.unwrap_or_default();
+        let Some(label) = classes.index_of(&found) else {
+            let file = raw.shard.as_deref().unwrap_or(&file);
+            return Err(classes.unknown(file, &found).at(raw.place));
+        };
+        examples.push(Example {
+            row,
+            text: raw.text,
+            second: raw.second,
+            label,
+        });
+    }
+    Ok(Split { examples })
+}
+
+/// SHA-256 over the split files and `labels.txt` (name, length and bytes of each) and the class names, which a card may have given.
+fn digest(files: &Files<'_>, classes: &[String]) -> String {
+    let mut sha = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        sha.update((bytes.len() as u64).to_le_bytes());
+        sha.update(bytes);
+    };
+    let splits = files
+        .train
+        .iter()
+        .chain(&files.validation)
+        .chain(&files.test);
+    for file in splits.chain(&files.labels) {
+        part(file.name.as_bytes());
+        part(&file.bytes);
+    }
+    for name in classes {
+        part(name.as_bytes());
+    }
+    sha.finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl Classes {
+    fn unknown(&self, file: &str, found: &str) -> TaskError {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let meant = crate::nearest_name(found, &names);
+        let fix = match meant {
+            Some(name) => {
+                format!("did you mean `{name}`? A label must occur in train or stand in labels.txt")
+            }
+            None => {
+                "correct the row, or add the class to train (and to labels.txt, if there is one)"
+                    .to_owned()
+            }
+        };
+        TaskError::new(
+            TaskErrorKind::UnknownLabel,
+            file,
+            format!("label `{found}`"),
+            format!("one of the {} labels {}", names.len(), listed(&names, 8)),
+            fix,
+        )
+    }
+}

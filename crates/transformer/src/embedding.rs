@@ -1,0 +1,96 @@
+//! From token ids to the first hidden states: words, positions, types, norm.
+
+use burn::module::Module;
+use burn::nn::Embedding;
+use burn::tensor::{Int, Tensor};
+
+use crate::backbone::Pass;
+use crate::batch::Batch;
+use crate::dropout::{Depth, Place};
+use crate::hooks::Embedded;
+use crate::norm::Norm;
+use crate::shape::{Positions, Shape};
+
+/// The tables below the first block.
+#[derive(Module, Debug)]
+pub struct Embeddings {
+    /// `[vocab, hidden]`.
+    pub word: Embedding,
+    /// `[rows, hidden]`, where positions are learned.
+    pub position: Option<Embedding>,
+    /// `[token_types, hidden]`, where there are types.
+    pub token_type: Option<Embedding>,
+    /// In post-norm models.
+    pub norm: Option<Norm>,
+}
+
+impl Embeddings {
+    /// `[b, t]` ids to `[b, t', hidden]`; t' is longer than t where a hook lengthened the sequence.
+    pub(crate) fn forward(&self, shape: &Shape, batch: &Batch, pass: &Pass) -> Embedded {
+        let words = ops::embedding(self.word.weight.val(), batch.ids.clone()); // [b, t] -> [b, t, hidden]
+        let mut e = Embedded {
+            x: words,
+            mask: batch.mask.clone(),
+            positions: count(&batch.mask),
+            types: batch.types.clone(),
+        };
+        if pass.past.is_none() {
+            e = pass.hooks.embed(e);
+        }
+        e.positions = count(&e.mask);
+        e.positions = match pass.past {
+            Some(past) => past.shift(e.positions),
+            None => e.positions + pass.hooks.prefix_length() as i64,
+        };
+        e.types = e.types.map(|types| fill_front(types, e.x.dims()[1]));
+
+        if let Some(table) = &self.position {
+            let vectors = position_vectors(table, shape, &e, pass);
+            e.x = e.x + vectors;
+        }
+        if let Some(table) = &self.token_type {
+            // RoBERTa has one type only, whatever a tokenizer says of a pair.
+            let types = e.types.as_ref().filter(|_| shape.token_types > 1);
+            e.x = match types {
+                Some(types) => e.x + ops::embedding(table.weight.val(), types.clone()),
+                None => e.x + table.weight.val().slice([0..1]).unsqueeze::<3>(), // [1, 1, hidden]
+            };
+        }
+        if let Some(norm) = &self.norm {
+            e.x = norm.apply(e.x);
+        }
+        let dropout = pass.dropout.as_ref();
+        if let Some(dropout) = dropout.and_then(|d| d.at(Depth::Embeddings, Place::Embeddings)) {
+            e.x = ops::dropout(e.x, dropout);
+        }
+        e
+    }
+}
+
+/// Place of each token in its text, from 0, counted over the mask `[b, t]`. What padding gets is never seen by a token.
+fn count(mask: &Tensor<2>) -> Tensor<2, Int> {
+    (mask.clone().cumsum(1).int() - 1).clamp_min(0)
+}
+
+fn position_vectors(table: &Embedding, shape: &Shape, e: &Embedded, pass: &Pass) -> Tensor<3> {
+    let Positions::Learned { rows, offset } = shape.positions else {
+        unreachable!("a position table without learned positions")
+    };
+    let (length, prefix) = (e.x.dims()[1], pass.hooks.prefix_length());
+    assert!(
+        pass.past.is_some() || offset + prefix + length <= rows,
+        "a batch of {length} tokens after a prefix of {prefix} does not fit {} learned positions",
+        rows - offset
+    );
+    ops::embedding(table.weight.val(), e.positions.clone() + offset as i64)
+}
+
+/// Types of tokens that a hook put in front: 0.
+fn fill_front(types: Tensor<2, Int>, length: usize) -> Tensor<2, Int> {
+    let [b, have] = types.dims();
+    if have == length {
+        return types;
+    }
+    let front = Tensor::zeros([b, length - have], &types.device());
+    Tensor::cat(vec![front, types], 1)
+}

@@ -1,0 +1,77 @@
+//! From hidden states to token logits: the output layer of pretraining, causal or masked.
+
+use burn::module::{Module, Param};
+use burn::nn::Embedding;
+use burn::tensor::Tensor;
+
+use crate::linear::Linear;
+use crate::norm::Norm;
+use ops::Activation;
+
+/// `decoder · norm(act(dense(h))) + bias` for masked language models (BERT and its kin), `decoder · h` for causal ones.
+#[derive(Module, Debug)]
+pub struct LanguageHead {
+    /// In masked language models.
+    pub transform: Option<Transform>,
+    /// `[vocab, hidden]`, one row a token. Where [`tied`](LanguageHead::tied), the word embeddings as they were read; then it
+    /// needs no gradient, and a backbone whose embeddings train must pass them to [`logits_tied`](LanguageHead::logits_tied).
+    pub decoder: Param<Tensor<2>>,
+    /// `[vocab]`, in masked language models.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// The output matrix is the word embedding.
+    pub tied: bool,
+}
+
+/// What a masked language model does before its decoder.
+#[derive(Module, Debug)]
+pub struct Transform {
+    /// `[hidden, hidden]`.
+    pub dense: Linear,
+    /// After the activation.
+    pub norm: Norm,
+    /// Between the two.
+    #[module(skip)]
+    pub activation: Activation,
+}
+
+impl LanguageHead {
+    /// `[.., hidden] -> [.., vocab]`, with the weights as they were read. Logits are large: give only the tokens that count.
+    pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        self.decode(hidden, self.decoder.val())
+    }
+
+    /// The same with the backbone's word embeddings of this moment, so that a tied matrix trains in both of its places.
+    pub fn logits_tied<const D: usize>(&self, hidden: Tensor<D>, words: &Embedding) -> Tensor<D> {
+        self.decode(hidden, words.weight.val())
+    }
+
+    fn decode<const D: usize>(&self, hidden: Tensor<D>, decoder: Tensor<2>) -> Tensor<D> {
+        let h = match &self.transform {
+            Some(transform) => transform.apply(hidden),
+            None => hidden,
+        };
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        ops::linear(h, decoder.transpose(), bias) // [.., hidden] x [hidden, vocab]
+    }
+}
+
+impl Transform {
+    fn apply<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        let h = ops::activate(self.dense.apply(&hidden), self.activation);
+        self.norm.apply(h)
+    }
+}
+
+/// BERT's pooler: `tanh(W h_first + b)`, pretrained on next-sentence prediction and read by Hugging Face's classification head.
+#[derive(Module, Debug)]
+pub struct Pooler {
+    /// `[hidden, hidden]`.
+    pub dense: Linear,
+}
+
+impl Pooler {
+    /// `[b, hidden] -> [b, hidden]`; the input is the first token's vector.
+    pub fn apply(&self, first: Tensor<2>) -> Tensor<2> {
+        ops::activate(self.dense.apply(&first), Activation::Tanh)
+    }
+}

@@ -1,0 +1,403 @@
+//! The tensors of a checkpoint: one safetensors file, or shards with an index; found by name, checked, converted to f32.
+//!
+//! Headers are read first; each tensor's bytes then go from the file straight into the memory where they stay, several at a
+//! time, so that no second copy of the model ever exists.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{TensorData, bf16, f16};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, Metadata};
+use sha2::{Digest, Sha256};
+
+use super::errors::LoadError;
+use super::names::{ParameterName, Storage};
+
+/// All weight files of a model, headers read.
+pub(crate) struct Checkpoint {
+    /// Sorted by name.
+    files: Vec<PathBuf>,
+    tensors: BTreeMap<String, Stored>,
+}
+
+/// A tensor in a file.
+#[derive(Clone, Debug)]
+struct Stored {
+    file: usize,
+    offset: u64,
+    dims: Vec<usize>,
+    format: Dtype,
+}
+
+/// A parameter and the tensor that was found for it.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) name: ParameterName,
+    /// Full name in the checkpoint.
+    pub(crate) tensor: String,
+}
+
+impl Checkpoint {
+    pub(crate) fn open(dir: &Path) -> Result<Checkpoint, LoadError> {
+        let single = dir.join("model.safetensors");
+        let index = dir.join("model.safetensors.index.json");
+        if single.is_file() {
+            Checkpoint::read_headers(vec![single])
+        } else if index.is_file() {
+            Checkpoint::open_shards(dir, index)
+        } else {
+            let dir = dir.to_path_buf();
+            let hint = other_format_hint(&dir);
+            Err(LoadError::NoWeights { dir, hint })
+        }
+    }
+
+    fn open_shards(dir: &Path, index: PathBuf) -> Result<Checkpoint, LoadError> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let text = match std::fs::read_to_string(&index) {
+            Ok(text) => text,
+            Err(source) => {
+                return Err(LoadError::Read {
+                    file: index,
+                    source,
+                });
+            }
+        };
+        let weight_map = match serde_json::from_str::<Index>(&text) {
+            Ok(parsed) => parsed.weight_map,
+            Err(source) => {
+                return Err(LoadError::Json {
+                    file: index,
+                    source,
+                });
+            }
+        };
+        let shards: BTreeSet<&String> = weight_map.values().collect();
+        for shard in &shards {
+            if !dir.join(shard).is_file() {
+                let shard = shard.to_string();
+                return Err(LoadError::MissingShard { index, shard });
+            }
+        }
+        let checkpoint =
+            Checkpoint::read_headers(shards.iter().map(|shard| dir.join(shard)).collect())?;
+        for (tensor, shard) in &weight_map {
+            let found = checkpoint.tensors.get(tensor);
+            if found.map(|stored| &checkpoint.files[stored.file]) != Some(&dir.join(shard)) {
+                return Err(LoadError::WrongIndex {
+                    index,
+                    tensor: tensor.clone(),
+                    shard: shard.clone(),
+                });
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    fn read_headers(files: Vec<PathBuf>) -> Result<Checkpoint, LoadError> {
+        let mut tensors = BTreeMap::new();
+        for (at, file) in files.iter().enumerate() {
+            let (metadata, data_start) = read_header(file)?;
+            for (name, info) in metadata.tensors() {
+                let stored = Stored {
+                    file: at,
+                    offset: data_start + info.data_offsets.0 as u64,
+                    dims: info.shape.clone(),
+                    format: info.dtype,
+                };
+                tensors.insert(name, stored);
+            }
+        }
+        Ok(Checkpoint { files, tensors })
+    }
+
+    pub(crate) fn contains(&self, tensor: &str) -> bool {
+        self.tensors.contains_key(tensor)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+        self.tensors.keys()
+    }
+
+    /// The file that holds a tensor, or should.
+    pub(crate) fn file_of(&self, tensor: &str) -> PathBuf {
+        let at = self.tensors.get(tensor).map_or(0, |stored| stored.file);
+        self.files[at].clone()
+    }
+
+    /// The tensor's full name, if it is there: under `prefix`, or under the names that TensorFlow-born checkpoints give to
+    /// the gains and biases of layer norms.
+    pub(crate) fn find(&self, prefix: &str, tensor: &str) -> Option<String> {
+        let name = format!("{prefix}{tensor}");
+        if self.contains(&name) {
+            return Some(name);
+        }
+        let stem = name.strip_suffix(".weight").map(|stem| (stem, "gamma"));
+        let stem = stem.or_else(|| name.strip_suffix(".bias").map(|stem| (stem, "beta")));
+        let (stem, old) = stem.filter(|(stem, _)| stem.ends_with("LayerNorm"))?;
+        let name = format!("{stem}.{old}");
+        self.contains(&name).then_some(name)
+    }
+
+    /// Checks shape and number format, before anything is read.
+    pub(crate) fn check(&self, wanted: &Wanted) -> Result<(), LoadError> {
+        let stored = &self.tensors[&wanted.tensor];
+        let expected = wanted.name.stored_dims();
+        if stored.dims != expected {
+            return Err(LoadError::WrongShape {
+                tensor: wanted.tensor.clone(),
+                file: self.file_of(&wanted.tensor),
+                found: stored.dims.clone(),
+                expected,
+            });
+        }
+        match stored.format {
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => Ok(()),
+            other => Err(LoadError::NumberFormat {
+                tensor: wanted.tensor.clone(),
+                file: self.file_of(&wanted.tensor),
+                found: format!("{other:?}"),
+            }),
+        }
+    }
+
+    /// Reads and converts many tensors at once; keyed by parameter path.
+    pub(crate) fn read(&self, wanted: &[Wanted]) -> Result<HashMap<String, TensorData>, LoadError> {
+        // Tensors that several parameters share (GPT-2's c_attn) are read once.
+        let mut groups: BTreeMap<&str, Vec<&ParameterName>> = BTreeMap::new();
+        for one in wanted {
+            groups.entry(&one.tensor).or_default().push(&one.name);
+        }
+        let groups: Vec<_> = groups.into_iter().collect();
+        let read = groups.par_iter().map(|(tensor, names)| {
+            let values = self.read_one(tensor)?;
+            let stored = &self.tensors[*tensor];
+            Ok(arrange(values, &stored.dims, names))
+        });
+        let read: Vec<Vec<(String, TensorData)>> = read.collect::<Result<_, LoadError>>()?;
+        Ok(read.into_iter().flatten().collect())
+    }
+
+    fn read_one(&self, tensor: &str) -> Result<Vec<f32>, LoadError> {
+        let stored = &self.tensors[tensor];
+        let path = &self.files[stored.file];
+        let values = read_values(path, stored).map_err(|source| LoadError::Read {
+            file: path.clone(),
+            source,
+        })?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(element) => Err(LoadError::NotFinite {
+                tensor: tensor.to_owned(),
+                file: path.clone(),
+                value: values[element],
+                element,
+            }),
+        }
+    }
+
+    /// sha256 over the bytes of the weight files in the order of their names: for one file what `sha256sum` prints.
+    pub(crate) fn digest(&self) -> Result<String, LoadError> {
+        digest_files(&self.files)
+    }
+}
+
+/// sha256 over files, as lower-case hexadecimal digits.
+pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    for path in files {
+        let refused = |source| LoadError::Read {
+            file: path.clone(),
+            source,
+        };
+        let mut file = File::open(path).map_err(refused)?;
+        loop {
+            let count = file.read(&mut buffer).map_err(refused)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+        }
+    }
+    let digest = hasher.finalize();
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The header and the place where the data begin.
+fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
+    let refused = |source| LoadError::Read {
+        file: path.to_path_buf(),
+        source,
+    };
+    let not = |detail: String| LoadError::NotSafetensors {
+        file: path.to_path_buf(),
+        detail,
+    };
+    let mut file = File::open(path).map_err(refused)?;
+    let found = file.metadata().map_err(refused)?.len();
+    let mut start = [0u8; 8];
+    let count = read_up_to(&mut file, &mut start).map_err(refused)?;
+    if start.starts_with(b"version ") {
+        return Err(not(
+            "it is a Git LFS pointer, not the weights; run `git lfs pull`".to_owned(),
+        ));
+    }
+    if count < 8 {
+        return Err(not(format!("it has only {found} bytes; fetch it again")));
+    }
+    let header_length = u64::from_le_bytes(start);
+    if header_length > 100_000_000 {
+        return Err(not(format!(
+            "its first 8 bytes give a header of {header_length} bytes"
+        )));
+    }
+    let data_start = 8 + header_length;
+    if data_start > found {
+        let file = path.to_path_buf();
+        let expected = data_start;
+        return Err(LoadError::Truncated {
+            file,
+            found,
+            expected,
+        });
+    }
+    let mut header = vec![0u8; header_length as usize];
+    file.read_exact(&mut header).map_err(refused)?;
+    let metadata: Metadata = serde_json::from_slice(&header)
+        .map_err(|error| not(format!("its header is damaged: {error}")))?;
+    let expected = data_start + metadata.data_len() as u64;
+    match expected == found {
+        true => Ok((metadata, data_start)),
+        false => Err(LoadError::Truncated {
+            file: path.to_path_buf(),
+            found,
+            expected,
+        }),
+    }
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
+    let count = stored.dims.iter().product();
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(stored.offset))?;
+    Ok(match stored.format {
+        Dtype::F16 => convert(file, count, |bytes| f16::from_le_bytes(bytes).to_f32())?,
+        Dtype::BF16 => convert(file, count, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
+        Dtype::F64 => convert(file, count, |bytes| f64::from_le_bytes(bytes) as f32)?,
+        _ => convert(file, count, f32::from_le_bytes)?,
+    })
+}
+
+/// Reads `count` numbers of `N` bytes each, a piece at a time.
+fn convert<const N: usize>(
+    mut file: File,
+    count: usize,
+    number: impl Fn([u8; N]) -> f32,
+) -> std::io::Result<Vec<f32>> {
+    let mut values = Vec::with_capacity(count);
+    let mut piece = vec![0u8; N * count.min(1 << 16)];
+    while values.len() < count {
+        let bytes = &mut piece[..N * (count - values.len()).min(1 << 16)];
+        file.read_exact(bytes)?;
+        values.extend(bytes.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)));
+    }
+    Ok(values)
+}
+
+/// From one stored tensor to the parameters that live in it.
+fn arrange(
+    values: Vec<f32>,
+    stored: &[usize],
+    names: &[&ParameterName],
+) -> Vec<(String, TensorData)> {
+    if let [name] = names {
+        let values = match &name.storage {
+            Storage::Same => values,
+            Storage::Transposed => transpose(&values, stored[0], stored[1]),
+            Storage::Columns { range, of } => columns(&values, *of, range.clone()),
+        };
+        return vec![(
+            name.path.clone(),
+            TensorData::new(values, name.dims.clone()),
+        )];
+    }
+    let parts = names
+        .iter()
+        .map(|name| arrange(values.clone(), stored, &[name]));
+    parts.flatten().collect()
+}
+
+/// `[rows, columns] -> [columns, rows]`, in squares that fit the first-level cache.
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    const SIDE: usize = 32;
+    let mut out = vec![0f32; values.len()];
+    for row in (0..rows).step_by(SIDE) {
+        for column in (0..columns).step_by(SIDE) {
+            for c in column..columns.min(column + SIDE) {
+                for r in row..rows.min(row + SIDE) {
+                    out[c * rows + r] = values[r * columns + c];
+                }
+            }
+        }
+    }
+    out
+}
+
+fn columns(values: &[f32], of: usize, range: std::ops::Range<usize>) -> Vec<f32> {
+    let rows = values.chunks_exact(of);
+    rows.flat_map(|row| &row[range.clone()]).copied().collect()
+}
+
+fn other_format_hint(dir: &Path) -> String {
+    let others = [
+        "pytorch_model.bin",
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "consolidated.00.pth",
+    ];
+    let found = others.into_iter().find(|name| dir.join(name).is_file());
+    found.map_or(String::new(), |name| {
+        format!("; it has {name}: convert it with `save_pretrained` of transformers")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transposing_an_odd_matrix_moves_every_element() {
+        let (rows, columns) = (37, 65);
+        let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+        let turned = transpose(&values, rows, columns);
+        for r in 0..rows {
+            for c in 0..columns {
+                assert_eq!(turned[c * rows + r], values[r * columns + c]);
+            }
+        }
+    }
+
+    #[test]
+    fn columns_are_taken_from_every_row() {
+        let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        assert_eq!(columns(&values, 6, 2..4), [2., 3., 8., 9.]);
+    }
+}
