@@ -26,6 +26,8 @@ const RINGS: [f64; 12] = [
     3.0, 9.0, 17.0, 27.0, 39.0, 53.0, 69.0, 88.0, 110.0, 136.0, 166.0, 200.0,
 ];
 const DIRECTIONS: usize = 24;
+/// What no sum of lesser evils outweighs: a label on a marker or on another label.
+const FORBIDDEN: f64 = 20_000.0;
 /// Labels this close to their marker need no leader.
 const OBVIOUS: f64 = 10.0;
 
@@ -173,10 +175,10 @@ fn own_cost(
     });
     0.5 * ring
         + direction
-        + 500.0 * covered
-        + 34.0 * misread
+        + FORBIDDEN * covered
+        + 26.0 * misread
         + 16.0 * crossed
-        + 60.0 * passed as f64
+        + 100.0 * passed as f64
         + if placed.leader.is_some() { 5.0 } else { 0.0 }
 }
 
@@ -189,7 +191,7 @@ fn against_others(placed: &Placed, own: usize, chosen: &[Option<Placed>]) -> f64
     others
         .map(|other| {
             let overlap = if placed.area.grown(1.5).meets(&other.area) {
-                800.0
+                FORBIDDEN
             } else {
                 0.0
             };
