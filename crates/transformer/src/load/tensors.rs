@@ -242,7 +242,7 @@ fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
     };
     let mut file = File::open(path).map_err(refused)?;
     let found = file.metadata().map_err(refused)?.len();
-    let mut start = [0u8; 8];
+    let mut start = [0u8; 9]; // The header's length, and the brace that begins it.
     let count = read_up_to(&mut file, &mut start).map_err(refused)?;
     if start.starts_with(b"version ") {
         return Err(not(
@@ -252,7 +252,12 @@ fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
     if count < 8 {
         return Err(not(format!("it has only {found} bytes; fetch it again")));
     }
-    let header_length = u64::from_le_bytes(start);
+    if count > 8 && start[8] != b'{' {
+        return Err(not(
+            "it does not begin with a header; is it of another format, renamed?".to_owned(),
+        ));
+    }
+    let header_length = u64::from_le_bytes(start.first_chunk::<8>().copied().unwrap_or_default());
     if header_length > 100_000_000 {
         return Err(not(format!(
             "its first 8 bytes give a header of {header_length} bytes"
@@ -269,6 +274,7 @@ fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
         });
     }
     let mut header = vec![0u8; header_length as usize];
+    file.seek(SeekFrom::Start(8)).map_err(refused)?;
     file.read_exact(&mut header).map_err(refused)?;
     let metadata: Metadata = serde_json::from_slice(&header)
         .map_err(|error| not(format!("its header is damaged: {error}")))?;
