@@ -1,0 +1,76 @@
+//! Zero-shot by similarity: the class whose words lie nearest to the text. One mean-pooled, normalised vector a text;
+//! logit_c = scale · cos(text, prototype_c).
+
+use crate::model::{Model, batches_by_tokens, floats};
+use burn::tensor::{Tensor, TensorData};
+use transformer::{Pooling, Side, TokenizeError, collate, pool};
+
+/// Unit vectors, one a text: `[texts][hidden]`.
+///
+/// # Errors
+/// A text that the tokenizer refuses.
+pub(crate) fn embed(
+    model: &Model,
+    texts: &[(&str, Option<&str>)],
+    max_length: usize,
+    budget: usize,
+) -> Result<Vec<Vec<f32>>, TokenizeError> {
+    let encoded = model.tokenizer.encode(texts, max_length)?;
+    let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
+    let mut vectors = vec![Vec::new(); texts.len()];
+    for rows in batches_by_tokens(&lengths, budget) {
+        let part: Vec<_> = rows.iter().map(|&row| &encoded[row]).collect();
+        let batch = collate(&part, model.tokenizer.pad_id(), Side::Right, &model.device);
+        let pooled = floats(pool(&model.forward(&batch), Pooling::Mean)); // [b, t, hidden] -> [b, hidden]
+        for (vector, &row) in pooled.chunks_exact(model.shape.hidden).zip(&rows) {
+            vectors[row] = unit(vector.to_vec());
+        }
+    }
+    Ok(vectors)
+}
+
+/// One vector a class: the mean of its words' unit vector and those of its demonstrations (`(class, vector)`), as a unit vector again.
+/// Snell et al. 2017, with the class's words as one more example.
+pub(crate) fn prototypes(words: &[Vec<f32>], demonstrations: &[(usize, &[f32])]) -> Vec<Vec<f32>> {
+    let mut sums = words.to_vec();
+    for (class, vector) in demonstrations {
+        sums[*class].iter_mut().zip(*vector).for_each(|(sum, value)| *sum += value);
+    }
+    sums.into_iter().map(unit).collect()
+}
+
+/// Cosines of unit vectors, `[a][b]`.
+pub(crate) fn cosines(a: &[Vec<f32>], b: &[Vec<f32>], model: &Model) -> Vec<Vec<f32>> {
+    const ROWS: usize = 512; // bounds the matrix of cosines
+    if a.is_empty() || b.is_empty() {
+        return vec![Vec::new(); a.len()];
+    }
+    let tensor = |rows: &[Vec<f32>]| {
+        let shape = [rows.len(), rows[0].len()];
+        Tensor::<2>::from_data(TensorData::new(rows.concat(), shape), &model.device)
+    };
+    let right = tensor(b).transpose(); // [hidden, b]
+    let part = |rows: &[Vec<f32>]| floats(tensor(rows).matmul(right.clone())); // [rows, hidden] x [hidden, b]
+    a.chunks(ROWS).flat_map(|rows| part(rows).chunks_exact(b.len()).map(<[f32]>::to_vec).collect::<Vec<_>>()).collect()
+}
+
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|v| *v = (f64::from(*v) / length) as f32);
+    }
+    vector
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prototype_is_the_mean_of_words_and_demonstrations() {
+        let words = [vec![1.0, 0.0], vec![0.0, 1.0]];
+        let with = prototypes(&words, &[(0, &[0.0, 1.0]), (0, &[0.0, 1.0])]);
+        assert!((with[0][0] - 1.0 / 5f32.sqrt()).abs() < 1e-6 && (with[0][1] - 2.0 / 5f32.sqrt()).abs() < 1e-6);
+        assert_eq!(with[1], words[1]);
+    }
+}
