@@ -53,7 +53,7 @@ impl Embeddings {
             let types = e.types.as_ref().filter(|_| shape.token_types > 1);
             e.x = match types {
                 Some(types) => e.x + ops::embedding(table.weight.val(), types.clone()),
-                None => e.x + table.weight.val().slice([0..1]).unsqueeze::<3>(), // [1, 1, hidden]
+                None => e.x + table.weight.val().narrow(0, 0, 1).unsqueeze::<3>(), // [1, 1, hidden]
             };
         }
         if let Some(norm) = &self.norm {

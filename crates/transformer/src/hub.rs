@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Where the Hub is and where its files are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubSettings {
-    /// `HF_ENDPOINT`; https://huggingface.co unless set.
+    /// `HF_ENDPOINT`; <https://huggingface.co> unless set.
     pub endpoint: String,
     /// `$HF_HOME/hub`; ~/.cache/huggingface/hub unless set.
     pub cache: PathBuf,

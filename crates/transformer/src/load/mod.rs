@@ -2,6 +2,7 @@
 
 mod build;
 mod errors;
+mod header;
 mod heads;
 mod names;
 mod random;

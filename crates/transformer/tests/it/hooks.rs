@@ -221,7 +221,10 @@ fn embeddings_of_words_put_in_front_equal_the_words_themselves() {
             })
             .collect();
         let words = model.backbone.embeddings.word.weight.val();
-        let front = Tensor::cat(vec![words.clone().slice([7..8]), words.slice([9..10])], 0);
+        let front = Tensor::cat(
+            vec![words.clone().narrow(0, 7, 1), words.narrow(0, 9, 1)],
+            0,
+        );
         let hooks = Prompt(front.unsqueeze_dim::<3>(0));
         for side in [Side::Left, Side::Right] {
             // Left padding then stands between prompt and text, which must change nothing.
