@@ -255,7 +255,7 @@ pub fn add_in_place(y: &mut [f32], x: &[f32]) {
         .for_each(|(y, x)| add_slice(y, x));
 }
 
-/// Sum of the rows of `y`, [rows, n] -> [n]: the gradient of a bias. The order of the additions is fixed.
+/// Sum of the rows of `y`, [rows, n] -> `[n]`: the gradient of a bias. The order of the additions is fixed.
 pub fn column_sum(y: &[f32], n: usize) -> Vec<f32> {
     row_count(y, n);
     let mut total = vec![0.0; n];

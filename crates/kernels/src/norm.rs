@@ -13,7 +13,7 @@ pub struct Normed {
     pub y: Vec<f32>,
     /// The input shifted and scaled to mean 0 and variance 1 (RMS norm: to mean square 1), [rows, n].
     pub normal: Vec<f32>,
-    /// One over the standard deviation (or root mean square) of each row, [rows].
+    /// One over the standard deviation (or root mean square) of each row, `[rows]`.
     pub inverse_deviation: Vec<f32>,
 }
 
@@ -22,9 +22,9 @@ pub struct Normed {
 pub struct NormGradients {
     /// [rows, n].
     pub dx: Vec<f32>,
-    /// [n].
+    /// `[n]`.
     pub d_gamma: Vec<f32>,
-    /// [n]; empty for RMS norm.
+    /// `[n]`; empty for RMS norm.
     pub d_beta: Vec<f32>,
 }
 

@@ -6,7 +6,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Int, Tensor, activation};
 use kernels::loss as kernel;
 
-/// The mean over rows of -log softmax(logits)[target], in nats: logits [rows, classes], targets [rows] -> [1].
+/// The mean over rows of `-log softmax(logits)[target]`, in nats: logits [rows, classes], targets `[rows]` -> `[1]`.
 ///
 /// # Panics
 /// When there are no rows, or a target is no class.

@@ -7,7 +7,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::norm as kernel;
 
-/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` [h].
+/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` `[h]`.
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
@@ -33,7 +33,7 @@ pub fn add_layer_norm<const D: usize>(
     normed(x, Some(residual), gamma, beta, eps)
 }
 
-/// `gamma · x / √(mean(x²) + eps)` over the last dimension, with `gamma` [h].
+/// `gamma · x / √(mean(x²) + eps)` over the last dimension, with `gamma` `[h]`.
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, eps: f64) -> Tensor<D> {
     let Some(tape) = Tape::of(&[&x, &gamma]) else {
         let square = (x.clone() * x.clone()).mean_dim(D - 1); // [.., h] -> [.., 1]
