@@ -3,22 +3,36 @@
 /// Scores (log-probabilities up to a constant) to log-probabilities over the classes.
 pub(crate) fn normalise(scores: &[f64]) -> Vec<f64> {
     let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = scores.iter().map(|score| (score - largest).exp()).sum::<f64>().ln();
-    scores.iter().map(|score| score - largest - log_sum).collect()
+    let log_sum = scores
+        .iter()
+        .map(|score| (score - largest).exp())
+        .sum::<f64>()
+        .ln();
+    scores
+        .iter()
+        .map(|score| score - largest - log_sum)
+        .collect()
 }
 
 /// ln p_cf: the logarithm of the mean over content-free inputs of their class probabilities.
 pub(crate) fn content_free_prior(scores: &[Vec<f64>]) -> Vec<f64> {
     let logs: Vec<Vec<f64>> = scores.iter().map(|scores| normalise(scores)).collect();
     let classes = logs.first().map_or(0, Vec::len);
-    let mean = |class: usize| logs.iter().map(|log| log[class].exp()).sum::<f64>() / logs.len() as f64;
+    let mean =
+        |class: usize| logs.iter().map(|log| log[class].exp()).sum::<f64>() / logs.len() as f64;
     // A class that no content-free input gives any probability is one that nothing can be divided by.
-    (0..classes).map(|class| mean(class).max(f64::MIN_POSITIVE).ln()).collect()
+    (0..classes)
+        .map(|class| mean(class).max(f64::MIN_POSITIVE).ln())
+        .collect()
 }
 
 /// W = diag(p_cf)⁻¹, b = 0, in logarithms: ln p − ln p_cf, made to sum to one again.
 pub(crate) fn calibrate(scores: &[f64], prior: &[f64]) -> Vec<f64> {
-    let divided: Vec<f64> = normalise(scores).iter().zip(prior).map(|(log, prior)| log - prior).collect();
+    let divided: Vec<f64> = normalise(scores)
+        .iter()
+        .zip(prior)
+        .map(|(log, prior)| log - prior)
+        .collect();
     normalise(&divided)
 }
 
@@ -30,12 +44,18 @@ mod tests {
     fn calibration_makes_a_content_free_input_uniform() {
         let scores = vec![-3.0, -9.5, -4.25];
         let calibrated = calibrate(&scores, &content_free_prior(std::slice::from_ref(&scores)));
-        calibrated.iter().for_each(|log| assert!((log.exp() - 1.0 / 3.0).abs() < 1e-12, "{calibrated:?}"));
+        calibrated
+            .iter()
+            .for_each(|log| assert!((log.exp() - 1.0 / 3.0).abs() < 1e-12, "{calibrated:?}"));
     }
 
     #[test]
     fn over_several_content_free_inputs_the_weighted_probabilities_average_to_one() {
-        let scores = [vec![-3.0, -9.5, -4.25], vec![-700.0, -2.0, -5.0], vec![0.5, 0.25, -1.0]];
+        let scores = [
+            vec![-3.0, -9.5, -4.25],
+            vec![-700.0, -2.0, -5.0],
+            vec![0.5, 0.25, -1.0],
+        ];
         let prior = content_free_prior(&scores);
         for class in 0..3 {
             let weighted = |scores: &Vec<f64>| (normalise(scores)[class] - prior[class]).exp();

@@ -148,24 +148,40 @@ impl Default for InContext {
 impl InContext {
     /// Demonstrations in this mode.
     pub(crate) fn shots_in(&self, mode: Mode) -> usize {
-        let by_mode = if mode == Mode::Prompt || self.retrieval { DEFAULT_PROMPT_SHOTS } else { 0 };
+        let by_mode = if mode == Mode::Prompt || self.retrieval {
+            DEFAULT_PROMPT_SHOTS
+        } else {
+            0
+        };
         self.shots.unwrap_or(by_mode)
     }
 
     /// The templates for this kind of task.
     pub(crate) fn templates_for(&self, pairs: bool) -> &[String] {
-        if pairs { &self.pair_templates } else { &self.templates }
+        if pairs {
+            &self.pair_templates
+        } else {
+            &self.templates
+        }
     }
 
     /// # Errors
     /// Settings that contradict each other, and templates that cannot be filled in.
     pub(crate) fn check(&self, method: &str) -> Result<(), ConfigError> {
-        let bad = |reason: String| Err(ConfigError::BadValue { method: method.to_owned(), reason });
-        for (setting, templates, pairs) in
-            [("templates", &self.templates, false), ("pair_templates", &self.pair_templates, true)]
-        {
+        let bad = |reason: String| {
+            Err(ConfigError::BadValue {
+                method: method.to_owned(),
+                reason,
+            })
+        };
+        for (setting, templates, pairs) in [
+            ("templates", &self.templates, false),
+            ("pair_templates", &self.pair_templates, true),
+        ] {
             if templates.is_empty() {
-                return bad(format!("{setting} is empty, expected at least one template"));
+                return bad(format!(
+                    "{setting} is empty, expected at least one template"
+                ));
             }
             for source in templates {
                 let checked = Template::parse(source, pairs).and_then(|template| match self.mode {
@@ -188,13 +204,18 @@ impl InContext {
             return bad("similarity averages over demonstrations, so their order is nothing; set orders to 1".to_owned());
         }
         if self.retrieval && self.shots == Some(0) {
-            return bad("retrieval needs demonstrations, and shots is 0; set shots to 1 or more".to_owned());
+            return bad(
+                "retrieval needs demonstrations, and shots is 0; set shots to 1 or more".to_owned(),
+            );
         }
         if self.calibrate && self.content_free.is_empty() {
             return bad("calibrate needs at least one content-free input; give some, or set calibrate to false".to_owned());
         }
         if !(self.scale.is_finite() && self.scale > 0.0) {
-            return bad(format!("scale is {}, expected a positive number", self.scale));
+            return bad(format!(
+                "scale is {}, expected a positive number",
+                self.scale
+            ));
         }
         Ok(())
     }
@@ -229,13 +250,19 @@ mod tests {
     fn the_defaults_are_accepted_and_explicit() {
         let config = checked(json!({})).unwrap();
         assert_eq!(config, InContext::default());
-        assert_eq!(checked(serde_json::to_value(&config).unwrap()).unwrap(), config);
+        assert_eq!(
+            checked(serde_json::to_value(&config).unwrap()).unwrap(),
+            config
+        );
     }
 
     #[test]
     fn a_misspelt_setting_is_refused_with_the_nearest_one() {
         let error = checked(json!({"shot": 3})).unwrap_err().to_string();
-        assert!(error.contains(r#"no setting "shot" (did you mean "shots"?)"#), "{error}");
+        assert!(
+            error.contains(r#"no setting "shot" (did you mean "shots"?)"#),
+            "{error}"
+        );
     }
 
     #[test]
@@ -253,7 +280,10 @@ mod tests {
             (json!({"mode": "similarity", "orders": 3}), "orders"),
             (json!({"templates": []}), "templates"),
             (json!({"templates": ["{texts} {label}"]}), "{texts}"),
-            (json!({"mode": "prompt", "templates": ["{label}: {text}"]}), "{label}"),
+            (
+                json!({"mode": "prompt", "templates": ["{label}: {text}"]}),
+                "{label}",
+            ),
             (json!({"content_free": []}), "content-free"),
             (json!({"scale": 0.0}), "scale"),
             (json!({"mode": "prompts"}), "prompts"),

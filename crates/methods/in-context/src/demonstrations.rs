@@ -8,7 +8,13 @@ use task::{Example, Split, few_shot};
 
 /// A class-balanced draw of `shots` examples of `train`, as indices. The classes are dealt from in the order of their names,
 /// so that a task whose classes are listed in another order gets the same demonstrations.
-pub(crate) fn draw(train: &Split, shots: usize, classes: &[String], seed: u64, draw: usize) -> Vec<usize> {
+pub(crate) fn draw(
+    train: &Split,
+    shots: usize,
+    classes: &[String],
+    seed: u64,
+    draw: usize,
+) -> Vec<usize> {
     let mut by_name: Vec<usize> = (0..classes.len()).collect();
     by_name.sort_by_key(|&class| &classes[class]);
     let mut rank = vec![0; classes.len()];
@@ -21,7 +27,9 @@ pub(crate) fn draw(train: &Split, shots: usize, classes: &[String], seed: u64, d
         second: None,
         label: rank[example.label],
     });
-    let numbered = Split { examples: numbered.collect() };
+    let numbered = Split {
+        examples: numbered.collect(),
+    };
     let seed = sub_seed(seed, &format!("demonstrations {draw}"));
     let drawn = few_shot(&numbered, shots, classes.len(), seed);
     drawn.iter().map(|example| example.row as usize).collect()
@@ -48,7 +56,9 @@ mod tests {
             second: None,
             label,
         };
-        Split { examples: labels.iter().enumerate().map(example).collect() }
+        Split {
+            examples: labels.iter().enumerate().map(example).collect(),
+        }
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -61,8 +71,13 @@ mod tests {
         let classes = names(&["x", "y", "z"]);
         let first = draw(&train, 7, &classes, 5, 0);
         let mut counts = [0; 3];
-        first.iter().for_each(|&i| counts[train.examples[i].label] += 1);
-        assert!(counts.iter().all(|&count| (2..=3).contains(&count)), "{counts:?}");
+        first
+            .iter()
+            .for_each(|&i| counts[train.examples[i].label] += 1);
+        assert!(
+            counts.iter().all(|&count| (2..=3).contains(&count)),
+            "{counts:?}"
+        );
         assert_eq!(first, draw(&train, 7, &classes, 5, 0));
         assert_eq!(first[..4], draw(&train, 4, &classes, 5, 0));
         assert_ne!(first, draw(&train, 7, &classes, 6, 0));
@@ -74,7 +89,10 @@ mod tests {
         let labels = [0, 2, 1, 1, 0, 2, 2, 0, 1, 0, 2];
         let permuted: Vec<usize> = labels.iter().map(|&label| [2, 0, 1][label]).collect();
         let drawn = draw(&train(&labels), 5, &names(&["x", "y", "z"]), 5, 0);
-        assert_eq!(drawn, draw(&train(&permuted), 5, &names(&["y", "z", "x"]), 5, 0));
+        assert_eq!(
+            drawn,
+            draw(&train(&permuted), 5, &names(&["y", "z", "x"]), 5, 0)
+        );
     }
 
     #[test]

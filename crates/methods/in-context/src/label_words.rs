@@ -12,7 +12,11 @@ pub(crate) fn label_words(
     classes: &[String],
     descriptions: Option<&[String]>,
 ) -> Result<Vec<String>, FitError> {
-    let refuse = |reason: String| Err(FitError::NotApplicable(format!("in-context.label_words: {reason}")));
+    let refuse = |reason: String| {
+        Err(FitError::NotApplicable(format!(
+            "in-context.label_words: {reason}"
+        )))
+    };
     let words = match from {
         LabelWords::From(LabelSource::Names) => classes.iter().map(|name| readable(name)).collect(),
         LabelWords::From(LabelSource::Descriptions) => match descriptions {
@@ -33,15 +37,24 @@ pub(crate) fn label_words(
             }
         }
     };
-    match words.iter().position(|word: &String| word.trim().is_empty()) {
+    match words
+        .iter()
+        .position(|word: &String| word.trim().is_empty())
+    {
         None => Ok(words),
-        Some(class) => refuse(format!("the word for class \"{}\" is empty", classes[class])),
+        Some(class) => refuse(format!(
+            "the word for class \"{}\" is empty",
+            classes[class]
+        )),
     }
 }
 
 /// `card_arrival` reads `card arrival`.
 fn readable(name: &str) -> String {
-    name.split(['_', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    name.split(['_', ' '])
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -49,7 +62,9 @@ mod tests {
     use super::*;
 
     fn classes() -> Vec<String> {
-        ["card_arrival", "refund__not_showing_up"].map(str::to_owned).to_vec()
+        ["card_arrival", "refund__not_showing_up"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     #[test]
@@ -60,14 +75,33 @@ mod tests {
 
     #[test]
     fn words_by_name_follow_the_class_order_and_miss_none() {
-        let map = |pairs: &[(&str, &str)]| LabelWords::ByName(pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect());
-        let both = map(&[("refund__not_showing_up", "refund"), ("card_arrival", "card")]);
-        assert_eq!(label_words(&both, &classes(), None).unwrap(), ["card", "refund"]);
-        let error = |words| label_words(&words, &classes(), None).unwrap_err().to_string();
+        let map = |pairs: &[(&str, &str)]| {
+            LabelWords::ByName(
+                pairs
+                    .iter()
+                    .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+                    .collect(),
+            )
+        };
+        let both = map(&[
+            ("refund__not_showing_up", "refund"),
+            ("card_arrival", "card"),
+        ]);
+        assert_eq!(
+            label_words(&both, &classes(), None).unwrap(),
+            ["card", "refund"]
+        );
+        let error = |words| {
+            label_words(&words, &classes(), None)
+                .unwrap_err()
+                .to_string()
+        };
         assert!(error(map(&[("card_arrival", "card")])).contains("refund__not_showing_up"));
         assert!(error(map(&[("cards", "card")])).contains("\"cards\""));
         assert!(error(LabelWords::List(vec!["one".to_owned()])).contains("found 1 words"));
         assert!(error(LabelWords::From(LabelSource::Descriptions)).contains("descriptions"));
-        assert!(error(LabelWords::List(vec!["one".to_owned(), " ".to_owned()])).contains("is empty"));
+        assert!(
+            error(LabelWords::List(vec!["one".to_owned(), " ".to_owned()])).contains("is empty")
+        );
     }
 }

@@ -58,12 +58,20 @@ impl Layout<'_> {
             let kept = self.fit(&mut texts, before, counts)?;
             let mut prefix = self.prefix(&before[before.len() - kept..]);
             let bridge = prefix.pop();
-            let group = *by_prefix.entry((prefix.clone(), bridge)).or_insert_with(|| {
-                groups.push(Group { prefix, bridge, rows: Vec::new(), tails: Vec::new() });
-                groups.len() - 1
-            });
+            let group = *by_prefix
+                .entry((prefix.clone(), bridge))
+                .or_insert_with(|| {
+                    groups.push(Group {
+                        prefix,
+                        bridge,
+                        rows: Vec::new(),
+                        tails: Vec::new(),
+                    });
+                    groups.len() - 1
+                });
             let tail = self.tail(&texts, bridge);
-            counts.prompt_tokens += groups[group].prefix.len() + tail.before.len() + tail.after.len();
+            counts.prompt_tokens +=
+                groups[group].prefix.len() + tail.before.len() + tail.after.len();
             counts.text_tokens += texts.len();
             groups[group].rows.push(row);
             groups[group].tails.push(tail);
@@ -73,7 +81,9 @@ impl Layout<'_> {
 
     /// The tail of a query that stands behind a group's prefix.
     pub(crate) fn behind(&self, group: &Group, mut texts: Texts) -> Tail {
-        let room = self.window.saturating_sub(group.prefix.len() + 1 + self.fixed_behind_prefix());
+        let room = self
+            .window
+            .saturating_sub(group.prefix.len() + 1 + self.fixed_behind_prefix());
         texts.cut(room);
         self.tail(&texts, group.bridge)
     }
@@ -92,12 +102,26 @@ impl Layout<'_> {
     }
 
     fn prefix(&self, demonstrations: &[&[u32]]) -> Vec<u32> {
-        [&self.frame.before, self.instruction, &demonstrations.concat(), self.template.head()].concat()
+        [
+            &self.frame.before,
+            self.instruction,
+            &demonstrations.concat(),
+            self.template.head(),
+        ]
+        .concat()
     }
 
     /// How many demonstrations are kept; cuts the texts where even none is too many.
-    fn fit(&self, texts: &mut Texts, demonstrations: &[&[u32]], counts: &mut Counts) -> Result<usize, PredictError> {
-        let fixed = self.frame.before.len() + self.instruction.len() + self.template.head().len() + self.fixed_behind_prefix();
+    fn fit(
+        &self,
+        texts: &mut Texts,
+        demonstrations: &[&[u32]],
+        counts: &mut Counts,
+    ) -> Result<usize, PredictError> {
+        let fixed = self.frame.before.len()
+            + self.instruction.len()
+            + self.template.head().len()
+            + self.fixed_behind_prefix();
         let Some(room) = self.window.checked_sub(fixed).filter(|&room| room > 0) else {
             return Err(PredictError::Other(format!(
                 "the template, the instruction and the longest label word take {fixed} tokens and the window has {}; shorten them",
@@ -108,7 +132,9 @@ impl Layout<'_> {
         let mut room = room - texts.len();
         let mut kept = 0;
         for demonstration in demonstrations.iter().rev() {
-            let Some(left) = room.checked_sub(demonstration.len()) else { break };
+            let Some(left) = room.checked_sub(demonstration.len()) else {
+                break;
+            };
             room = left;
             kept += 1;
         }
@@ -126,7 +152,9 @@ impl Layout<'_> {
     fn fixed_behind_prefix(&self) -> usize {
         let longest = self.template.labels.iter().map(Vec::len).max().unwrap_or(0);
         let literals = self.template.literal_tokens() - self.template.head().len();
-        let filler = usize::from(self.frame.before.len() + self.instruction.len() + self.template.literal_tokens() == 0);
+        let filler = usize::from(
+            self.frame.before.len() + self.instruction.len() + self.template.literal_tokens() == 0,
+        );
         match self.causal {
             true => literals + longest + filler,
             false => literals + longest + self.frame.after.len(),

@@ -10,6 +10,7 @@ mod method;
 mod model;
 mod predictor;
 mod prompt;
+mod ready_template;
 mod retrieval;
 mod score_causal;
 mod score_cloze;

@@ -10,8 +10,8 @@ use crate::prompt::{Demonstration, Member, Prompt};
 use crate::template::Template;
 use crate::validation::{accuracy_and_loss, average, best_template, spread};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan, Predictor, Setting, parse_config,
-    read_saved_info,
+    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
+    Predictor, Setting, parse_config, read_saved_info,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -53,23 +53,42 @@ impl Plan for InContext {
         (setting.events)(Event::Began(Phase::Prepare));
         let model = Model::new(&setting.take_model(NAME)?);
         let prompt = self.compose(&model, &setting)?;
-        let mut fitted = Fitted::new(model, *self, prompt, setting.classes.to_vec(), setting.budget.clone())?;
+        let mut fitted = Fitted::new(
+            model,
+            *self,
+            prompt,
+            setting.classes.to_vec(),
+            setting.budget.clone(),
+        )?;
         if !setting.validation.is_empty() {
             (setting.events)(Event::Began(Phase::Validate));
             let (accuracy, loss) = fitted.validate(&setting)?;
-            (setting.events)(Event::Validated { step: 0, epoch: 0.0, accuracy, loss });
+            (setting.events)(Event::Validated {
+                step: 0,
+                epoch: 0.0,
+                accuracy,
+                loss,
+            });
         }
         Ok(Box::new(fitted))
     }
 
-    fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = read_saved_info(dir)?;
         let prompt = Prompt::read(dir, info.classes.len())?;
-        let unfit = |reason: String| LoadAdapterError::Malformed { path: dir.display().to_string(), reason };
+        let unfit = |reason: String| LoadAdapterError::Malformed {
+            path: dir.display().to_string(),
+            reason,
+        };
         let model = Model::new(base);
         resolve_mode(prompt.mode, &model).map_err(|error| unfit(error.to_string()))?;
-        let fitted = Fitted::new(model, *self, prompt, info.classes, info.budget).map_err(|error| unfit(error.to_string()))?;
+        let fitted = Fitted::new(model, *self, prompt, info.classes, info.budget)
+            .map_err(|error| unfit(error.to_string()))?;
         Ok(Box::new(fitted))
     }
 }
@@ -111,17 +130,31 @@ impl InContext {
             shots,
             pool,
             members,
-            window: self.window.map_or(model.shape.max_length, |window| window.get().min(model.shape.max_length)),
+            window: self.window.map_or(model.shape.max_length, |window| {
+                window.get().min(model.shape.max_length)
+            }),
             extra_tokens: 0.0,
         })
     }
 
     /// templates × draws × orders, and the labelled examples they show.
-    fn ensemble(&self, templates: usize, shots: usize, setting: &Setting<'_>) -> (Vec<Demonstration>, Vec<Member>) {
-        let Setting { train, classes, seed, .. } = setting;
+    fn ensemble(
+        &self,
+        templates: usize,
+        shots: usize,
+        setting: &Setting<'_>,
+    ) -> (Vec<Demonstration>, Vec<Member>) {
+        let Setting {
+            train,
+            classes,
+            seed,
+            ..
+        } = setting;
         let draws: Vec<Vec<usize>> = match self.retrieval {
             true => vec![Vec::new()],
-            false => (0..self.draws.get()).map(|number| draw(train, shots, classes, *seed, number)).collect(),
+            false => (0..self.draws.get())
+                .map(|number| draw(train, shots, classes, *seed, number))
+                .collect(),
         };
         let mut shown: Vec<usize> = match self.retrieval {
             true => (0..train.len()).collect(),
@@ -134,12 +167,23 @@ impl InContext {
         for template in 0..templates {
             for (draw, drawn) in draws.iter().enumerate() {
                 for number in 0..self.orders.get() {
-                    let demonstrations = order(drawn, *seed, draw, number).into_iter().map(place).collect();
-                    members.push(Member { template, draw, order: number, demonstrations });
+                    let demonstrations = order(drawn, *seed, draw, number)
+                        .into_iter()
+                        .map(place)
+                        .collect();
+                    members.push(Member {
+                        template,
+                        draw,
+                        order: number,
+                        demonstrations,
+                    });
                 }
             }
         }
-        let pool = shown.iter().map(|&index| Demonstration::from(&train.examples[index])).collect();
+        let pool = shown
+            .iter()
+            .map(|&index| Demonstration::from(&train.examples[index]))
+            .collect();
         (pool, members)
     }
 }
@@ -150,19 +194,34 @@ impl Fitted {
         let mut counts = Counts::default();
         let mut scores = self.member_scores(&setting.validation.examples, &mut counts)?;
         let labels = setting.validation.labels();
-        let accuracies: Vec<f64> = scores.iter().filter_map(|rows| accuracy_and_loss(rows, &labels)).map(|(a, _)| a).collect();
+        let accuracies: Vec<f64> = scores
+            .iter()
+            .filter_map(|rows| accuracy_and_loss(rows, &labels))
+            .map(|(a, _)| a)
+            .collect();
         if accuracies.len() > 1 {
-            self.validated.insert("member_validation_accuracy".to_owned(), json!(accuracies));
-            self.validated.insert("validation_accuracy_range_over".to_owned(), spread(&self.prompt.members, &accuracies));
+            self.validated
+                .insert("member_validation_accuracy".to_owned(), json!(accuracies));
+            self.validated.insert(
+                "validation_accuracy_range_over".to_owned(),
+                spread(&self.prompt.members, &accuracies),
+            );
         }
         if self.config.choose_template {
             let best = best_template(&self.prompt.members, &accuracies);
-            self.validated.insert("chosen_template".to_owned(), json!(best));
-            let mut kept = self.prompt.members.iter().map(|member| member.template == best);
+            self.validated
+                .insert("chosen_template".to_owned(), json!(best));
+            let mut kept = self
+                .prompt
+                .members
+                .iter()
+                .map(|member| member.template == best);
             scores.retain(|_| kept.next() == Some(true));
             self.prompt.members.retain(|member| member.template == best);
         }
-        self.prompt.extra_tokens = counts.extra_tokens(self.prompt.members.len()).unwrap_or(0.0);
+        self.prompt.extra_tokens = counts
+            .extra_tokens(self.prompt.members.len())
+            .unwrap_or(0.0);
         let measured = accuracy_and_loss(&average(&scores), &labels);
         Ok(measured.expect("a validation split with examples"))
     }
@@ -174,7 +233,10 @@ fn resolve_mode(mode: Mode, model: &Model) -> Result<Mode, FitError> {
     let can_prompt = causal && model.head.is_some();
     let can_fill = !causal && model.head.is_some() && model.tokenizer.mask_id().is_some();
     let refuse = |what: &str, needs: &str| {
-        Err(FitError::NotApplicable(format!("in-context.mode {what} needs {needs}, which {} is not; use another mode, or auto", model.name)))
+        Err(FitError::NotApplicable(format!(
+            "in-context.mode {what} needs {needs}, which {} is not; use another mode, or auto",
+            model.name
+        )))
     };
     match mode {
         Mode::Auto if can_prompt => Ok(Mode::Prompt),
@@ -183,6 +245,9 @@ fn resolve_mode(mode: Mode, model: &Model) -> Result<Mode, FitError> {
         Mode::Prompt if can_prompt => Ok(Mode::Prompt),
         Mode::Cloze if can_fill => Ok(Mode::Cloze),
         Mode::Prompt => refuse("prompt", "a causal language model with its output layer"),
-        Mode::Cloze => refuse("cloze", "an encoder with a masked-language-model head and a mask token"),
+        Mode::Cloze => refuse(
+            "cloze",
+            "an encoder with a masked-language-model head and a mask token",
+        ),
     }
 }

@@ -2,7 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
-use transformer::{Backbone, Batch, Embedded, Encoded, LanguageHead, Pass, Pretrained, Shape, Side, Tokenizer, Unhooked, collate};
+use transformer::{
+    Backbone, Batch, Embedded, Encoded, LanguageHead, Pass, Pretrained, Shape, Side, Tokenizer,
+    Unhooked, collate,
+};
 
 /// What scoring needs of a [`Pretrained`].
 pub(crate) struct Model {
@@ -30,7 +33,11 @@ impl Model {
     /// Parameters of the backbone, and of the language head where it is used; a tied output matrix is counted once.
     pub(crate) fn params(&self, with_head: bool) -> u64 {
         let head = self.head.as_ref().filter(|_| with_head).map_or(0, |head| {
-            let tied = if head.tied { head.decoder.val().shape().num_elements() } else { 0 };
+            let tied = if head.tied {
+                head.decoder.val().shape().num_elements()
+            } else {
+                0
+            };
             head.num_params() - tied
         });
         (self.backbone.num_params() + head) as u64
@@ -38,9 +45,18 @@ impl Model {
 
     /// Rows of token ids, padded on the right.
     pub(crate) fn batch(&self, rows: &[&[u32]]) -> Batch {
-        let encode = |ids: &&[u32]| Encoded { ids: ids.to_vec(), types: vec![0; ids.len()], truncated_tokens: 0 };
+        let encode = |ids: &&[u32]| Encoded {
+            ids: ids.to_vec(),
+            types: vec![0; ids.len()],
+            truncated_tokens: 0,
+        };
         let encoded: Vec<Encoded> = rows.iter().map(encode).collect();
-        collate(&encoded.iter().collect::<Vec<_>>(), self.tokenizer.pad_id(), Side::Right, &self.device)
+        collate(
+            &encoded.iter().collect::<Vec<_>>(),
+            self.tokenizer.pad_id(),
+            Side::Right,
+            &self.device,
+        )
     }
 
     /// Final hidden states.
@@ -52,7 +68,11 @@ impl Model {
     ///
     /// # Panics
     /// Without a language head; whoever scores words has checked that there is one.
-    pub(crate) fn token_log_probabilities(&self, hidden: Tensor<3>, tokens: &[u32]) -> Vec<Vec<Vec<f32>>> {
+    pub(crate) fn token_log_probabilities(
+        &self,
+        hidden: Tensor<3>,
+        tokens: &[u32],
+    ) -> Vec<Vec<Vec<f32>>> {
         let head = self.head.as_ref().expect("a model with a language head");
         let [_, t, _] = hidden.dims();
         let logits = activation::log_softmax(head.logits(hidden), 2); // [b, t, hidden] -> [b, t, vocab]
@@ -60,18 +80,31 @@ impl Model {
         let ids = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), &self.device);
         let picked = floats(logits.select(2, ids)); // [b, t, vocab] -> [b, t, tokens]
         let rows = picked.chunks_exact(t * tokens.len());
-        rows.map(|row| row.chunks_exact(tokens.len()).map(<[f32]>::to_vec).collect()).collect()
+        rows.map(|row| {
+            row.chunks_exact(tokens.len())
+                .map(<[f32]>::to_vec)
+                .collect()
+        })
+        .collect()
     }
 }
 
 /// Nothing inserted, nothing dropped, nothing before.
 pub(crate) fn plain_pass() -> Pass<'static> {
-    Pass { hooks: &Unhooked, dropout: None, past: None }
+    Pass {
+        hooks: &Unhooked,
+        dropout: None,
+        past: None,
+    }
 }
 
 /// A tensor's values on the host.
 pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_to_vec().expect("f32 after conversion")
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .try_to_vec()
+        .expect("f32 after conversion")
 }
 
 /// Cuts rows into batches, longest first, of at most `budget` padded tokens (one row at least).

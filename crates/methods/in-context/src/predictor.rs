@@ -30,21 +30,53 @@ pub(crate) struct Fitted {
 impl Fitted {
     /// # Errors
     /// A text that the tokenizer refuses, or a label word without tokens.
-    pub(crate) fn new(model: Model, config: InContext, prompt: Prompt, classes: Vec<String>, budget: Budget) -> Result<Self, PredictError> {
-        let scorer = Scorer::new(Setup { model: &model, config: &config, prompt: &prompt, budget: &budget })?;
+    pub(crate) fn new(
+        model: Model,
+        config: InContext,
+        prompt: Prompt,
+        classes: Vec<String>,
+        budget: Budget,
+    ) -> Result<Self, PredictError> {
+        let scorer = Scorer::new(Setup {
+            model: &model,
+            config: &config,
+            prompt: &prompt,
+            budget: &budget,
+        })?;
         let (counts, validated) = (Mutex::default(), BTreeMap::new());
-        Ok(Self { model, config, prompt, classes, budget, scorer, counts, validated })
+        Ok(Self {
+            model,
+            config,
+            prompt,
+            classes,
+            budget,
+            scorer,
+            counts,
+            validated,
+        })
     }
 
     /// # Errors
     /// As [`Scorer::score`].
-    pub(crate) fn member_scores(&self, examples: &[Example], counts: &mut Counts) -> Result<MemberScores, PredictError> {
-        let setup = Setup { model: &self.model, config: &self.config, prompt: &self.prompt, budget: &self.budget };
+    pub(crate) fn member_scores(
+        &self,
+        examples: &[Example],
+        counts: &mut Counts,
+    ) -> Result<MemberScores, PredictError> {
+        let setup = Setup {
+            model: &self.model,
+            config: &self.config,
+            prompt: &self.prompt,
+            budget: &self.budget,
+        };
         self.scorer.score(setup, examples, counts)
     }
 
     fn counts(&self) -> Counts {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -52,8 +84,14 @@ impl Predictor for Fitted {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
         let mut counts = Counts::default();
         let scores = average(&self.member_scores(examples, &mut counts)?);
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(&counts);
-        Ok(scores.into_iter().map(|row| row.into_iter().map(|log| log as f32).collect()).collect())
+        self.counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&counts);
+        Ok(scores
+            .into_iter()
+            .map(|row| row.into_iter().map(|log| log as f32).collect())
+            .collect())
     }
 
     fn footprint(&self) -> Footprint {
@@ -64,7 +102,10 @@ impl Predictor for Fitted {
             stored_bytes: self.prompt.to_json().len() as u64,
             acts_from: None,
             trains_backbone_weights: false,
-            extra_tokens: self.counts().extra_tokens(self.prompt.members.len()).unwrap_or(self.prompt.extra_tokens),
+            extra_tokens: self
+                .counts()
+                .extra_tokens(self.prompt.members.len())
+                .unwrap_or(self.prompt.extra_tokens),
         }
     }
 
@@ -85,7 +126,12 @@ impl Predictor for Fitted {
     fn details(&self) -> BTreeMap<String, Value> {
         let prompt = &self.prompt;
         let mut details = self.validated.clone();
-        let rows = |demonstrations: &[usize]| demonstrations.iter().map(|&i| prompt.pool[i].row).collect::<Vec<_>>();
+        let rows = |demonstrations: &[usize]| {
+            demonstrations
+                .iter()
+                .map(|&i| prompt.pool[i].row)
+                .collect::<Vec<_>>()
+        };
         let members = prompt.members.iter().map(|member| {
             json!({
                 "template": member.template, "draw": member.draw, "order": member.order,
@@ -99,8 +145,14 @@ impl Predictor for Fitted {
         if prompt.mode != Mode::Similarity {
             let labels = self.scorer.label_tokens();
             let distinct = labels.iter().collect::<HashSet<_>>().len();
-            details.insert("label_word_tokens".to_owned(), json!(labels.iter().map(Vec::len).collect::<Vec<_>>()));
-            details.insert("label_words_with_the_tokens_of_another".to_owned(), json!(labels.len() - distinct));
+            details.insert(
+                "label_word_tokens".to_owned(),
+                json!(labels.iter().map(Vec::len).collect::<Vec<_>>()),
+            );
+            details.insert(
+                "label_words_with_the_tokens_of_another".to_owned(),
+                json!(labels.len() - distinct),
+            );
             details.insert("fitted_into_the_window".to_owned(), json!(self.counts()));
         }
         if self.config.retrieval {

@@ -53,7 +53,12 @@ impl Demonstration {
 
 impl From<&Example> for Demonstration {
     fn from(example: &Example) -> Self {
-        Self { row: example.row, text: example.text.clone(), second: example.second.clone(), label: example.label }
+        Self {
+            row: example.row,
+            text: example.text.clone(),
+            second: example.second.clone(),
+            label: example.label,
+        }
     }
 }
 
@@ -81,7 +86,10 @@ impl Prompt {
     /// A file that cannot be written.
     pub(crate) fn write(&self, dir: &Path) -> Result<(), SaveError> {
         let path = dir.join(PROMPT_FILE);
-        std::fs::write(&path, self.to_json()).map_err(|source| SaveError { path: path.display().to_string(), source })
+        std::fs::write(&path, self.to_json()).map_err(|source| SaveError {
+            path: path.display().to_string(),
+            source,
+        })
     }
 
     /// # Errors
@@ -89,24 +97,42 @@ impl Prompt {
     pub(crate) fn read(dir: &Path, classes: usize) -> Result<Self, LoadAdapterError> {
         let path = dir.join(PROMPT_FILE);
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read { path: name.clone(), source })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
+            path: name.clone(),
+            source,
+        })?;
         let malformed = |reason: String| LoadAdapterError::Malformed { path: name, reason };
         let prompt: Self = match serde_json::from_str(&text) {
             Ok(prompt) => prompt,
             Err(error) => return Err(malformed(error.to_string())),
         };
         if prompt.words.len() != classes {
-            return Err(malformed(format!("{} label words, expected one for each of {classes} classes", prompt.words.len())));
+            return Err(malformed(format!(
+                "{} label words, expected one for each of {classes} classes",
+                prompt.words.len()
+            )));
         }
-        let shown = prompt.members.iter().flat_map(|member| &member.demonstrations);
-        let sound = shown.max().is_none_or(|&largest| largest < prompt.pool.len())
-            && prompt.pool.iter().all(|demonstration| demonstration.label < classes)
-            && prompt.members.iter().all(|member| member.template < prompt.templates.len())
+        let shown = prompt
+            .members
+            .iter()
+            .flat_map(|member| &member.demonstrations);
+        let sound = shown
+            .max()
+            .is_none_or(|&largest| largest < prompt.pool.len())
+            && prompt
+                .pool
+                .iter()
+                .all(|demonstration| demonstration.label < classes)
+            && prompt.members.iter().all(|member| {
+                prompt.mode == Mode::Similarity || member.template < prompt.templates.len()
+            })
             && !prompt.members.is_empty()
             && prompt.mode != Mode::Auto;
         match sound {
             true => Ok(prompt),
-            false => Err(malformed("it points to a template, demonstration or class that it does not hold".to_owned())),
+            false => Err(malformed(
+                "it points to a template, demonstration or class that it does not hold".to_owned(),
+            )),
         }
     }
 }

@@ -46,16 +46,27 @@ impl Index {
         budget: usize,
     ) -> Result<Vec<Vec<usize>>, TokenizeError> {
         let similarities = match self {
-            Self::Hidden(vectors) => cosines(&embed(model, texts, max_length, budget)?, vectors, model),
-            Self::TfIdf(index) => bags(model, texts).iter().map(|bag| index.cosines(bag)).collect(),
+            Self::Hidden(vectors) => {
+                cosines(&embed(model, texts, max_length, budget)?, vectors, model)
+            }
+            Self::TfIdf(index) => bags(model, texts)
+                .iter()
+                .map(|bag| index.cosines(bag))
+                .collect(),
         };
-        Ok(similarities.iter().map(|row| nearest_last(row, k)).collect())
+        Ok(similarities
+            .iter()
+            .map(|row| nearest_last(row, k))
+            .collect())
     }
 }
 
 fn bags(model: &Model, texts: &[TextPair<'_>]) -> Vec<Vec<u32>> {
     let words = |text: &str| model.tokenizer.encode_plain(text);
-    texts.iter().map(|(a, b)| [words(a), words(b.unwrap_or_default())].concat()).collect()
+    texts
+        .iter()
+        .map(|(a, b)| [words(a), words(b.unwrap_or_default())].concat())
+        .collect()
 }
 
 fn nearest_last(similarities: &[f32], k: usize) -> Vec<usize> {
@@ -85,24 +96,45 @@ impl TfIdf {
     fn new(bags: &[Vec<u32>]) -> Self {
         let counted: Vec<HashMap<u32, f64>> = bags.iter().map(|bag| count(bag)).collect();
         let mut frequency: HashMap<u32, f64> = HashMap::new();
-        counted.iter().flat_map(HashMap::keys).for_each(|token| *frequency.entry(*token).or_default() += 1.0);
+        counted
+            .iter()
+            .flat_map(HashMap::keys)
+            .for_each(|token| *frequency.entry(*token).or_default() += 1.0);
         let n = bags.len() as f64;
         let inverse = |df: f64| ((1.0 + n) / (1.0 + df)).ln() + 1.0;
-        let inverse_frequency = frequency.into_iter().map(|(token, df)| (token, inverse(df))).collect();
-        let mut index = Self { inverse_frequency, postings: HashMap::new(), documents: bags.len() };
+        let inverse_frequency = frequency
+            .into_iter()
+            .map(|(token, df)| (token, inverse(df)))
+            .collect();
+        let mut index = Self {
+            inverse_frequency,
+            postings: HashMap::new(),
+            documents: bags.len(),
+        };
         for (document, counts) in counted.iter().enumerate() {
             for (token, weight) in index.weights(counts) {
-                index.postings.entry(token).or_default().push((document, weight));
+                index
+                    .postings
+                    .entry(token)
+                    .or_default()
+                    .push((document, weight));
             }
         }
         index
     }
 
     fn weights(&self, counts: &HashMap<u32, f64>) -> Vec<(u32, f64)> {
-        let mut weights: Vec<(u32, f64)> =
-            counts.iter().filter_map(|(token, n)| Some((*token, n * self.inverse_frequency.get(token)?))).collect();
+        let mut weights: Vec<(u32, f64)> = counts
+            .iter()
+            .filter_map(|(token, n)| Some((*token, n * self.inverse_frequency.get(token)?)))
+            .collect();
         weights.sort_unstable_by_key(|(token, _)| *token); // sums must not depend on a hash order
-        let length = weights.iter().map(|(_, w)| w * w).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+        let length = weights
+            .iter()
+            .map(|(_, w)| w * w)
+            .sum::<f64>()
+            .sqrt()
+            .max(f64::MIN_POSITIVE);
         weights.iter_mut().for_each(|(_, w)| *w /= length);
         weights
     }
@@ -120,7 +152,8 @@ impl TfIdf {
 
 fn count(bag: &[u32]) -> HashMap<u32, f64> {
     let mut counts = HashMap::new();
-    bag.iter().for_each(|token| *counts.entry(*token).or_default() += 1.0);
+    bag.iter()
+        .for_each(|token| *counts.entry(*token).or_default() += 1.0);
     counts
 }
 

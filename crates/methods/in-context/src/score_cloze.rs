@@ -32,8 +32,13 @@ fn runs(words: &[Vec<u32>], fill: Fill) -> BTreeMap<Shown, Vec<Wanted>> {
                 Fill::AtOnce => Vec::new(),
                 Fill::LeftToRight => word[..mask].to_vec(),
             };
-            let shown = Shown { masks: word.len(), tokens };
-            runs.entry(shown).or_default().push(Wanted { class, mask, token });
+            let shown = Shown {
+                masks: word.len(),
+                tokens,
+            };
+            runs.entry(shown)
+                .or_default()
+                .push(Wanted { class, mask, token });
         }
     }
     runs
@@ -53,16 +58,38 @@ pub(crate) fn score(
     let prompts: Vec<(&[u32], &Tail)> = groups
         .iter()
         .zip(content_free)
-        .flat_map(|(group, free)| group.tails.iter().chain(free).map(|tail| (group.prefix.as_slice(), tail)))
+        .flat_map(|(group, free)| {
+            group
+                .tails
+                .iter()
+                .chain(free)
+                .map(|tail| (group.prefix.as_slice(), tail))
+        })
         .collect();
     let mut scores = vec![vec![0.0; words.len()]; prompts.len()];
     for (shown, wanted) in runs(words, fill) {
-        run(model, &prompts, &shown, &wanted, mask_id, budget, &mut scores);
+        run(
+            model,
+            &prompts,
+            &shown,
+            &wanted,
+            mask_id,
+            budget,
+            &mut scores,
+        );
     }
     let mut scores = scores.into_iter();
     let mut take = |n: usize| scores.by_ref().take(n).collect::<Vec<_>>();
-    let sizes = groups.iter().zip(content_free).map(|(group, free)| (group.tails.len(), free.len()));
-    sizes.map(|(queries, free)| Scored { queries: take(queries), content_free: take(free) }).collect()
+    let sizes = groups
+        .iter()
+        .zip(content_free)
+        .map(|(group, free)| (group.tails.len(), free.len()));
+    sizes
+        .map(|(queries, free)| Scored {
+            queries: take(queries),
+            content_free: take(free),
+        })
+        .collect()
 }
 
 fn run(
@@ -80,9 +107,13 @@ fn run(
     let mut masks: Vec<usize> = wanted.iter().map(|wanted| wanted.mask).collect();
     masks.sort_unstable();
     masks.dedup();
-    let filled: Vec<u32> = (0..shown.masks).map(|i| shown.tokens.get(i).copied().unwrap_or(mask_id)).collect();
-    let rows: Vec<Vec<u32>> =
-        prompts.iter().map(|(prefix, tail)| [prefix, tail.before.as_slice(), &filled, &tail.after].concat()).collect();
+    let filled: Vec<u32> = (0..shown.masks)
+        .map(|i| shown.tokens.get(i).copied().unwrap_or(mask_id))
+        .collect();
+    let rows: Vec<Vec<u32>> = prompts
+        .iter()
+        .map(|(prefix, tail)| [prefix, tail.before.as_slice(), &filled, &tail.after].concat())
+        .collect();
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     for batch in batches_by_tokens(&lengths, budget) {
         let ids: Vec<&[u32]> = batch.iter().map(|&row| rows[row].as_slice()).collect();
@@ -120,7 +151,10 @@ mod tests {
     fn one_run_serves_all_words_of_a_length() {
         let words = [vec![5, 6], vec![7, 6], vec![8]];
         let at_once = runs(&words, Fill::AtOnce);
-        let lengths: Vec<(usize, usize)> = at_once.iter().map(|(shown, wanted)| (shown.masks, wanted.len())).collect();
+        let lengths: Vec<(usize, usize)> = at_once
+            .iter()
+            .map(|(shown, wanted)| (shown.masks, wanted.len()))
+            .collect();
         assert_eq!(lengths, [(1, 1), (2, 4)]);
         assert_eq!(runs(&words, Fill::LeftToRight).len(), 4); // [_], [_ _], [5 _], [7 _]
     }

@@ -34,7 +34,10 @@ pub(crate) fn embed(
 pub(crate) fn prototypes(words: &[Vec<f32>], demonstrations: &[(usize, &[f32])]) -> Vec<Vec<f32>> {
     let mut sums = words.to_vec();
     for (class, vector) in demonstrations {
-        sums[*class].iter_mut().zip(*vector).for_each(|(sum, value)| *sum += value);
+        sums[*class]
+            .iter_mut()
+            .zip(*vector)
+            .for_each(|(sum, value)| *sum += value);
     }
     sums.into_iter().map(unit).collect()
 }
@@ -51,13 +54,26 @@ pub(crate) fn cosines(a: &[Vec<f32>], b: &[Vec<f32>], model: &Model) -> Vec<Vec<
     };
     let right = tensor(b).transpose(); // [hidden, b]
     let part = |rows: &[Vec<f32>]| floats(tensor(rows).matmul(right.clone())); // [rows, hidden] x [hidden, b]
-    a.chunks(ROWS).flat_map(|rows| part(rows).chunks_exact(b.len()).map(<[f32]>::to_vec).collect::<Vec<_>>()).collect()
+    a.chunks(ROWS)
+        .flat_map(|rows| {
+            part(rows)
+                .chunks_exact(b.len())
+                .map(<[f32]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let length = vector.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+    let length = vector
+        .iter()
+        .map(|v| f64::from(*v).powi(2))
+        .sum::<f64>()
+        .sqrt();
     if length > 0.0 {
-        vector.iter_mut().for_each(|v| *v = (f64::from(*v) / length) as f32);
+        vector
+            .iter_mut()
+            .for_each(|v| *v = (f64::from(*v) / length) as f32);
     }
     vector
 }
@@ -70,7 +86,10 @@ mod tests {
     fn a_prototype_is_the_mean_of_words_and_demonstrations() {
         let words = [vec![1.0, 0.0], vec![0.0, 1.0]];
         let with = prototypes(&words, &[(0, &[0.0, 1.0]), (0, &[0.0, 1.0])]);
-        assert!((with[0][0] - 1.0 / 5f32.sqrt()).abs() < 1e-6 && (with[0][1] - 2.0 / 5f32.sqrt()).abs() < 1e-6);
+        assert!(
+            (with[0][0] - 1.0 / 5f32.sqrt()).abs() < 1e-6
+                && (with[0][1] - 2.0 / 5f32.sqrt()).abs() < 1e-6
+        );
         assert_eq!(with[1], words[1]);
     }
 }

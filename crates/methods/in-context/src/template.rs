@@ -39,11 +39,21 @@ impl Template {
     /// An unknown, missing or repeated placeholder, or a lone brace.
     pub(crate) fn parse(source: &str, pairs: bool) -> Result<Template, String> {
         let known: &[(&str, Slot)] = if pairs {
-            &[("a", Slot::First), ("b", Slot::Second), ("label", Slot::Label)]
+            &[
+                ("a", Slot::First),
+                ("b", Slot::Second),
+                ("label", Slot::Label),
+            ]
         } else {
             &[("text", Slot::First), ("label", Slot::Label)]
         };
-        let expected = || known.iter().map(|(name, _)| format!("{{{name}}}")).collect::<Vec<_>>().join(", ");
+        let expected = || {
+            known
+                .iter()
+                .map(|(name, _)| format!("{{{name}}}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = source;
@@ -57,10 +67,15 @@ impl Template {
                 continue;
             }
             let Some((name, after)) = (brace == "{").then(|| rest.split_once('}')).flatten() else {
-                return Err(format!("a lone `{brace}` in {source:?}; write `{brace}{brace}` for a literal one"));
+                return Err(format!(
+                    "a lone `{brace}` in {source:?}; write `{brace}{brace}` for a literal one"
+                ));
             };
             let Some(&(_, slot)) = known.iter().find(|(known, _)| *known == name) else {
-                return Err(format!("unknown placeholder {{{name}}} in {source:?}, expected {}", expected()));
+                return Err(format!(
+                    "unknown placeholder {{{name}}} in {source:?}, expected {}",
+                    expected()
+                ));
             };
             let words = literal.trim_end().len();
             let lead = literal.split_off(words);
@@ -75,20 +90,35 @@ impl Template {
             parts.push(Part::Literal(literal));
         }
         for (name, wanted) in known {
-            let count = parts.iter().filter(|part| matches!(part, Part::Slot { slot, .. } if slot == wanted)).count();
+            let count = parts
+                .iter()
+                .filter(|part| matches!(part, Part::Slot { slot, .. } if slot == wanted))
+                .count();
             if count != 1 {
-                return Err(format!("{{{name}}} stands {count} times in {source:?}, expected once"));
+                return Err(format!(
+                    "{{{name}}} stands {count} times in {source:?}, expected once"
+                ));
             }
         }
-        Ok(Template { source: source.to_owned(), parts })
+        Ok(Template {
+            source: source.to_owned(),
+            parts,
+        })
     }
 
     /// # Errors
     /// A text that stands after the label: a causal model cannot have read it when the label is scored.
     pub(crate) fn require_label_last(&self) -> Result<(), String> {
-        match self.after_label().iter().any(|part| matches!(part, Part::Slot { .. })) {
+        match self
+            .after_label()
+            .iter()
+            .any(|part| matches!(part, Part::Slot { .. }))
+        {
             false => Ok(()),
-            true => Err(format!("a text stands after {{label}} in {:?}; a causal model reads it too late, put {{label}} last", self.source)),
+            true => Err(format!(
+                "a text stands after {{label}} in {:?}; a causal model reads it too late, put {{label}} last",
+                self.source
+            )),
         }
     }
 
@@ -111,8 +141,19 @@ impl Template {
     }
 
     fn label_at(&self) -> usize {
-        let is_label = |part: &Part| matches!(part, Part::Slot { slot: Slot::Label, .. });
-        self.parts.iter().position(is_label).expect("checked when parsed")
+        let is_label = |part: &Part| {
+            matches!(
+                part,
+                Part::Slot {
+                    slot: Slot::Label,
+                    ..
+                }
+            )
+        };
+        self.parts
+            .iter()
+            .position(is_label)
+            .expect("checked when parsed")
     }
 }
 
@@ -123,10 +164,23 @@ mod tests {
     #[test]
     fn spaces_before_a_placeholder_go_with_it() {
         let template = Template::parse("Text: {text}\nLabel:  {label}.", false).unwrap();
-        let slot = |slot, lead: &str| Part::Slot { slot, lead: lead.to_owned() };
+        let slot = |slot, lead: &str| Part::Slot {
+            slot,
+            lead: lead.to_owned(),
+        };
         let literal = |text: &str| Part::Literal(text.to_owned());
-        assert_eq!(template.before_label(), [literal("Text:"), slot(Slot::First, " "), literal("\nLabel:")]);
-        assert_eq!((template.label_lead(), template.after_label()), ("  ", &[literal(".")][..]));
+        assert_eq!(
+            template.before_label(),
+            [
+                literal("Text:"),
+                slot(Slot::First, " "),
+                literal("\nLabel:")
+            ]
+        );
+        assert_eq!(
+            (template.label_lead(), template.after_label()),
+            ("  ", &[literal(".")][..])
+        );
     }
 
     #[test]
@@ -154,7 +208,17 @@ mod tests {
 
     #[test]
     fn a_text_after_the_label_is_refused_where_it_must_come_first() {
-        assert!(Template::parse("{label}: {text}", false).unwrap().require_label_last().is_err());
-        assert!(Template::parse("{text} {label}!", false).unwrap().require_label_last().is_ok());
+        assert!(
+            Template::parse("{label}: {text}", false)
+                .unwrap()
+                .require_label_last()
+                .is_err()
+        );
+        assert!(
+            Template::parse("{text} {label}!", false)
+                .unwrap()
+                .require_label_last()
+                .is_ok()
+        );
     }
 }

@@ -21,10 +21,19 @@ impl Frame {
     pub(crate) fn of(tokenizer: &Tokenizer) -> Result<Frame, TokenizeError> {
         let probe = "a";
         let plain = tokenizer.encode_plain(probe);
-        let whole = tokenizer.encode(&[(probe, None)], usize::MAX)?.swap_remove(0).ids;
-        let at = whole.windows(plain.len().max(1)).position(|window| window == plain).unwrap_or(0);
+        let whole = tokenizer
+            .encode(&[(probe, None)], usize::MAX)?
+            .swap_remove(0)
+            .ids;
+        let at = whole
+            .windows(plain.len().max(1))
+            .position(|window| window == plain)
+            .unwrap_or(0);
         let after = whole.get(at + plain.len()..).unwrap_or_default();
-        Ok(Frame { before: whole[..at].to_vec(), after: after.to_vec() })
+        Ok(Frame {
+            before: whole[..at].to_vec(),
+            after: after.to_vec(),
+        })
     }
 }
 
@@ -36,7 +45,10 @@ pub(crate) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     pub(crate) fn new(tokenizer: &'a Tokenizer) -> Self {
-        Self { tokenizer, newline: tokenizer.encode_plain("\n") }
+        Self {
+            tokenizer,
+            newline: tokenizer.encode_plain("\n"),
+        }
     }
 
     /// A piece at the very beginning.
@@ -70,7 +82,11 @@ pub(crate) struct Compiled {
 #[derive(Clone, Debug)]
 enum CompiledPart {
     Literal(Vec<u32>),
-    Gap { slot: Slot, lead: String, starts: bool },
+    Gap {
+        slot: Slot,
+        lead: String,
+        starts: bool,
+    },
 }
 
 /// The token ids of a text, or of both of a pair.
@@ -91,7 +107,11 @@ impl Texts {
     pub(crate) fn cut(&mut self, length: usize) {
         let excess = self.len().saturating_sub(length);
         for _ in 0..excess {
-            let longer = if self.second.len() > self.first.len() { &mut self.second } else { &mut self.first };
+            let longer = if self.second.len() > self.first.len() {
+                &mut self.second
+            } else {
+                &mut self.first
+            };
             longer.pop();
         }
         self.lost += excess;
@@ -100,19 +120,33 @@ impl Texts {
 
 impl Compiled {
     /// `starts`: whether the template stands at the very beginning of a prompt.
-    pub(crate) fn new(template: &Template, words: &[String], pieces: &Pieces<'_>, starts: bool) -> Self {
+    pub(crate) fn new(
+        template: &Template,
+        words: &[String],
+        pieces: &Pieces<'_>,
+        starts: bool,
+    ) -> Self {
         let compile = |parts: &[Part], starts: bool| -> Vec<CompiledPart> {
             let part = |(index, part): (usize, &Part)| match part {
-                Part::Literal(text) if starts && index == 0 => CompiledPart::Literal(pieces.start(text)),
+                Part::Literal(text) if starts && index == 0 => {
+                    CompiledPart::Literal(pieces.start(text))
+                }
                 Part::Literal(text) => CompiledPart::Literal(pieces.next(text)),
-                Part::Slot { slot, lead } => CompiledPart::Gap { slot: *slot, lead: lead.clone(), starts: starts && index == 0 },
+                Part::Slot { slot, lead } => CompiledPart::Gap {
+                    slot: *slot,
+                    lead: lead.clone(),
+                    starts: starts && index == 0,
+                },
             };
             parts.iter().enumerate().map(part).collect()
         };
         Self {
             before_label: compile(template.before_label(), starts),
             after_label: compile(template.after_label(), false),
-            labels: words.iter().map(|word| pieces.next(&format!("{}{}", template.label_lead(), word.trim()))).collect(),
+            labels: words
+                .iter()
+                .map(|word| pieces.next(&format!("{}{}", template.label_lead(), word.trim())))
+                .collect(),
         }
     }
 
@@ -120,7 +154,9 @@ impl Compiled {
     pub(crate) fn texts(&self, pieces: &Pieces<'_>, text: &str, second: Option<&str>) -> Texts {
         let mut texts = Texts::default();
         for part in self.before_label.iter().chain(&self.after_label) {
-            let CompiledPart::Gap { slot, lead, starts } = part else { continue };
+            let CompiledPart::Gap { slot, lead, starts } = part else {
+                continue;
+            };
             let (given, into) = match slot {
                 Slot::First => (text, &mut texts.first),
                 Slot::Second => (second.unwrap_or_default(), &mut texts.second),
@@ -128,7 +164,11 @@ impl Compiled {
             };
             let given = given.trim();
             let led = format!("{}{given}", if given.is_empty() { "" } else { lead });
-            *into = if *starts { pieces.start(&led) } else { pieces.next(&led) };
+            *into = if *starts {
+                pieces.start(&led)
+            } else {
+                pieces.next(&led)
+            };
         }
         texts
     }
@@ -143,7 +183,10 @@ impl Compiled {
 
     /// What stands between the head and the label.
     pub(crate) fn before_label(&self, texts: &Texts) -> Vec<u32> {
-        let skip = usize::from(matches!(self.before_label.first(), Some(CompiledPart::Literal(_))));
+        let skip = usize::from(matches!(
+            self.before_label.first(),
+            Some(CompiledPart::Literal(_))
+        ));
         render(&self.before_label[skip..], texts)
     }
 
@@ -158,12 +201,21 @@ impl Compiled {
             CompiledPart::Literal(ids) => ids.len(),
             CompiledPart::Gap { .. } => 0,
         };
-        self.before_label.iter().chain(&self.after_label).map(count).sum()
+        self.before_label
+            .iter()
+            .chain(&self.after_label)
+            .map(count)
+            .sum()
     }
 
     /// A whole demonstration.
     pub(crate) fn demonstration(&self, texts: &Texts, label: usize) -> Vec<u32> {
-        let parts = [self.head(), &self.before_label(texts), &self.labels[label], &self.after_label(texts)];
+        let parts = [
+            self.head(),
+            &self.before_label(texts),
+            &self.labels[label],
+            &self.after_label(texts),
+        ];
         parts.concat()
     }
 }
@@ -171,7 +223,9 @@ impl Compiled {
 fn render(parts: &[CompiledPart], texts: &Texts) -> Vec<u32> {
     let ids = |part: &CompiledPart| match part {
         CompiledPart::Literal(ids) => ids.clone(),
-        CompiledPart::Gap { slot: Slot::Second, .. } => texts.second.clone(),
+        CompiledPart::Gap {
+            slot: Slot::Second, ..
+        } => texts.second.clone(),
         CompiledPart::Gap { .. } => texts.first.clone(),
     };
     parts.iter().flat_map(ids).collect()

@@ -7,14 +7,20 @@ use std::collections::BTreeMap;
 
 /// Mean of the members' log-probabilities, `[examples][classes]`: a geometric mean of their probabilities.
 pub(crate) fn average(members: &MemberScores) -> Vec<Vec<f64>> {
-    let Some((first, rest)) = members.split_first() else { return Vec::new() };
+    let Some((first, rest)) = members.split_first() else {
+        return Vec::new();
+    };
     let mut mean = first.clone();
     for member in rest {
         for (mean, row) in mean.iter_mut().zip(member) {
-            mean.iter_mut().zip(row).for_each(|(mean, log)| *mean += log);
+            mean.iter_mut()
+                .zip(row)
+                .for_each(|(mean, log)| *mean += log);
         }
     }
-    mean.iter_mut().flatten().for_each(|log| *log /= members.len() as f64);
+    mean.iter_mut()
+        .flatten()
+        .for_each(|log| *log /= members.len() as f64);
     mean
 }
 
@@ -22,21 +28,41 @@ pub(crate) fn average(members: &MemberScores) -> Vec<Vec<f64>> {
 /// `None` without examples.
 pub(crate) fn accuracy_and_loss(scores: &[Vec<f64>], labels: &[usize]) -> Option<(f64, f64)> {
     let n = labels.len() as f64;
-    let best = |row: &Vec<f64>| (0..row.len()).fold(0, |best, class| if row[class] > row[best] { class } else { best });
-    let right = scores.iter().zip(labels).filter(|(row, label)| best(row) == **label).count() as f64;
-    let loss: f64 = scores.iter().zip(labels).map(|(row, &label)| -crate::calibration::normalise(row)[label]).sum();
+    let best = |row: &Vec<f64>| {
+        (0..row.len()).fold(
+            0,
+            |best, class| if row[class] > row[best] { class } else { best },
+        )
+    };
+    let right = scores
+        .iter()
+        .zip(labels)
+        .filter(|(row, label)| best(row) == **label)
+        .count() as f64;
+    let loss: f64 = scores
+        .iter()
+        .zip(labels)
+        .map(|(row, &label)| -crate::calibration::normalise(row)[label])
+        .sum();
     (!labels.is_empty()).then(|| (right / n, loss / n))
 }
 
 /// Largest less smallest mean accuracy over the levels of each factor that has more than one.
 pub(crate) fn spread(members: &[Member], accuracies: &[f64]) -> Value {
-    let factors: [(&str, fn(&Member) -> usize); 3] =
-        [("templates", |member| member.template), ("draws", |member| member.draw), ("orders", |member| member.order)];
+    let factors: [(&str, fn(&Member) -> usize); 3] = [
+        ("templates", |member| member.template),
+        ("draws", |member| member.draw),
+        ("orders", |member| member.order),
+    ];
     let mut spread = Map::new();
     for (name, level) in factors {
         let means = means_by(members, accuracies, level);
         if means.len() > 1 {
-            let (low, high) = means.values().fold((f64::MAX, f64::MIN), |(low, high), &mean| (low.min(mean), high.max(mean)));
+            let (low, high) = means
+                .values()
+                .fold((f64::MAX, f64::MIN), |(low, high), &mean| {
+                    (low.min(mean), high.max(mean))
+                });
             spread.insert(name.to_owned(), json!(high - low));
         }
     }
@@ -46,19 +72,29 @@ pub(crate) fn spread(members: &[Member], accuracies: &[f64]) -> Value {
 /// The template with the best mean accuracy; the first of equals.
 pub(crate) fn best_template(members: &[Member], accuracies: &[f64]) -> usize {
     let means = means_by(members, accuracies, |member| member.template);
-    let best = means.iter().fold(None, |best: Option<(usize, f64)>, (&template, &mean)| match best {
-        Some((_, highest)) if mean <= highest => best,
-        _ => Some((template, mean)),
-    });
+    let best = means.iter().fold(
+        None,
+        |best: Option<(usize, f64)>, (&template, &mean)| match best {
+            Some((_, highest)) if mean <= highest => best,
+            _ => Some((template, mean)),
+        },
+    );
     best.map_or(0, |(template, _)| template)
 }
 
-fn means_by(members: &[Member], accuracies: &[f64], level: fn(&Member) -> usize) -> BTreeMap<usize, f64> {
+fn means_by(
+    members: &[Member],
+    accuracies: &[f64],
+    level: fn(&Member) -> usize,
+) -> BTreeMap<usize, f64> {
     let mut groups: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (member, &accuracy) in members.iter().zip(accuracies) {
         groups.entry(level(member)).or_default().push(accuracy);
     }
-    groups.into_iter().map(|(level, group)| (level, group.iter().sum::<f64>() / group.len() as f64)).collect()
+    groups
+        .into_iter()
+        .map(|(level, group)| (level, group.iter().sum::<f64>() / group.len() as f64))
+        .collect()
 }
 
 #[cfg(test)]
@@ -66,7 +102,12 @@ mod tests {
     use super::*;
 
     fn members() -> Vec<Member> {
-        let member = |i| Member { template: i / 4, draw: i / 2 % 2, order: i % 2, demonstrations: Vec::new() };
+        let member = |i: usize| Member {
+            template: i / 4,
+            draw: i / 2 % 2,
+            order: i % 2,
+            demonstrations: Vec::new(),
+        };
         (0..8).map(member).collect()
     }
 
@@ -75,7 +116,10 @@ mod tests {
         let accuracies = [0.5, 0.6, 0.5, 0.6, 0.7, 0.8, 0.7, 0.8];
         let spread = spread(&members(), &accuracies);
         let of = |factor: &str| spread[factor].as_f64().unwrap();
-        assert!((of("templates") - 0.2).abs() < 1e-12 && (of("orders") - 0.1).abs() < 1e-12, "{spread}");
+        assert!(
+            (of("templates") - 0.2).abs() < 1e-12 && (of("orders") - 0.1).abs() < 1e-12,
+            "{spread}"
+        );
         assert!(of("draws").abs() < 1e-12);
         assert_eq!(best_template(&members(), &accuracies), 1);
         assert_eq!(best_template(&members(), &[0.5; 8]), 0);

@@ -1,0 +1,6 @@
+//! In-context learning against the slow way of doing the same, on tiny random checkpoints.
+
+mod common;
+mod encoders;
+mod prompts;
+mod saved;
