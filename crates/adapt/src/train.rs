@@ -31,6 +31,8 @@ pub struct Job<'a> {
     pub device: &'a Device,
     /// Nothing below trains or is inserted.
     pub depth: Depth,
+    /// Longest text that the model can take beside what the method adds.
+    pub window: usize,
     /// How hidden states become one vector.
     pub pooling: Pooling,
     /// Peak learning rate.
@@ -81,8 +83,7 @@ struct Data {
 }
 
 fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Data, FitError> {
-    let shape = model.backbone.shape();
-    let max_length = job.budget.max_length.get().min(shape.max_length);
+    let max_length = job.budget.max_length.get().min(job.window);
     let train = encode_split(job.train, job.tokenizer, max_length)?;
     let validation = encode_split(job.validation, job.tokenizer, max_length)?;
     if train.truncated + validation.truncated > 0 {

@@ -36,6 +36,7 @@ mod loss;
 mod low_rank;
 mod norm;
 mod optimizer;
+mod residual;
 mod rotary;
 mod switch;
 mod tape;
@@ -51,5 +52,9 @@ pub use loss::cross_entropy;
 pub use low_rank::linear_low_rank;
 pub use norm::{add_layer_norm, layer_norm, rms_norm};
 pub use optimizer::AdamW;
+pub use residual::add;
 pub use rotary::rotary;
 pub use switch::{is_fused, set_fused};
+
+#[cfg(test)]
+mod tests;

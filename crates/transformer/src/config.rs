@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::load::LoadError;
-use crate::ops::Activation;
 use crate::shape::{Architecture, NormKind, NormOrder, Positions, Shape};
+use ops::Activation;
 
 /// Every `model_type` that is read.
 pub const MODEL_TYPES: [&str; 7] = [

@@ -149,6 +149,17 @@ fn own_cost(
     // Right of the point reads best, then left, then above and below.
     let direction = 2.0 * angle.sin().abs() + if angle.cos() < -0.1 { 1.0 } else { 0.0 };
     let covered = markers.iter().filter(|marker| marker.meets(&area)).count() as f64;
+    let distance = |to: Place| {
+        let near = area.nearest(to);
+        (near.0 - to.0).hypot(near.1 - to.1)
+    };
+    // A label beside another's marker is read as that one's.
+    let to_own = distance(markers[own].centre());
+    let misread = markers
+        .iter()
+        .enumerate()
+        .filter(|(i, marker)| *i != own && distance(marker.centre()) < to_own + 9.0)
+        .count() as f64;
     let crossed = lines
         .iter()
         .filter(|(from, to)| area.crossed_by(*from, *to))
@@ -163,7 +174,8 @@ fn own_cost(
     0.5 * ring
         + direction
         + 500.0 * covered
-        + 14.0 * crossed
+        + 34.0 * misread
+        + 16.0 * crossed
         + 60.0 * passed as f64
         + if placed.leader.is_some() { 5.0 } else { 0.0 }
 }
