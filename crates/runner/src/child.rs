@@ -230,8 +230,10 @@ fn count_operations(
     let of = |split: &Split| flops::lengths(&split.examples, tokenizer, max_length);
     let flop_shape = flops::flop_shape(shape);
     record.infer_flops_per_sample = of(&task.test).and_then(|lengths| flops::per_prediction(&flop_shape, &lengths, footprint));
-    let cached = budget.cache.then(|| of(train).zip(of(&task.validation)).map(|(a, b)| [a, b].concat())).flatten();
-    record.train_flops = flops::of_training(&flop_shape, &observer.borrow().steps, cached.as_deref(), footprint);
+    if let Some(lengths) = of(train).zip(of(&task.validation)).map(|(a, b)| [a, b].concat()) {
+        let read = flops::Read { lengths: &lengths, cached: budget.cache };
+        record.train_flops = flops::of_training(&flop_shape, &observer.borrow().steps, read, footprint);
+    }
 }
 
 #[cfg(test)]

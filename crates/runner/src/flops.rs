@@ -30,17 +30,31 @@ pub(crate) fn per_prediction(shape: &FlopShape, lengths: &[usize], footprint: &F
     (!lengths.is_empty()).then(|| all / lengths.len() as f64)
 }
 
-/// Operations of the optimisation steps, and of filling the frozen-prefix cache from texts of the lengths `cached`.
-pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], cached: Option<&[usize]>, footprint: &Footprint) -> Option<f64> {
-    let from_layer = match footprint.acts_from? {
+/// The texts a fit read, and whether what lies below the trained part was computed once for each of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read<'a> {
+    /// Tokens of each text of the training and validation splits.
+    pub(crate) lengths: &'a [usize],
+    pub(crate) cached: bool,
+}
+
+/// Operations of the optimisation steps and of filling the frozen-prefix cache; of one forward pass over the texts where a method takes
+/// no steps and works on features. Validation is not training and does not count beyond the cache.
+pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], read: Read<'_>, footprint: &Footprint) -> Option<f64> {
+    let depth = footprint.acts_from?;
+    let from_layer = match depth {
         Depth::Embeddings => 0,
         Depth::Block(block) => block as u64,
         Depth::Head => shape.layers,
     };
+    let forward = |layers, length| forward_flops(&FlopShape { layers, ..*shape }, length, length);
+    let filling = |layers| read.lengths.iter().map(|&length| forward(layers, length as u64)).sum::<f64>();
+    if steps.is_empty() {
+        return (depth == Depth::Head).then(|| filling(shape.layers));
+    }
     let weights = footprint.trains_backbone_weights;
-    // Bias and norm vectors count as trained weights of the backbone and cost no product, which the formula does not see.
     let trainable = Trainable { from_layer, weights, added_per_token: footprint.added_params };
-    let cached_layers = if cached.is_some() { from_layer } else { 0 };
+    let cached_layers = if read.cached { from_layer } else { 0 };
     let extra = footprint.extra_tokens.round() as u64;
     let stepping: f64 = steps
         .iter()
@@ -50,9 +64,7 @@ pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], cached: O
             step_flops(shape, tokens, length, &trainable, cached_layers)
         })
         .sum();
-    let below = FlopShape { layers: cached_layers, ..*shape };
-    let filling: f64 = cached.unwrap_or_default().iter().map(|&length| forward_flops(&below, length as u64, length as u64)).sum();
-    (!steps.is_empty()).then_some(stepping + filling)
+    Some(stepping + filling(cached_layers))
 }
 
 #[cfg(test)]
@@ -66,11 +78,20 @@ mod tests {
         let footprint = Footprint { acts_from: Some(Depth::Block(3)), trains_backbone_weights: true, ..Footprint::default() };
         let steps = [(20, 4); 10]; // five epochs of eight texts of five tokens
         let texts = [5; 8];
-        let cached = of_training(&SHAPE, &steps, Some(&texts), &footprint).unwrap();
-        let uncached = of_training(&SHAPE, &steps, None, &footprint).unwrap();
+        let cached = of_training(&SHAPE, &steps, Read { lengths: &texts, cached: true }, &footprint).unwrap();
+        let uncached = of_training(&SHAPE, &steps, Read { lengths: &texts, cached: false }, &footprint).unwrap();
         let forward = |layers| forward_flops(&FlopShape { layers, ..SHAPE }, 40, 5);
         assert_eq!(uncached - cached, 5.0 * forward(3) - forward(3));
         assert_eq!(cached, forward(3) + 5.0 * 3.0 * forward(1)); // the top block: forward, and twice that backward
+    }
+
+    #[test]
+    fn features_cost_one_forward_pass_and_a_prompt_no_training() {
+        let read = Read { lengths: &[5, 7], cached: false };
+        let features = Footprint { acts_from: Some(Depth::Head), ..Footprint::default() };
+        let expected = forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7);
+        assert_eq!(of_training(&SHAPE, &[], read, &features), Some(expected));
+        assert_eq!(of_training(&SHAPE, &[], read, &Footprint::default()), None);
     }
 
     #[test]
