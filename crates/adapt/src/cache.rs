@@ -175,7 +175,7 @@ impl Store {
 }
 
 /// A tensor's values on the host.
-pub(crate) fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_to_vec().expect("f32 after conversion")
 }
 

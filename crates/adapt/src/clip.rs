@@ -24,7 +24,7 @@ struct SumOfSquares<'a> {
 impl ModuleVisitor for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.get::<D>(param.id) {
-            self.total += f64::from(ops::squared_norm(grad));
+            self.total += ops::squared_norm(grad);
         }
     }
 }

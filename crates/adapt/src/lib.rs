@@ -30,6 +30,7 @@ pub mod train;
 mod trainable;
 mod tune;
 
+pub use cache::floats as to_floats;
 pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split, log_softmax};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
@@ -39,6 +40,6 @@ pub use model::Adapted;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
-pub use sites::Sites;
+pub use sites::{Sites, Target};
 pub use trainable::{Compared, Trainable};
 pub use tune::{SearchOutcome, SearchTrial, tune};

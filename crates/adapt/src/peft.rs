@@ -103,6 +103,11 @@ pub trait Peft: Clone + Serialize + 'static {
         0.0
     }
 
+    /// Positions of the window that the method takes away from the text.
+    fn positions_taken(&self) -> usize {
+        0
+    }
+
     /// The backbone with the adaptation folded into its weights, where the method's mathematics allows.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
@@ -128,6 +133,7 @@ impl<P: Peft> Plan for P {
             seed: setting.seed,
             device: setting.device,
             depth: self.acts_from(&shape),
+            window: shape.max_length - self.positions_taken(),
             pooling,
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
@@ -230,7 +236,7 @@ impl<P: Peft> Trained<P> {
 
 impl<P: Peft> Predictor for Trained<P> {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let encoded = encode_examples(examples, &self.tokenizer, self.budget.max_length.get().min(self.shape.max_length))?;
+        let encoded = encode_examples(examples, &self.tokenizer, self.budget.max_length.get().min(self.shape.max_length - self.plan.positions_taken()))?;
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
         let mut logits = vec![Logits::new(); examples.len()];

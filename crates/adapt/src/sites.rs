@@ -1,7 +1,58 @@
-//! One optional module for each linear map of a block.
+//! Which linear maps of a block a method acts on, and one optional module for each of them.
 
 use burn::module::{Module, ModuleDisplay};
-use transformer::Proj;
+use serde::{Deserialize, Serialize};
+use transformer::{Proj, Shape};
+
+/// A linear map, or a group of them, as settings name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Attention queries.
+    Query,
+    /// Attention keys.
+    Key,
+    /// Attention values.
+    Value,
+    /// Attention output.
+    Out,
+    /// Gate of a gated feed-forward.
+    Gate,
+    /// First map of the feed-forward.
+    Up,
+    /// Second map of the feed-forward.
+    Down,
+    /// Query, key, value and out.
+    Attention,
+    /// Gate (where there is one), up and down.
+    Mlp,
+    /// Every linear map of a block.
+    All,
+}
+
+impl Target {
+    /// The maps of this model's blocks that any of `targets` covers, in the order of [`Proj::ALL`].
+    pub fn sites(targets: &[Target], shape: &Shape) -> Vec<Proj> {
+        let exists = |site: Proj| site != Proj::Gate || shape.gated;
+        Proj::ALL.into_iter().filter(|&site| exists(site) && targets.iter().any(|t| t.covers(site))).collect()
+    }
+
+    fn covers(self, site: Proj) -> bool {
+        let attention = matches!(site, Proj::Query | Proj::Key | Proj::Value | Proj::Out);
+        match self {
+            Self::Query => site == Proj::Query,
+            Self::Key => site == Proj::Key,
+            Self::Value => site == Proj::Value,
+            Self::Out => site == Proj::Out,
+            Self::Gate => site == Proj::Gate,
+            Self::Up => site == Proj::Up,
+            Self::Down => site == Proj::Down,
+            Self::Attention => attention,
+            Self::Mlp => !attention,
+            Self::All => true,
+        }
+    }
+}
 
 /// One optional module for each linear map of a block.
 #[derive(Module, Debug)]

@@ -31,6 +31,8 @@ pub struct Job<'a> {
     pub device: &'a Device,
     /// Nothing below trains or is inserted.
     pub depth: Depth,
+    /// Longest text that the model can take beside what the method adds.
+    pub window: usize,
     /// How hidden states become one vector.
     pub pooling: Pooling,
     /// Peak learning rate.
@@ -81,8 +83,7 @@ struct Data {
 }
 
 fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Data, FitError> {
-    let shape = model.backbone.shape();
-    let max_length = job.budget.max_length.get().min(shape.max_length);
+    let max_length = job.budget.max_length.get().min(job.window);
     let train = encode_split(job.train, job.tokenizer, max_length)?;
     let validation = encode_split(job.validation, job.tokenizer, max_length)?;
     if train.truncated + validation.truncated > 0 {
@@ -120,7 +121,7 @@ impl Run {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
         let adamw = ops::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: job.budget.weight_decay };
-        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw: adamw.clone(), rate_factor: 1.0 });
+        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw, rate_factor: 1.0 });
         if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
             optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
         }

@@ -93,6 +93,7 @@ impl<P: Peft> Trainable for P {
             seed: setting.seed,
             device: setting.device,
             depth: Peft::acts_from(self, &base.shape),
+            window: base.shape.max_length - self.positions_taken(),
             pooling: setting.budget.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),

@@ -255,7 +255,7 @@ pub fn add_in_place(y: &mut [f32], x: &[f32]) {
         .for_each(|(y, x)| add_slice(y, x));
 }
 
-/// Sum of the rows of `y`, [rows, n] -> [n]: the gradient of a bias. The order of the additions is fixed.
+/// Sum of the rows of `y`, [rows, n] -> `[n]`: the gradient of a bias. The order of the additions is fixed.
 pub fn column_sum(y: &[f32], n: usize) -> Vec<f32> {
     row_count(y, n);
     let mut total = vec![0.0; n];
@@ -352,11 +352,11 @@ mod tests {
             values(2, d_in * d_out),
             values(3, rows * d_out),
         );
-        let dx = reference(
-            Matrix::new(&dy, rows, d_out),
-            Matrix::new(&w, d_in, d_out).t(),
-        );
-        assert_close(&linear_dx(&dy, &w, d_in, d_out), &dx, 1e-6);
+        let w = Matrix::new(&w, d_in, d_out);
+        let y = reference(Matrix::new(&x, rows, d_in), w);
+        assert_close(&linear(&x, w, None), &y, 1e-6);
+        let dx = reference(Matrix::new(&dy, rows, d_out), w.t());
+        assert_close(&linear_dx(&dy, w), &dx, 1e-6);
         let dw = reference(
             Matrix::new(&x, rows, d_in).t(),
             Matrix::new(&dy, rows, d_out),

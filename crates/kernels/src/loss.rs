@@ -10,13 +10,13 @@ use rayon::prelude::*;
 /// A mean loss and what its backward pass needs.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
-    /// Mean over the rows of -log softmax(row)[target], in nats.
+    /// Mean over the rows of `-log softmax(row)[target]`, in nats.
     pub loss: f32,
-    /// log Σ exp of each row, [rows].
+    /// log Σ exp of each row, `[rows]`.
     pub log_sum_exp: Vec<f32>,
 }
 
-/// Mean cross-entropy of `logits` [rows, classes] and `targets` [rows].
+/// Mean cross-entropy of `logits` [rows, classes] and `targets` `[rows]`.
 ///
 /// # Panics
 /// When there are no rows, a target is no class, or the lengths do not fit.

@@ -13,7 +13,7 @@ pub struct Normed {
     pub y: Vec<f32>,
     /// The input shifted and scaled to mean 0 and variance 1 (RMS norm: to mean square 1), [rows, n].
     pub normal: Vec<f32>,
-    /// One over the standard deviation (or root mean square) of each row, [rows].
+    /// One over the standard deviation (or root mean square) of each row, `[rows]`.
     pub inverse_deviation: Vec<f32>,
 }
 
@@ -22,9 +22,9 @@ pub struct Normed {
 pub struct NormGradients {
     /// [rows, n].
     pub dx: Vec<f32>,
-    /// [n].
+    /// `[n]`.
     pub d_gamma: Vec<f32>,
-    /// [n]; empty for RMS norm.
+    /// `[n]`; empty for RMS norm.
     pub d_beta: Vec<f32>,
 }
 
@@ -96,13 +96,7 @@ pub fn layer_norm_backward(
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> NormGradients {
-    let (dx, parameters) = backward(dy, normal, inverse_deviation, gamma, Centre::Mean, true);
-    let (d_gamma, d_beta) = parameters.expect("parameter gradients were asked for");
-    NormGradients {
-        dx,
-        d_gamma,
-        d_beta,
-    }
+    backward(dy, normal, inverse_deviation, gamma, Centre::Mean, true)
 }
 
 /// The input gradient of [`layer_norm_backward`] alone, for a norm whose parameters are frozen.
@@ -115,7 +109,7 @@ pub fn layer_norm_dx(
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> Vec<f32> {
-    backward(dy, normal, inverse_deviation, gamma, Centre::Mean, false).0
+    backward(dy, normal, inverse_deviation, gamma, Centre::Mean, false).dx
 }
 
 /// `gamma · x / √(mean(x²) + eps)` over rows of `gamma.len()` values, keeping what the backward pass needs.
@@ -168,12 +162,9 @@ pub fn rms_norm_backward(
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> NormGradients {
-    let (dx, parameters) = backward(dy, normal, inverse_deviation, gamma, Centre::Zero, true);
-    let (d_gamma, _) = parameters.expect("parameter gradients were asked for");
     NormGradients {
-        dx,
-        d_gamma,
         d_beta: Vec::new(),
+        ..backward(dy, normal, inverse_deviation, gamma, Centre::Zero, true)
     }
 }
 
@@ -187,7 +178,7 @@ pub fn rms_norm_dx(
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> Vec<f32> {
-    backward(dy, normal, inverse_deviation, gamma, Centre::Zero, false).0
+    backward(dy, normal, inverse_deviation, gamma, Centre::Zero, false).dx
 }
 
 /// What a norm subtracts before it scales.
@@ -204,7 +195,7 @@ fn backward(
     gamma: &[f32],
     centre: Centre,
     parameters: bool,
-) -> (Vec<f32>, Option<(Vec<f32>, Vec<f32>)>) {
+) -> NormGradients {
     let n = gamma.len();
     let rows = check(dy, Some(normal), gamma, None);
     assert_eq!(inverse.len(), rows, "one deviation a row");
@@ -218,22 +209,24 @@ fn backward(
         .zip(dx.par_chunks_mut(step * n))
         .map(|(((dy, normal), inverse), dx)| {
             input_gradient(dy, normal, inverse, gamma, centre == Centre::Mean, dx);
-            let mut sums = (vec![0.0; n], vec![0.0; n]);
+            let width = if parameters { n } else { 0 };
+            let mut sums = (vec![0.0; width], vec![0.0; width]);
             if parameters {
                 parameter_gradients(dy, normal, &mut sums.0, &mut sums.1);
             }
             sums
         })
         .collect();
-    let sums = parameters.then(|| {
-        let mut total = (vec![0.0; n], vec![0.0; n]);
-        for (d_gamma, d_beta) in &partial {
-            crate::gemm::add_slice(&mut total.0, d_gamma);
-            crate::gemm::add_slice(&mut total.1, d_beta);
-        }
-        total
-    });
-    (dx, sums)
+    let (mut d_gamma, mut d_beta) = (vec![0.0; n], vec![0.0; n]);
+    for (gamma, beta) in &partial {
+        crate::gemm::add_slice(&mut d_gamma, gamma);
+        crate::gemm::add_slice(&mut d_beta, beta);
+    }
+    NormGradients {
+        dx,
+        d_gamma,
+        d_beta,
+    }
 }
 
 fn check(x: &[f32], other: Option<&[f32]>, gamma: &[f32], beta: Option<&[f32]>) -> usize {

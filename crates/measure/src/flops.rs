@@ -1,6 +1,6 @@
 //! Floating-point operations of a transformer, counted from its matrix products.
 //!
-//! A product [a,b] x [b,c] counts 2·a·b·c (a multiply and an add each). Over `layers` blocks and T tokens in sequences of length L
+//! A product of a x b and b x c numbers counts 2·a·b·c (a multiply and an add each). Over `layers` blocks and T tokens in sequences of length L
 //! with query width Q (heads x head size), key and value width K, hidden size H and feed-forward size M:
 //!
 //! - maps of a block: 2·T·(H·Q + 2·H·K + Q·H + g·H·M), with g = 2 (in, out) or 3 (gated: gate, up, down);

@@ -6,10 +6,12 @@
 pub mod allocator;
 pub mod environment;
 pub mod flops;
+mod measurements;
 pub mod memory;
 pub mod phases;
 pub mod watch;
 
 pub use allocator::CountingAllocator;
+pub use measurements::{Measurements, PhaseTotals};
 pub use memory::{MemorySource, Peaks, ProcessMemory};
-pub use phases::{Clock, Measurements, Phase, PhaseTotals, Recorder, SystemClock};
+pub use phases::{Clock, Phase, Recorder, SystemClock};

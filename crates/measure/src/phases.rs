@@ -5,8 +5,8 @@
 //! [`Recorder::enter_tune`] .. [`Recorder::leave_tune`] everything belongs to the search: the trials of a search may call the same training loop, and
 //! its begins and steps are ignored.
 
-use crate::memory::{MemorySource, Peaks, ProcessMemory};
-use record::TrialRecord;
+use crate::measurements::{Measurements, PHASES, PhaseTotals};
+use crate::memory::{MemorySource, ProcessMemory};
 use std::time::{Duration, Instant};
 
 /// What a trial's process is doing.
@@ -28,11 +28,6 @@ pub enum Phase {
     Tune,
 }
 
-const PHASES: usize = 7;
-
-/// Phases whose peaks make up `train_peak_*`.
-const TRAINING: [Phase; 3] = [Phase::Prepare, Phase::FirstStep, Phase::Train];
-
 /// A monotonic clock; tests put a mock here.
 pub trait Clock {
     /// Time since a fixed, arbitrary moment.
@@ -53,17 +48,6 @@ impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.0.elapsed()
     }
-}
-
-/// What one phase has cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PhaseTotals {
-    /// Seconds; `None` if the phase never ran.
-    pub seconds: Option<f64>,
-    /// Examples passed to [`Recorder::step_done`] while it ran.
-    pub samples: u64,
-    /// Largest peaks over the times it ran.
-    pub peaks: Peaks,
 }
 
 #[derive(Debug)]
@@ -225,76 +209,11 @@ impl<C: Clock, M: MemorySource> Recorder<C, M> {
     }
 }
 
-/// Everything a [`Recorder`] measured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Measurements {
-    totals: [PhaseTotals; PHASES],
-    step_seconds: Vec<f64>,
-    /// Resident memory at the end of loading.
-    pub baseline_rss_bytes: Option<u64>,
-    /// From the recorder's start to its finish.
-    pub total_s: f64,
-}
-
-impl Measurements {
-    /// What `phase` has cost.
-    pub fn of(&self, phase: Phase) -> PhaseTotals {
-        self.totals[phase as usize]
-    }
-
-    /// Median seconds of an optimisation step after the first.
-    pub fn step_s_median(&self) -> Option<f64> {
-        median(&self.step_seconds)
-    }
-
-    /// Fills the record's times, rates and peaks. `validate_s` goes to its details: it is no column of `trials.csv`.
-    pub fn fill(&self, record: &mut TrialRecord) {
-        record.load_s = self.of(Phase::Load).seconds;
-        record.prepare_s = self.of(Phase::Prepare).seconds;
-        record.first_step_s = self.of(Phase::FirstStep).seconds;
-        record.train_s = self.of(Phase::Train).seconds;
-        record.eval_s = self.of(Phase::Evaluate).seconds;
-        record.tune_s = self.of(Phase::Tune).seconds;
-        record.total_s = Some(self.total_s);
-        record.step_ms_median = self.step_s_median().map(|s| s * 1e3);
-        record.train_samples_per_s = rate(self.of(Phase::Train));
-        record.eval_samples_per_s = rate(self.of(Phase::Evaluate));
-        record.baseline_rss_bytes = self.baseline_rss_bytes;
-        let training = TRAINING
-            .iter()
-            .map(|p| self.of(*p).peaks)
-            .fold(Peaks::default(), Peaks::max);
-        record.train_peak_rss_bytes = training.rss_bytes;
-        record.train_peak_heap_bytes = training.heap_bytes;
-        record.eval_peak_rss_bytes = self.of(Phase::Evaluate).peaks.rss_bytes;
-        if let Some(seconds) = self.of(Phase::Validate).seconds {
-            record
-                .details
-                .insert("validate_s".to_owned(), seconds.into());
-        }
-    }
-}
-
-fn rate(totals: PhaseTotals) -> Option<f64> {
-    let seconds = totals.seconds?;
-    (totals.samples > 0 && seconds > 0.0).then(|| totals.samples as f64 / seconds)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(sorted[middle]),
-        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::{Outcome, TrialSpec};
+    use crate::memory::Peaks;
+    use record::{Outcome, TrialRecord, TrialSpec};
     use std::cell::Cell;
     use std::rc::Rc;
 
@@ -370,10 +289,10 @@ mod tests {
         bench.pass_ms(30);
         recorder.step_done(8);
         recorder.begin(Phase::Train);
-        bench.pass_ms(3);
+        bench.pass_ms(9);
         recorder.step_done(8);
         bench.hold(70);
-        bench.pass_ms(9);
+        bench.pass_ms(3);
         recorder.step_done(8);
         bench.hold(50);
         recorder.begin(Phase::Validate);
@@ -398,7 +317,7 @@ mod tests {
         assert_eq!(record.eval_s, Some(0.5));
         assert_eq!(record.tune_s, None);
         assert_eq!(record.total_s, Some(1.728));
-        assert_eq!(record.step_ms_median, Some(4.0)); // of 3, 9 and 4; neither the first step nor the validation
+        assert_eq!(record.step_ms_median, Some(4.0)); // of 9, 3 and 4; neither the first step nor the validation
         assert_eq!(record.train_samples_per_s, Some(22.0 / 0.016));
         assert_eq!(record.eval_samples_per_s, Some(200.0));
         assert_eq!(record.baseline_rss_bytes, Some(40));
@@ -436,12 +355,5 @@ mod tests {
         assert_eq!(measured.of(Phase::Validate).seconds, None);
         assert_eq!(measured.step_s_median(), Some(0.02));
         assert_eq!(filled(&measured).train_peak_rss_bytes, Some(30));
-    }
-
-    #[test]
-    fn the_median_of_two_steps_is_between_them() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
-        assert_eq!(median(&[9.0, 1.0, 4.0]), Some(4.0));
     }
 }

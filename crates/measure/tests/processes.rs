@@ -120,7 +120,7 @@ fn one_second_and_256_mib_of_training_read_as_such() {
     );
     let train_s = record.train_s.unwrap();
     assert!(
-        (1.0..1.1).contains(&train_s),
+        (1.0..1.25).contains(&train_s),
         "a second of training was measured as {train_s} s"
     );
     // The program itself holds a few MiB; the 600 MiB of loading and the 400 MiB of testing must not show.

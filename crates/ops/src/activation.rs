@@ -1,7 +1,7 @@
 //! Activation functions, and LLaMA's gated product.
 
 use crate::flex::{self, dense, dims};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, activation};
 use kernels::activation::{self as kernel, Activation};
@@ -49,18 +49,21 @@ struct Activated {
 }
 
 impl Saved<1> for Activated {
-    fn backward(self, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        let mut dy = dense(grad);
-        if dy.is_unique() {
-            kernel::activate_dx_in_place(
-                flex::values(&self.x),
-                flex::values_mut(&mut dy),
-                self.function,
-            );
-            return [Some(dy)];
-        }
-        let dx = kernel::activate_dx(flex::values(&self.x), flex::values(&dy), self.function);
-        [Some(flex::tensor(dx, &dims(&self.x)))]
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
+        let gradient = || {
+            let mut dy = dense(grad);
+            if dy.is_unique() {
+                kernel::activate_dx_in_place(
+                    flex::values(&self.x),
+                    flex::values_mut(&mut dy),
+                    self.function,
+                );
+                return dy;
+            }
+            let dx = kernel::activate_dx(flex::values(&self.x), flex::values(&dy), self.function);
+            flex::tensor(dx, &dims(&self.x))
+        };
+        [want.give(gradient)]
     }
 }
 
@@ -71,13 +74,18 @@ struct Gated {
 }
 
 impl Saved<2> for Gated {
-    fn backward(self, grad: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
+    fn backward(
+        self,
+        grad: FlexTensor,
+        [want_gate, want_up]: [Want; 2],
+    ) -> [Option<FlexTensor>; 2] {
         let dy = dense(grad);
-        let (d_gate, d_up) = kernel::silu_mul_dx(
-            flex::values(&self.gate),
-            flex::values(&self.up),
-            flex::values(&dy),
-        );
-        [d_gate, d_up].map(|gradient| Some(flex::tensor(gradient, &dims(&dy))))
+        let (gate, up) = (flex::values(&self.gate), flex::values(&self.up));
+        let (d_gate, d_up) = kernel::silu_mul_dx(gate, up, flex::values(&dy));
+        let sizes = dims(&dy);
+        [
+            want_gate.give(|| flex::tensor(d_gate, &sizes)),
+            want_up.give(|| flex::tensor(d_up, &sizes)),
+        ]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::dropout::{Dropout, constant};
 use crate::flex::{self, dense, dims, values};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, DType, Device, Int, Tensor, activation};
 use kernels::attention as kernel;
@@ -67,7 +67,11 @@ struct Attended {
 }
 
 impl Saved<3> for Attended {
-    fn backward(self, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+    fn backward(
+        self,
+        grad: FlexTensor,
+        [want_q, want_k, want_v]: [Want; 3],
+    ) -> [Option<FlexTensor>; 3] {
         let dy = dense(grad);
         let kernel::AttentionGradients { dq, dk, dv } = kernel::attention_backward(
             values(&self.q),
@@ -80,9 +84,9 @@ impl Saved<3> for Attended {
         );
         let (queries, keys) = (dims(&self.q), dims(&self.k));
         [
-            Some(flex::tensor(dq, &queries)),
-            Some(flex::tensor(dk, &keys)),
-            Some(flex::tensor(dv, &keys)),
+            want_q.give(|| flex::tensor(dq, &queries)),
+            want_k.give(|| flex::tensor(dk, &keys)),
+            want_v.give(|| flex::tensor(dv, &keys)),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! Dropout with a mask that is a function of its seed.
 
 use crate::flex::{self, dense};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::dropout as kernel;
@@ -57,9 +57,9 @@ pub(crate) fn constant<const D: usize, const E: usize>(
 struct Dropped(Dropout);
 
 impl Saved<1> for Dropped {
-    fn backward(self, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
         let mut dx = dense(grad);
         kernel::dropout_in_place(flex::values_mut(&mut dx), self.0.kernel());
-        [Some(dx)]
+        [want.give(|| dx)]
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::flex::{self, dense, values};
 use crate::linear::last;
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Int, Tensor};
 use kernels::embedding as kernel;
@@ -34,12 +34,10 @@ struct Picked {
 }
 
 impl Saved<1> for Picked {
-    fn backward(self, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
         let dy = dense(grad);
         let n = last(&dy);
-        [Some(flex::tensor(
-            kernel::scatter_add(values(&dy), &self.ids, self.rows, n),
-            &[self.rows, n],
-        ))]
+        let table = || kernel::scatter_add(values(&dy), &self.ids, self.rows, n);
+        [want.give(|| flex::tensor(table(), &[self.rows, n]))]
     }
 }

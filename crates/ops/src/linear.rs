@@ -1,10 +1,10 @@
 //! Linear maps: `x · W + b`, with W [d_in, d_out] as burn keeps it.
 
 use crate::flex::{self, dense, dims, matrix, viewable};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use kernels::gemm;
+use kernels::gemm::{self, Matrix, Threads, matmul_add, row_count};
 
 /// `x · weight + bias`: [.., d_in] x [d_in, d_out] -> [.., d_out].
 ///
@@ -49,28 +49,52 @@ struct Linear {
 }
 
 impl Saved<3> for Linear {
-    fn backward(self, grad: FlexTensor, wanted: [bool; 3]) -> [Option<FlexTensor>; 3] {
+    fn backward(
+        self,
+        grad: FlexTensor,
+        [want_x, want_weight, want_bias]: [Want; 3],
+    ) -> [Option<FlexTensor>; 3] {
         let dy = dense(grad);
         let dx = self
             .weight
-            .filter(|_| wanted[0])
-            .map(|weight| input_gradient(&dy, &weight));
+            .and_then(|weight| input_gradient(&dy, &weight, want_x));
         let dw = self
             .x
-            .filter(|_| wanted[1])
-            .map(|x| weight_gradient(&x, &dy));
-        let db = wanted[2].then(|| bias_gradient(&dy));
+            .and_then(|x| want_weight.give(|| weight_gradient(&x, &dy)));
+        let db = want_bias.give(|| bias_gradient(&dy));
         [dx, dw, db]
     }
 }
 
-/// `dy · Wᵀ`.
-pub(crate) fn input_gradient(dy: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
+/// `dy · Wᵀ`, on top of what is there already.
+pub(crate) fn input_gradient(
+    dy: &FlexTensor,
+    weight: &FlexTensor,
+    want: Want,
+) -> Option<FlexTensor> {
     let weight = matrix(weight);
-    flex::tensor(
-        gemm::linear_dx(flex::values(dy), weight),
-        &with_last(dims(dy), weight.rows()),
-    )
+    match want {
+        Want::No => None,
+        Want::New => {
+            let dx = gemm::linear_dx(flex::values(dy), weight);
+            Some(flex::tensor(dx, &with_last(dims(dy), weight.rows())))
+        }
+        Want::Add(earlier) => {
+            let mut dx = dense(earlier);
+            add_product(&mut dx, dy, weight.t());
+            Some(dx)
+        }
+    }
+}
+
+/// `y += x · w`, [rows, n] x [n, m].
+pub(crate) fn add_product(y: &mut FlexTensor, x: &FlexTensor, w: Matrix) {
+    let rows = Matrix::new(
+        flex::values(x),
+        row_count(flex::values(x), last(x)),
+        last(x),
+    );
+    matmul_add(flex::values_mut(y), rows, w, 1.0, Threads::All);
 }
 
 /// `xᵀ · dy`, [d_in, d_out].

@@ -1,12 +1,12 @@
 //! Cross-entropy with integer targets.
 
 use crate::flex::{self, dense, dims, values};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Int, Tensor, activation};
 use kernels::loss as kernel;
 
-/// The mean over rows of -log softmax(logits)[target], in nats: logits [rows, classes], targets [rows] -> [1].
+/// The mean over rows of `-log softmax(logits)[target]`, in nats: logits [rows, classes], targets `[rows]` -> `[1]`.
 ///
 /// # Panics
 /// When there are no rows, or a target is no class.
@@ -36,7 +36,7 @@ struct Loss {
 }
 
 impl Saved<1> for Loss {
-    fn backward(self, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
         let d_loss = values(&dense(grad))[0];
         let sizes = dims(&self.logits);
         let dx = kernel::cross_entropy_dx(
@@ -46,6 +46,6 @@ impl Saved<1> for Loss {
             sizes[1],
             d_loss,
         );
-        [Some(flex::tensor(dx, &sizes))]
+        [want.give(|| flex::tensor(dx, &sizes))]
     }
 }

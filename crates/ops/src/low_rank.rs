@@ -2,8 +2,8 @@
 //! Hu et al. 2021, <https://arxiv.org/abs/2106.09685>, eq. 3.
 
 use crate::flex::{self, dense, dims, matrix, viewable};
-use crate::linear::{bias_gradient, input_gradient, last, weight_gradient, with_last};
-use crate::tape::{Saved, Tape};
+use crate::linear::{add_product, bias_gradient, input_gradient, last, weight_gradient, with_last};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::gemm::{self, Matrix, Threads, matmul_add, row_count};
@@ -65,7 +65,7 @@ struct LowRank {
 }
 
 impl Saved<5> for LowRank {
-    fn backward(self, grad: FlexTensor, wanted: [bool; 5]) -> [Option<FlexTensor>; 5] {
+    fn backward(self, grad: FlexTensor, wanted: [Want; 5]) -> [Option<FlexTensor>; 5] {
         let [want_x, want_weight, want_bias, want_a, want_b] = wanted;
         let dy = dense(grad);
         let rows = row_count(flex::values(&dy), last(&dy));
@@ -77,42 +77,34 @@ impl Saved<5> for LowRank {
             gemm::matmul_into(&mut d_inner, dy_rows, b.t(), self.scale, Threads::All);
             flex::tensor(d_inner, &with_last(dims(&dy), b.rows()))
         });
-        let dx = self
-            .weight
-            .zip(self.a)
-            .filter(|_| want_x)
-            .map(|(weight, a)| {
-                let mut dx = input_gradient(&dy, &weight);
-                let d_inner = d_inner.as_ref().expect("b is kept for the gradient of x");
-                let d_inner = Matrix::new(flex::values(d_inner), rows, last(d_inner));
-                matmul_add(
-                    flex::values_mut(&mut dx),
-                    d_inner,
-                    matrix(&a).t(),
-                    1.0,
-                    Threads::All,
-                );
-                dx
-            });
+        let dx = self.weight.zip(self.a).and_then(|(weight, a)| {
+            let mut dx = input_gradient(&dy, &weight, want_x)?;
+            add_product(
+                &mut dx,
+                d_inner.as_ref().expect("b is kept for the gradient of x"),
+                matrix(&a).t(),
+            );
+            Some(dx)
+        });
         let dw = self
             .x
             .as_ref()
-            .filter(|_| want_weight)
-            .map(|x| weight_gradient(x, &dy));
+            .and_then(|x| want_weight.give(|| weight_gradient(x, &dy)));
         let da = self
             .x
             .as_ref()
             .zip(d_inner.as_ref())
-            .filter(|_| want_a)
-            .map(|(x, d)| weight_gradient(x, d));
-        let db = self.inner.filter(|_| want_b).map(|inner| {
-            // scale · innerᵀ · dy, [r, rows] x [rows, d_out]
-            let rank = last(&inner);
-            let mut db = vec![0.0; rank * last(&dy)];
-            let inner = Matrix::new(flex::values(&inner), rows, rank);
-            gemm::matmul_into(&mut db, inner.t(), dy_rows, self.scale, Threads::All);
-            flex::tensor(db, &[rank, last(&dy)])
+            .and_then(|(x, d)| want_a.give(|| weight_gradient(x, d)));
+        let db = self.inner.and_then(|inner| {
+            want_b.give(|| {
+                // scale · innerᵀ · dy, [r, rows] x [rows, d_out]
+                let rank = last(&inner);
+                let mut db = vec![0.0; rank * last(&dy)];
+                let inner = Matrix::new(flex::values(&inner), rows, rank);
+                gemm::matmul_into(&mut db, inner.t(), dy_rows, self.scale, Threads::All);
+                flex::tensor(db, &[rank, last(&dy)])
+            })
         });
-        [dx, dw, want_bias.then(|| bias_gradient(&dy)), da, db]
+        [dx, dw, want_bias.give(|| bias_gradient(&dy)), da, db]
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::flex::{self, dense, dims, values};
 use crate::linear::last;
-use crate::tape::{Edge, Saved, Tape, any_tracked};
+use crate::tape::{Edge, Saved, Tape, Want, any_tracked};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::norm as kernel;
 
-/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` [h].
+/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` `[h]`.
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
@@ -33,7 +33,7 @@ pub fn add_layer_norm<const D: usize>(
     normed(x, Some(residual), gamma, beta, eps)
 }
 
-/// `gamma · x / √(mean(x²) + eps)` over the last dimension, with `gamma` [h].
+/// `gamma · x / √(mean(x²) + eps)` over the last dimension, with `gamma` `[h]`.
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, eps: f64) -> Tensor<D> {
     let Some(tape) = Tape::of(&[&x, &gamma]) else {
         let square = (x.clone() * x.clone()).mean_dim(D - 1); // [.., h] -> [.., 1]
@@ -145,7 +145,8 @@ impl Normed {
 
 /// Layer norm: x, residual, gamma, beta. The residual gets the gradient of x.
 impl Saved<4> for Normed {
-    fn backward(self, grad: FlexTensor, wanted: [bool; 4]) -> [Option<FlexTensor>; 4] {
+    fn backward(self, grad: FlexTensor, wanted: [Want; 4]) -> [Option<FlexTensor>; 4] {
+        let [want_x, want_residual, want_gamma, want_beta] = wanted;
         let dy = dense(grad);
         let (normal, inverse, gamma) = (
             values(&self.normal),
@@ -153,12 +154,12 @@ impl Saved<4> for Normed {
             values(&self.gamma),
         );
         let n = last(&dy);
-        let (dx, d_gamma, d_beta) = if wanted[2] || wanted[3] {
+        let (dx, d_gamma, d_beta) = if want_gamma.any() || want_beta.any() {
             let g = kernel::layer_norm_backward(values(&dy), normal, inverse, gamma);
             (
                 g.dx,
-                Some(flex::tensor(g.d_gamma, &[n])),
-                Some(flex::tensor(g.d_beta, &[n])),
+                want_gamma.give(|| flex::tensor(g.d_gamma, &[n])),
+                want_beta.give(|| flex::tensor(g.d_beta, &[n])),
             )
         } else {
             (
@@ -169,8 +170,8 @@ impl Saved<4> for Normed {
         };
         let dx = flex::tensor(dx, &dims(&dy));
         [
-            wanted[0].then(|| dx.clone()),
-            wanted[1].then_some(dx),
+            want_x.give(|| dx.clone()),
+            want_residual.give(|| dx),
             d_gamma,
             d_beta,
         ]
@@ -179,22 +180,27 @@ impl Saved<4> for Normed {
 
 /// RMS norm: x, gamma.
 impl Saved<2> for Normed {
-    fn backward(self, grad: FlexTensor, wanted: [bool; 2]) -> [Option<FlexTensor>; 2] {
+    fn backward(
+        self,
+        grad: FlexTensor,
+        [want_x, want_gamma]: [Want; 2],
+    ) -> [Option<FlexTensor>; 2] {
         let dy = dense(grad);
         let (normal, inverse, gamma) = (
             values(&self.normal),
             values(&self.inverse_deviation),
             values(&self.gamma),
         );
-        if wanted[1] {
+        let (dx, d_gamma) = if want_gamma.any() {
             let g = kernel::rms_norm_backward(values(&dy), normal, inverse, gamma);
             let n = last(&dy);
-            return [
-                Some(flex::tensor(g.dx, &dims(&dy))),
-                Some(flex::tensor(g.d_gamma, &[n])),
-            ];
-        }
-        let dx = kernel::rms_norm_dx(values(&dy), normal, inverse, gamma);
-        [Some(flex::tensor(dx, &dims(&dy))), None]
+            (g.dx, want_gamma.give(|| flex::tensor(g.d_gamma, &[n])))
+        } else {
+            (
+                kernel::rms_norm_dx(values(&dy), normal, inverse, gamma),
+                None,
+            )
+        };
+        [want_x.give(|| flex::tensor(dx, &dims(&dy))), d_gamma]
     }
 }

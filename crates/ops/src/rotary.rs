@@ -1,7 +1,7 @@
 //! Rotary position embedding of queries and keys.
 
 use crate::flex::{self, dense, values};
-use crate::tape::{Saved, Tape};
+use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::rotary::{RotaryShape, Turn, rotary_in_place};
@@ -71,9 +71,9 @@ impl Rotated {
 }
 
 impl Saved<1> for Rotated {
-    fn backward(self, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
         let mut dx = dense(grad);
         self.turn(&mut dx, Turn::Back);
-        [Some(dx)]
+        [want.give(|| dx)]
     }
 }

@@ -4,7 +4,9 @@
 //! [`Tape::finish`]es: with a node in the graph that holds what the backward pass needs if any input is tracked, and
 //! with a plain constant otherwise.
 
+use crate::flex::{self, dense};
 use crate::switch::is_fused;
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::{
     BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
@@ -15,6 +17,8 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, DispatchDevice, Flex};
 use burn::tensor::{DType, GradientCheckpointingStrategy, Shape, Tensor};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -34,8 +38,38 @@ pub(crate) struct Edge {
 
 /// What an operation with `N` inputs keeps for its backward pass.
 pub(crate) trait Saved<const N: usize>: Clone + Debug + Send + 'static {
-    /// The gradients of the inputs, given that of the output; only those that are `wanted` need be given.
-    fn backward(self, grad: FlexTensor, wanted: [bool; N]) -> [Option<FlexTensor>; N];
+    /// The gradients of the inputs, given that of the output; none for an input whose gradient is not wanted.
+    fn backward(self, grad: FlexTensor, wanted: [Want; N]) -> [Option<FlexTensor>; N];
+}
+
+/// What becomes of the gradient of one input.
+pub(crate) enum Want {
+    /// The input is a constant.
+    No,
+    /// Nobody has contributed to it.
+    New,
+    /// It is to be added to what other users of the input have contributed.
+    Add(FlexTensor),
+}
+
+impl Want {
+    /// Whether the gradient is wanted.
+    pub(crate) fn any(&self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    /// The gradient, if it is wanted, with what has been contributed before.
+    pub(crate) fn give(self, gradient: impl FnOnce() -> FlexTensor) -> Option<FlexTensor> {
+        match self {
+            Self::No => None,
+            Self::New => Some(gradient()),
+            Self::Add(earlier) => {
+                let (mut sum, gradient) = (dense(earlier), dense(gradient()));
+                kernels::gemm::add_in_place(flex::values_mut(&mut sum), flex::values(&gradient));
+                Some(sum)
+            }
+        }
+    }
 }
 
 /// An input of a fused operation: a float tensor of any rank, or the lack of one.
@@ -221,7 +255,13 @@ impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Step<S> {
 
     fn backward(self, ops: Ops<S, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<Flex>(&ops.node);
-        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let mut pending = Pending::take();
+        pending.0.remove(&ops.node.id);
+        let wanted = ops.parents.each_ref().map(|parent| match parent {
+            None => Want::No,
+            Some(node) if pending.0.remove(&node.id) => Want::Add(grads.consume::<Flex>(node)),
+            Some(_) => Want::New,
+        });
         for (parent, gradient) in ops
             .parents
             .into_iter()
@@ -229,7 +269,38 @@ impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Step<S> {
         {
             if let (Some(node), Some(gradient)) = (parent, gradient) {
                 grads.register::<Flex>(node.id, gradient);
+                if node.order > 0 {
+                    pending.0.insert(node.id);
+                }
             }
         }
+        pending.put_back();
+    }
+}
+
+/// Nodes inside the graph (leaves have order 0) to whose gradient a fused operation has contributed, and that have not
+/// used it yet.
+///
+/// burn adds the contributions of several users of a tensor in one thread and in a pass of its own. Where one is known
+/// to be waiting, the operation takes it and adds to it itself: a matrix product accumulates at no cost. A node that is
+/// missing here only costs that pass. One that is here does have a gradient waiting: nodes are visited in order of
+/// depth, so that all users of a tensor have contributed before its own step takes the sum, and numbers of nodes are
+/// never used again.
+struct Pending(HashSet<NodeId>);
+
+thread_local! {
+    static PENDING: RefCell<HashSet<NodeId>> = RefCell::default();
+}
+
+impl Pending {
+    fn take() -> Self {
+        Self(PENDING.take())
+    }
+
+    fn put_back(mut self) {
+        if self.0.len() > 4096 {
+            self.0.clear(); // steps that are not fused use their gradient without striking it off
+        }
+        PENDING.set(self.0);
     }
 }

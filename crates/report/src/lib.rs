@@ -1,31 +1,35 @@
 //! Records to statistics, CSV, charts and one self-contained page. No burn.
 //!
-//! [`load_run`] reads a run directory, [`write`] rebuilds everything that is derived from its raw records, [`terminal_table`] is what the
+//! [`load_run`] reads a run directory, [`write()`] rebuilds everything that is derived from its raw records, [`terminal_table`] is what the
 //! program prints at the end, [`update_readme`] keeps the tables of a README. `store` reads and writes the raw files themselves.
 
 pub mod statistics;
 pub mod store;
 pub mod units;
 
+mod compare;
 mod error;
 mod page;
 mod plot;
 mod readme;
+mod recommend;
 mod run;
 mod summary;
 mod tables;
 mod text;
 
+pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
+pub use recommend::{Advice, Limits, Refused, advice_text, recommend};
 pub use run::{Arm, Group, Run, Trial, load_run};
 pub use summary::{Against, ArmSummary, Costs, GroupSummary, Standing, summarise};
 pub use text::{markdown_table, terminal_table};
 
 use std::path::{Path, PathBuf};
 
-/// The files that [`write`] wrote.
+/// The files that [`write()`] wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// All of them.

@@ -3,6 +3,7 @@
 mod axis;
 mod bars;
 mod curves;
+mod font;
 mod frame;
 mod labels;
 mod picture;
@@ -51,9 +52,10 @@ impl Chart {
 pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
     let about = crate::text::intro(summary);
     let on = |what: &str| format!("{what}: {}", summary.title);
-    let pareto = |name: &'static str, unit: Unit, cost: fn(&ArmSummary) -> Option<f64>| {
+    type Measured = fn(&ArmSummary) -> Option<f64>;
+    let pareto = |what: &str, name: &'static str, unit: Unit, cost: Measured| {
         scatter::chart(
-            &on("Accuracy against cost"),
+            &on(&format!("Accuracy against {what}")),
             &about,
             Cost { name, unit },
             &points(summary, cost),
@@ -76,13 +78,17 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         ),
         (
             "accuracy-trainable-parameters",
-            pareto("trainable parameters (logarithmic)", Unit::Count, |a| {
-                a.trainable_params.map(|p| p as f64)
-            }),
+            pareto(
+                "trainable parameters",
+                "trainable parameters (logarithmic)",
+                Unit::Count,
+                |a| a.trainable_params.map(|p| p as f64),
+            ),
         ),
         (
             "accuracy-training-time",
             pareto(
+                "training time",
                 "training time: preparation, first step, training (logarithmic)",
                 Unit::Seconds,
                 |a| median(a.costs.adapt_s),
@@ -91,6 +97,7 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         (
             "accuracy-peak-memory",
             pareto(
+                "peak memory",
                 "peak resident memory of training (logarithmic)",
                 Unit::Bytes,
                 |a| median(a.costs.train_peak_rss_bytes),

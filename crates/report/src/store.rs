@@ -95,7 +95,7 @@ pub fn write_predictions(
         .chain(classes.iter().map(|c| format!("logp_{c}")));
     let rows = predictions.iter().map(|p| {
         let cells = [p.row.to_string(), p.label.clone(), p.predicted.clone()];
-        // Six significant digits: a log-probability is never used to more, and 77 classes x 3,080 rows add up.
+        // Five decimals: nothing uses more, and 77 classes x 3,080 rows add up.
         let logs = p.log_probabilities.iter().map(|l| format!("{l:.5}"));
         cells.into_iter().chain(logs).collect::<Vec<_>>()
     });

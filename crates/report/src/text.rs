@@ -78,9 +78,15 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         .iter()
         .filter_map(|arm| arm.accuracy.map(|e| e.rows))
         .max();
-    match tested {
-        Some(rows) => format!("{trained}, {rows} test examples"),
-        None => trained,
+    let seeds = group
+        .arms
+        .iter()
+        .filter_map(|arm| arm.accuracy.map(|e| e.seeds))
+        .max();
+    match (tested, seeds) {
+        (Some(rows), Some(1)) => format!("{trained}, {rows} test examples, one seed"),
+        (Some(rows), Some(seeds)) => format!("{trained}, {rows} test examples, {seeds} seeds"),
+        _ => trained,
     }
 }
 
@@ -126,25 +132,7 @@ pub fn terminal_table(run: &Run) -> String {
         let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned))
             .chain(group.arms.iter().map(cells))
             .collect();
-        let width = |column: usize| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
-        for (at, row) in rows.iter().enumerate() {
-            text += line(row, &widths).trim_end();
-            text += "\n";
-            if at == 0 {
-                text += &widths
-                    .iter()
-                    .map(|w| "─".repeat(*w))
-                    .collect::<Vec<_>>()
-                    .join("  ");
-                text += "\n";
-            }
-        }
+        text += &align(&rows, 3);
         text += "\n";
     }
     let failures = failures(run);
@@ -162,17 +150,29 @@ pub fn terminal_table(run: &Run) -> String {
     text + &LEGEND.join("\n") + "\n"
 }
 
-/// Words to the left, numbers to the right.
-fn line(row: &[String; 8], widths: &[usize]) -> String {
-    let pad = |column: usize| {
-        let space = " ".repeat(widths[column] - row[column].chars().count());
-        if column < 3 {
-            format!("{}{space}", row[column])
-        } else {
-            format!("{space}{}", row[column])
-        }
+/// Rows as aligned lines with a rule below the first: the first `words` columns to the left, the rest to the right.
+pub(crate) fn align<const N: usize>(rows: &[[String; N]], words: usize) -> String {
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or(0)
     };
-    (0..row.len()).map(pad).collect::<Vec<_>>().join("  ")
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let pad = |column: usize| {
+            let space = " ".repeat(widths[column] - row[column].chars().count());
+            if column < words {
+                format!("{}{space}", row[column])
+            } else {
+                format!("{space}{}", row[column])
+            }
+        };
+        let cells: Vec<String> = (0..N).map(pad).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    let rule: Vec<String> = widths.iter().map(|w| "─".repeat(*w)).collect();
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    lines.insert(1.min(lines.len()), format!("{}\n", rule.join("  ")));
+    lines.concat()
 }
 
 /// One group's table as Markdown.

@@ -10,7 +10,7 @@ pub fn bytes(value: f64) -> String {
     scaled(value, 1024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])
 }
 
-/// A duration: `480 µs`, `12.3 ms`, `3.4 s`, `2 m 05 s`, `1 h 12 m`.
+/// A duration: `480 µs`, `12.3 ms`, `3.4 s`, `2 min 05 s`, `1 h 12 min`.
 pub fn seconds(value: f64) -> String {
     if value == 0.0 {
         "0 s".to_owned()
@@ -18,14 +18,22 @@ pub fn seconds(value: f64) -> String {
         format!("{} µs", three(value * 1e6))
     } else if value < 0.999_5 {
         format!("{} ms", three(value * 1e3))
-    } else if value < 99.95 {
+    } else if value < 59.95 {
         format!("{} s", three(value))
     } else if value < 3599.5 {
         let whole = value.round() as u64;
-        format!("{} m {:02} s", whole / 60, whole % 60)
+        parts(whole / 60, "min", whole % 60, "s")
     } else {
         let minutes = (value / 60.0).round() as u64;
-        format!("{} h {:02} m", minutes / 60, minutes % 60)
+        parts(minutes / 60, "h", minutes % 60, "min")
+    }
+}
+
+fn parts(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 {
+        format!("{large} {large_unit}")
+    } else {
+        format!("{large} {large_unit} {small:02} {small_unit}")
     }
 }
 
@@ -101,9 +109,9 @@ mod tests {
             (0.012_34, "12.3 ms"),
             (0.9996, "1 s"),
             (3.4, "3.4 s"),
-            (125.2, "2 m 05 s"),
-            (3599.7, "1 h 00 m"),
-            (4320.0, "1 h 12 m"),
+            (125.2, "2 min 05 s"),
+            (3599.7, "1 h"),
+            (4320.0, "1 h 12 min"),
         ];
         times
             .iter()

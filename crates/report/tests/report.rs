@@ -290,3 +290,134 @@ fn a_readme_is_rewritten_between_its_markers_only() {
         ReportError::NoMarker { .. }
     ));
 }
+
+#[test]
+fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
+    let (dir, before) = made_up("compared");
+    let same = report::compare(&before, &before);
+    assert_eq!(same.arms.len(), 34);
+    assert!(
+        same.arms
+            .iter()
+            .all(|arm| !arm.differs() && arm.p_holm == Some(1.0))
+    );
+    // Another run: one arm gone, one with every eighth answer spoilt and twice the time.
+    for trial in &before.trials {
+        let record = &trial.record;
+        if record.spec.method == "knn-birch" {
+            fs::remove_dir_all(dir.join("trials").join(&record.trial_id)).unwrap();
+        }
+        if record.spec.method == "ia3yew" {
+            let mut predictions = trial.predictions.clone().unwrap();
+            for p in predictions.rows.iter_mut().filter(|p| p.row % 8 == 0) {
+                p.predicted = "neither".into();
+            }
+            let classes = &predictions.classes;
+            report::store::write_predictions(&dir, &record.trial_id, classes, &predictions.rows)
+                .unwrap();
+            let mut slower = record.clone();
+            slower.train_s = slower.train_s.map(|s| 2.0 * s);
+            report::store::write_record(&dir, &slower).unwrap();
+        }
+    }
+    let found = report::compare(&before, &load_run(&dir).unwrap());
+    let differing: Vec<&str> = found
+        .arms
+        .iter()
+        .filter(|a| a.differs())
+        .map(|a| a.label.as_str())
+        .collect();
+    assert_eq!(differing, ["ia3yew", "ia3yew"]);
+    assert_eq!(found.only_first.len(), 2);
+    assert!(found.only_second.is_empty());
+    let table = report::comparison_table(&found);
+    println!("{table}");
+    assert!(
+        table.contains("differs") && table.contains("only in the first: mini-forest on"),
+        "{table}"
+    );
+    assert!(
+        table.contains("(x1.9"),
+        "the slower training is missing in {table}"
+    );
+}
+
+#[test]
+fn advice_keeps_to_the_limits_declares_ties_and_says_what_more_would_buy() {
+    let (_, run) = made_up("advice");
+    let free = report::recommend(&run, &report::Limits::default());
+    println!("{}", report::advice_text(&free));
+    let [_, river] = &free[..] else {
+        panic!("two groups expected")
+    };
+    assert!(river.refused.is_empty() && river.most_accurate.is_some() && !river.tied.is_empty());
+    let limits = report::Limits {
+        max_train_s: Some(30.0),
+        max_memory_bytes: Some(300.0 * 1048576.0),
+        ..Default::default()
+    };
+    let [_, tight] = &report::recommend(&run, &limits)[..] else {
+        panic!("two groups expected")
+    };
+    println!("{}", report::advice_text(std::slice::from_ref(tight)));
+    assert_eq!(tight.most_accurate.as_deref(), Some("cedar-last"));
+    // The faster of the two that cannot be told apart within these limits.
+    assert_eq!(tight.tied, ["cedar-output"]);
+    assert_eq!(tight.choice.as_deref(), Some("cedar-output"));
+    let dearer = tight
+        .refused
+        .iter()
+        .find(|r| r.label == "cedar-all")
+        .unwrap();
+    assert!(
+        dearer.more_accurate && dearer.reasons.len() == 2,
+        "{dearer:?}"
+    );
+    let unmeasured = tight
+        .refused
+        .iter()
+        .find(|r| r.label == "hard-pine")
+        .unwrap();
+    assert!(
+        unmeasured.reasons[0].contains("not measured") && !unmeasured.more_accurate,
+        "{unmeasured:?}"
+    );
+    let none = report::Limits {
+        max_train_s: Some(0.0),
+        ..Default::default()
+    };
+    assert_eq!(report::recommend(&run, &none)[1].choice, None);
+}
+
+#[test]
+fn a_run_without_a_finished_trial_and_one_with_a_single_trial_are_reported_too() {
+    let (dir, before) = made_up("sparse");
+    for trial in &before.trials {
+        fs::remove_dir_all(dir.join("trials").join(&trial.record.trial_id)).unwrap();
+    }
+    let empty = load_run(&dir).unwrap();
+    let written = report::write(&empty, &dir).unwrap();
+    assert!(
+        written
+            .files
+            .iter()
+            .all(|f| f.extension().unwrap() != "png")
+    );
+
+    let lone = &before.trials[before.trials.len() - 1];
+    let id = &lone.record.trial_id;
+    let predictions = lone.predictions.as_ref().unwrap();
+    let rows = &predictions.rows[..3];
+    report::store::write_predictions(&dir, id, &predictions.classes, rows).unwrap();
+    report::store::write_record(&dir, &lone.record).unwrap();
+    let run = load_run(&dir).unwrap();
+    report::write(&run, &dir).unwrap();
+    let arm = &report::summarise(&run)[0].arms[0];
+    assert_eq!(arm.standing, Standing::Best);
+    let accuracy = arm.accuracy.unwrap();
+    assert_eq!((accuracy.seeds, accuracy.rows), (1, 3));
+    assert!(
+        accuracy.interval.high - accuracy.interval.low > 0.4,
+        "three examples say little: {accuracy:?}"
+    );
+}

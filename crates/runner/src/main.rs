@@ -1,2 +1,5 @@
-//! The program: command line, trial processes, registry of methods.
-fn main() {}
+//! The program `runner`: see the library of the same name.
+
+fn main() -> std::process::ExitCode {
+    runner::main_with(runner::METHODS)
+}

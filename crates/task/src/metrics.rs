@@ -224,6 +224,10 @@ mod tests {
         // Confidences 0.6 (a hit) and 0.8 (a miss) fall in different bins: (0.4 + 0.8) / 2.
         let log_probs = logs(&[&[0.6, 0.4], &[0.8, 0.2]]);
         assert!((expected_calibration_error(&log_probs, &[0, 1], 15) - 0.6).abs() < 1e-7);
+        // Certainty shares the last bin, (14/15, 1]: |(1 − 0.95) + (0 − 1)| / 2.
+        let log_probs = logs(&[&[0.95, 0.05], &[1.0, 0.0]]);
+        assert!((expected_calibration_error(&log_probs, &[0, 1], 15) - 0.475).abs() < 1e-7);
+        let log_probs = logs(&[&[0.6, 0.4], &[0.8, 0.2]]);
         // One bin: |hits − Σ confidence| / n = |1 − 1.4| / 2.
         assert!((expected_calibration_error(&log_probs, &[0, 1], 1) - 0.2).abs() < 1e-7);
     }

@@ -1,4 +1,4 @@
-//! Metrics against scikit-learn's. `fixtures/classifiers/metrics.json` is written by `scripts/reference_classifiers.py`.
+//! Metrics against scikit-learn's. `tests/fixtures/classifiers/metrics.json` is written by `scripts/reference_classifiers.py`.
 
 use serde_json::Value;
 use task::metrics;
@@ -8,8 +8,10 @@ const TOLERANCE: f64 = 2e-6;
 
 #[test]
 fn metrics_equal_scikit_learns() {
-    let fixture: Value =
-        serde_json::from_str(include_str!("fixtures/classifiers/metrics.json")).expect("JSON");
+    let fixture: Value = serde_json::from_str(include_str!(
+        "../../../tests/fixtures/classifiers/metrics.json"
+    ))
+    .expect("JSON");
     let cases = fixture["cases"].as_array().expect("cases");
     assert!(cases.len() >= 11);
     let mut largest: f64 = 0.0;

@@ -8,7 +8,6 @@ use crate::dropout::Place;
 use crate::hooks::{At, KeyValue, Proj};
 use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::ops;
 use crate::shape::Shape;
 
 /// The attention of one block, with the norm that stands before it (pre-norm) or after its residual add (post-norm).

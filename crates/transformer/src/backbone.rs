@@ -11,7 +11,6 @@ use crate::dropout::{Depth, DropoutPlan, Place};
 use crate::embedding::Embeddings;
 use crate::hooks::{Embedded, Hooks, KeyValue, Unhooked};
 use crate::norm::Norm;
-use crate::ops;
 use crate::past::Past;
 use crate::shape::{Positions, Shape};
 

@@ -9,7 +9,6 @@ use crate::dropout::Place;
 use crate::feed_forward::FeedForward;
 use crate::hooks::{At, KeyValue, Point, Proj};
 use crate::linear::Linear;
-use crate::ops;
 use crate::shape::{NormOrder, Shape};
 
 /// One block of the backbone.

@@ -3,7 +3,7 @@
 //! One rule for every method: dropout runs only from the first block that holds trainable computation on, so that frozen blocks
 //! below may be computed once and kept. Masks are a function of (seed, layer, place): the same plan gives the same masks.
 
-use crate::ops::Dropout;
+use ops::Dropout;
 
 /// How far down the model something trains or is inserted; also where dropout starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

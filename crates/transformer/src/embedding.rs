@@ -9,7 +9,6 @@ use crate::batch::Batch;
 use crate::dropout::{Depth, Place};
 use crate::hooks::Embedded;
 use crate::norm::Norm;
-use crate::ops;
 use crate::shape::{Positions, Shape};
 
 /// The tables below the first block.
@@ -50,9 +49,11 @@ impl Embeddings {
             e.x = e.x + vectors;
         }
         if let Some(table) = &self.token_type {
-            e.x = match &e.types {
+            // RoBERTa has one type only, whatever a tokenizer says of a pair.
+            let types = e.types.as_ref().filter(|_| shape.token_types > 1);
+            e.x = match types {
                 Some(types) => e.x + ops::embedding(table.weight.val(), types.clone()),
-                None => e.x + table.weight.val().slice([0..1]).unsqueeze::<3>(), // [1, 1, hidden]
+                None => e.x + table.weight.val().narrow(0, 0, 1).unsqueeze::<3>(), // [1, 1, hidden]
             };
         }
         if let Some(norm) = &self.norm {

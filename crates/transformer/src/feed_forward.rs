@@ -7,8 +7,8 @@ use crate::backbone::BlockContext;
 use crate::hooks::{At, Point, Proj};
 use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::ops::{self, Activation};
 use crate::shape::Shape;
+use ops::Activation;
 
 /// The feed-forward of one block, with the norm that stands before it (pre-norm) or after its residual add (post-norm).
 #[derive(Module, Debug)]

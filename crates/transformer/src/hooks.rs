@@ -30,7 +30,8 @@ pub trait Hooks {
         h
     }
 
-    /// Keys and values in front of a block's own, seen by every token of every text.
+    /// Keys and values in front of a block's own, seen by every token of every text. Not called when a
+    /// [`Past`](crate::Past) stands in front: the prefix it was computed with is already in there.
     fn prefix(&self, _layer: usize) -> Option<KeyValue> {
         None
     }

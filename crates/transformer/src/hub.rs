@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Where the Hub is and where its files are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubSettings {
-    /// `HF_ENDPOINT`; https://huggingface.co unless set.
+    /// `HF_ENDPOINT`; <https://huggingface.co> unless set.
     pub endpoint: String,
     /// `$HF_HOME/hub`; ~/.cache/huggingface/hub unless set.
     pub cache: PathBuf,
@@ -310,11 +310,13 @@ impl<'a> Fetch<'a> {
 
 /// The HTTP status with which a Hub says that it does not have (or does not give) a file.
 fn refusal(error: &ApiError) -> Option<u16> {
-    // hf-hub does not export its HTTP client's error type, whose text begins with address and status.
-    let text = error.to_string();
-    [401, 403, 404]
-        .into_iter()
-        .find(|status| text.contains(&format!("status code {status}")))
+    match error {
+        ApiError::RequestError(error) => match **error {
+            ureq::Error::Status(status @ (401 | 403 | 404), _) => Some(status),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn shards(index: &Path) -> Result<std::collections::BTreeSet<String>, LocateError> {

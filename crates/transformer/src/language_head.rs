@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::ops::{self, Activation};
+use ops::Activation;
 
 /// `decoder · norm(act(dense(h))) + bias` for masked language models (BERT and its kin), `decoder · h` for causal ones.
 #[derive(Module, Debug)]
@@ -35,28 +35,28 @@ pub struct Transform {
 }
 
 impl LanguageHead {
-    /// `[b, t, hidden] -> [b, t, vocab]`, with the weights as they were read.
-    pub fn logits(&self, hidden: Tensor<3>) -> Tensor<3> {
+    /// `[.., hidden] -> [.., vocab]`, with the weights as they were read. Logits are large: give only the tokens that count.
+    pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
         self.decode(hidden, self.decoder.val())
     }
 
     /// The same with the backbone's word embeddings of this moment, so that a tied matrix trains in both of its places.
-    pub fn logits_tied(&self, hidden: Tensor<3>, words: &Embedding) -> Tensor<3> {
+    pub fn logits_tied<const D: usize>(&self, hidden: Tensor<D>, words: &Embedding) -> Tensor<D> {
         self.decode(hidden, words.weight.val())
     }
 
-    fn decode(&self, hidden: Tensor<3>, decoder: Tensor<2>) -> Tensor<3> {
+    fn decode<const D: usize>(&self, hidden: Tensor<D>, decoder: Tensor<2>) -> Tensor<D> {
         let h = match &self.transform {
             Some(transform) => transform.apply(hidden),
             None => hidden,
         };
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        ops::linear(h, decoder.transpose(), bias) // [b, t, hidden] x [hidden, vocab]
+        ops::linear(h, decoder.transpose(), bias) // [.., hidden] x [hidden, vocab]
     }
 }
 
 impl Transform {
-    fn apply(&self, hidden: Tensor<3>) -> Tensor<3> {
+    fn apply<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
         let h = ops::activate(self.dense.apply(&hidden), self.activation);
         self.norm.apply(h)
     }
@@ -72,7 +72,6 @@ pub struct Pooler {
 impl Pooler {
     /// `[b, hidden] -> [b, hidden]`; the input is the first token's vector.
     pub fn apply(&self, first: Tensor<2>) -> Tensor<2> {
-        let h = self.dense.apply(&first.unsqueeze_dim::<3>(1)); // [b, hidden] -> [b, 1, hidden]
-        h.squeeze_dim::<2>(1).tanh()
+        ops::activate(self.dense.apply(&first), Activation::Tanh)
     }
 }

@@ -18,10 +18,6 @@ mod language_head;
 mod linear;
 mod load;
 mod norm;
-#[path = "plain.rs"]
-#[allow(missing_docs, unreachable_pub, dead_code)]
-#[rustfmt::skip]
-mod ops;
 mod past;
 mod pooling;
 mod shape;

@@ -3,8 +3,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops;
-
 /// `y = xW + b`. The fields are public so that a method can see W (DoRA) or train b alone (BitFit).
 #[derive(Module, Debug)]
 pub struct Linear {
@@ -15,8 +13,8 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// The map as it was pretrained, `[b, t, d_in] -> [b, t, d_out]`.
-    pub fn apply(&self, x: &Tensor<3>) -> Tensor<3> {
+    /// The map as it was pretrained, `[.., d_in] -> [.., d_out]`.
+    pub fn apply<const D: usize>(&self, x: &Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(|bias| bias.val());
         ops::linear(x.clone(), self.weight.val(), bias)
     }

@@ -3,8 +3,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use crate::ops;
-
 /// Layer norm where there is a bias, RMS norm where there is none. Named as in PyTorch: `weight` is the gain γ, `bias` is β.
 #[derive(Module, Debug)]
 pub struct Norm {
@@ -17,8 +15,8 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Normalises the last dimension, `[b, t, hidden] -> [b, t, hidden]`.
-    pub fn apply(&self, x: Tensor<3>) -> Tensor<3> {
+    /// Normalises the last dimension, `[.., hidden] -> [.., hidden]`.
+    pub fn apply<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match &self.bias {
             Some(bias) => ops::layer_norm(x, self.weight.val(), bias.val(), self.epsilon),
             None => ops::rms_norm(x, self.weight.val(), self.epsilon),
@@ -26,7 +24,7 @@ impl Norm {
     }
 
     /// `norm(x + residual)`, in one pass over memory where the backend has it.
-    pub fn apply_sum(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+    pub fn apply_sum<const D: usize>(&self, x: Tensor<D>, residual: Tensor<D>) -> Tensor<D> {
         match &self.bias {
             Some(bias) => {
                 ops::add_layer_norm(x, residual, self.weight.val(), bias.val(), self.epsilon)

@@ -1,7 +1,7 @@
 //! What a transformer looks like: every difference between BERT, DistilBERT, RoBERTa, GPT-2 and Llama, as data.
 
 use crate::hooks::Proj;
-use crate::ops::Activation;
+use ops::Activation;
 
 /// The family a checkpoint belongs to; decides the names in its files, and nothing in the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

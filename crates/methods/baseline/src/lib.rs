@@ -1,1 +1,9 @@
-//! Adaptation method: baseline.
+#![doc = include_str!("../README.md")]
+
+mod choice;
+mod config;
+mod method;
+mod predictor;
+
+pub use config::{MajorityConfig, TfIdfConfig};
+pub use method::{MAJORITY, Majority, TF_IDF, TfIdf};

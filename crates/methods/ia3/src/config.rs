@@ -1,7 +1,7 @@
 //! (IA)³'s settings.
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
-use adapt::{Attach, FitError, Peft, Sites};
+use adapt::{Attach, FitError, Peft, Sites, Target};
 use serde::{Deserialize, Serialize};
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -11,43 +11,8 @@ use transformer::{Backbone, Depth, Proj, Shape};
 pub struct Ia3 {
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// The rescaled maps.
+    /// The rescaled maps: of query, key, value, gate and up the output, of out and down the input.
     pub targets: Vec<Target>,
-}
-
-/// A linear map whose output (query, key, value, gate, up) or input (out, down) is rescaled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Target {
-    /// Output of the query map.
-    Query,
-    /// Output of the key map.
-    Key,
-    /// Output of the value map.
-    Value,
-    /// Input of the attention's output map.
-    Out,
-    /// Output of the gate map.
-    Gate,
-    /// Output of the first feed-forward map, before the activation.
-    Up,
-    /// Input of the second feed-forward map: the inner activation.
-    Down,
-}
-
-impl Target {
-    /// The map it stands for.
-    pub fn site(self) -> Proj {
-        match self {
-            Self::Query => Proj::Query,
-            Self::Key => Proj::Key,
-            Self::Value => Proj::Value,
-            Self::Out => Proj::Out,
-            Self::Gate => Proj::Gate,
-            Self::Up => Proj::Up,
-            Self::Down => Proj::Down,
-        }
-    }
 }
 
 impl Default for Ia3 {
@@ -58,8 +23,7 @@ impl Default for Ia3 {
 
 impl Ia3 {
     fn sites(&self, shape: &Shape) -> Vec<Proj> {
-        let exists = |site: Proj| site != Proj::Gate || shape.gated;
-        Proj::ALL.into_iter().filter(|&site| exists(site) && self.targets.iter().any(|t| t.site() == site)).collect()
+        Target::sites(&self.targets, shape)
     }
 }
 

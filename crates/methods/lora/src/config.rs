@@ -1,7 +1,7 @@
 //! LoRA's settings, and what they mean for a model of a given shape.
 
 use crate::adaptation::{LoraAdaptation, LowRank};
-use adapt::{Attach, FitError, Peft, Sites};
+use adapt::{Attach, FitError, Peft, Sites, Target};
 use burn::module::ParamGroup;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -27,50 +27,6 @@ pub struct Lora {
     pub from_block: usize,
 }
 
-/// A linear map, or a group of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Target {
-    /// Attention queries.
-    Query,
-    /// Attention keys.
-    Key,
-    /// Attention values.
-    Value,
-    /// Attention output.
-    Out,
-    /// Gate of a gated feed-forward.
-    Gate,
-    /// First map of the feed-forward.
-    Up,
-    /// Second map of the feed-forward.
-    Down,
-    /// Query, key, value and out.
-    Attention,
-    /// Gate (where there is one), up and down.
-    Mlp,
-    /// Every linear map of a block.
-    All,
-}
-
-impl Target {
-    fn covers(self, site: Proj) -> bool {
-        let attention = matches!(site, Proj::Query | Proj::Key | Proj::Value | Proj::Out);
-        match self {
-            Self::Query => site == Proj::Query,
-            Self::Key => site == Proj::Key,
-            Self::Value => site == Proj::Value,
-            Self::Out => site == Proj::Out,
-            Self::Gate => site == Proj::Gate,
-            Self::Up => site == Proj::Up,
-            Self::Down => site == Proj::Down,
-            Self::Attention => attention,
-            Self::Mlp => !attention,
-            Self::All => true,
-        }
-    }
-}
-
 impl Default for Lora {
     fn default() -> Self {
         Self {
@@ -94,8 +50,7 @@ impl Lora {
 
     /// The maps of a block that get a correction.
     fn sites(&self, shape: &Shape) -> Vec<Proj> {
-        let exists = |site: Proj| site != Proj::Gate || shape.gated;
-        Proj::ALL.into_iter().filter(|&site| exists(site) && self.targets.iter().any(|t| t.covers(site))).collect()
+        Target::sites(&self.targets, shape)
     }
 }
 

@@ -5,5 +5,5 @@ mod config;
 mod method;
 
 pub use adaptation::{LoraAdaptation, LowRank};
-pub use config::{Lora, Target};
+pub use config::Lora;
 pub use method::{LORA, LoraMethod};

@@ -92,6 +92,14 @@ impl Axis {
         axis
     }
 
+    /// The same scale, carried on to the pixel `end`.
+    pub(crate) fn widened(mut self, end: f64) -> Self {
+        let per_pixel = (self.high - self.low) / (self.pixels.1 - self.pixels.0);
+        self.high = self.low + per_pixel * (end - self.pixels.0);
+        self.pixels.1 = end;
+        self
+    }
+
     /// The pixel of `value`.
     pub(crate) fn at(&self, value: f64) -> f64 {
         if let (Some(zero), true) = (self.zero, value <= 0.0) {
@@ -127,6 +135,9 @@ impl Axis {
                 .collect();
         }
         let decades = self.high - self.low;
+        if self.unit == Unit::Seconds && self.high > 60.0_f64.log10() {
+            return self.time_ticks(most);
+        }
         let step = (decades / most as f64).ceil().max(1.0) as i32;
         let digits: &[f64] = if decades < 2.5 {
             &[1.0, 2.0, 5.0]
@@ -139,9 +150,56 @@ impl Axis {
         all.filter(|v| (self.low..=self.high).contains(&v.log10()))
             .collect()
     }
+
+    /// Powers of ten up to ten seconds, then minutes and hours: nobody reads 1,000 s.
+    fn time_ticks(&self, most: usize) -> Vec<f64> {
+        let all: Vec<f64> = if self.high - self.low < 2.5 {
+            TIMES
+                .iter()
+                .copied()
+                .filter(|t| ![30.0, 1800.0].contains(t))
+                .collect()
+        } else {
+            let short = (self.low.floor() as i32..=1).map(|e| 10.0_f64.powi(e));
+            short
+                .chain([60.0, 600.0, 3600.0, 36_000.0, 360_000.0])
+                .collect()
+        };
+        let within: Vec<f64> = all
+            .into_iter()
+            .filter(|v| (self.low..=self.high).contains(&v.log10()))
+            .collect();
+        let step = within.len().div_ceil(most).max(1);
+        within.into_iter().step_by(step).collect()
+    }
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten; bytes as such multiples of KiB, MiB or GiB.
+/// Round times from a second to eleven days.
+const TIMES: [f64; 21] = [
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    1200.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    18_000.0,
+    36_000.0,
+    72_000.0,
+    180_000.0,
+    360_000.0,
+    720_000.0,
+    1_000_000.0,
+];
+
+/// Multiples of 1, 2 or 5 times a power of ten; longer times as multiples of minutes or hours; bytes as such multiples of KiB, MiB or GiB.
 fn linear_ticks(low: f64, high: f64, most: usize, unit: Unit) -> Vec<f64> {
     let scale = match unit {
         Unit::Bytes => 1024.0_f64.powi((high.max(1.0).log2() / 10.0).floor() as i32),
@@ -150,11 +208,16 @@ fn linear_ticks(low: f64, high: f64, most: usize, unit: Unit) -> Vec<f64> {
     let (low, high) = (low / scale, high / scale);
     let rough = (high - low) / most as f64;
     let power = 10.0_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
+    let round_time = TIMES
+        .iter()
+        .copied()
+        .find(|t| unit == Unit::Seconds && rough > 1.0 && *t >= rough);
+    let decimal = [1.0, 2.0, 5.0, 10.0]
         .iter()
         .map(|m| m * power)
         .find(|s| *s >= rough)
         .unwrap_or(10.0 * power);
+    let step = round_time.unwrap_or(decimal);
     let first = (low / step - 1e-9).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
     (first..=last).map(|k| k as f64 * step * scale).collect()
@@ -184,7 +247,25 @@ mod tests {
         let time = Axis::log(&[0.004, 300.0], (0.0, 1.0), Unit::Seconds);
         assert_eq!(
             readings(&time, 8),
-            ["10 ms", "100 ms", "1 s", "10 s", "1 m 40 s"]
+            ["10 ms", "100 ms", "1 s", "10 s", "1 min"]
+        );
+        let hours = Axis::log(&[40.0, 4000.0], (0.0, 1.0), Unit::Seconds);
+        assert_eq!(
+            readings(&hours, 8),
+            ["1 min", "2 min", "5 min", "10 min", "20 min", "1 h"]
+        );
+        let minutes = Axis::linear(0.0, 200.0, (0.0, 1.0), Unit::Seconds);
+        assert_eq!(
+            readings(&minutes, 8),
+            [
+                "0 s",
+                "30 s",
+                "1 min",
+                "1 min 30 s",
+                "2 min",
+                "2 min 30 s",
+                "3 min"
+            ]
         );
         let wide = Axis::log(&[40e6, 900e6], (0.0, 1.0), Unit::Bytes);
         assert_eq!(

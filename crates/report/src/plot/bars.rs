@@ -121,8 +121,8 @@ fn key(picture: &mut Picture, look: Look) {
     picture.text((38.0, y), first, NOTE, TEXT, Hang::Start);
     let next = 38.0 + text_width(first, NOTE) + 26.0;
     picture.mark((next, y), look, false);
-    picture.text((next + 12.0, y), "below it", NOTE, TEXT, Hang::Start);
-    let last = next + 12.0 + text_width("below it", NOTE) + 22.0;
+    picture.text((next + 12.0, y), "below the best", NOTE, TEXT, Hang::Start);
+    let last = next + 12.0 + text_width("below the best", NOTE) + 22.0;
     picture.fill(
         Area {
             left: last,

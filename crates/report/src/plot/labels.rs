@@ -26,6 +26,10 @@ const RINGS: [f64; 12] = [
     3.0, 9.0, 17.0, 27.0, 39.0, 53.0, 69.0, 88.0, 110.0, 136.0, 166.0, 200.0,
 ];
 const DIRECTIONS: usize = 24;
+/// Orders of placing that are tried, each forwards and backwards.
+const ORDERS: usize = 8;
+/// What no sum of lesser evils outweighs: a label on a marker or on another label.
+const FORBIDDEN: f64 = 20_000.0;
 /// Labels this close to their marker need no leader.
 const OBVIOUS: f64 = 10.0;
 
@@ -50,30 +54,19 @@ pub(crate) fn place(wishes: &[Wish], bounds: &Area, lines: &[(Place, Place)]) ->
     };
     let mut order: Vec<usize> = (0..wishes.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(crowd(*i)));
-    let mut chosen: Vec<Option<Placed>> = vec![None; wishes.len()];
-    for _sweep in 0..40 {
-        let mut moved = false;
-        for &i in &order {
-            let best = candidates[i]
-                .iter()
-                .map(|candidate| {
-                    (
-                        candidate,
-                        candidate.cost + against_others(&candidate.placed, i, &chosen),
-                    )
-                })
-                .min_by(|a, b| a.1.total_cmp(&b.1));
-            if let Some((candidate, _)) = best
-                && chosen[i] != Some(candidate.placed)
-            {
-                chosen[i] = Some(candidate.placed);
-                moved = true;
+    // Another order ends in another optimum; the best of some is kept.
+    let mut best: (f64, Vec<Option<Placed>>) = (f64::INFINITY, vec![None; wishes.len()]);
+    for turn in 0..order.len().min(ORDERS) {
+        let mut turned = order.clone();
+        turned.rotate_left(turn * order.len() / ORDERS.min(order.len()));
+        for order in [turned.clone(), turned.into_iter().rev().collect()] {
+            let found = settle(&candidates, &order);
+            if found.0 < best.0 {
+                best = found;
             }
         }
-        if !moved {
-            break;
-        }
     }
+    let chosen = best.1;
     let fallback = |wish: &Wish| Placed {
         area: Area::around(wish.at, wish.size.0 / 2.0, wish.size.1 / 2.0),
         leader: None,
@@ -83,6 +76,30 @@ pub(crate) fn place(wishes: &[Wish], bounds: &Area, lines: &[(Place, Place)]) ->
         .zip(wishes)
         .map(|(placed, wish)| placed.unwrap_or_else(|| fallback(wish)))
         .collect()
+}
+
+/// Places labels in `order` and moves them until nothing improves; also the sum of what is wrong.
+fn settle(candidates: &[Vec<Candidate>], order: &[usize]) -> (f64, Vec<Option<Placed>>) {
+    let mut chosen: Vec<Option<Placed>> = vec![None; candidates.len()];
+    let mut costs = vec![0.0; candidates.len()];
+    for _sweep in 0..40 {
+        let mut moved = false;
+        for &i in order {
+            let cost = |c: &Candidate| c.cost + against_others(&c.placed, i, &chosen);
+            let best = candidates[i]
+                .iter()
+                .map(|candidate| (cost(candidate), candidate.placed))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some((cost, placed)) = best {
+                moved |= chosen[i] != Some(placed);
+                (costs[i], chosen[i]) = (cost, Some(placed));
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    (costs.iter().sum(), chosen)
 }
 
 struct Candidate {
@@ -149,6 +166,17 @@ fn own_cost(
     // Right of the point reads best, then left, then above and below.
     let direction = 2.0 * angle.sin().abs() + if angle.cos() < -0.1 { 1.0 } else { 0.0 };
     let covered = markers.iter().filter(|marker| marker.meets(&area)).count() as f64;
+    let distance = |to: Place| {
+        let near = area.nearest(to);
+        (near.0 - to.0).hypot(near.1 - to.1)
+    };
+    // A label beside another's marker is read as that one's.
+    let to_own = distance(markers[own].centre());
+    let misread = markers
+        .iter()
+        .enumerate()
+        .filter(|(i, marker)| *i != own && distance(marker.centre()) < to_own + 9.0)
+        .count() as f64;
     let crossed = lines
         .iter()
         .filter(|(from, to)| area.crossed_by(*from, *to))
@@ -162,9 +190,10 @@ fn own_cost(
     });
     0.5 * ring
         + direction
-        + 500.0 * covered
-        + 14.0 * crossed
-        + 60.0 * passed as f64
+        + FORBIDDEN * covered
+        + 26.0 * misread
+        + 16.0 * crossed
+        + 100.0 * passed as f64
         + if placed.leader.is_some() { 5.0 } else { 0.0 }
 }
 
@@ -177,7 +206,7 @@ fn against_others(placed: &Placed, own: usize, chosen: &[Option<Placed>]) -> f64
     others
         .map(|other| {
             let overlap = if placed.area.grown(1.5).meets(&other.area) {
-                800.0
+                FORBIDDEN
             } else {
                 0.0
             };

@@ -158,15 +158,22 @@ pub(crate) enum Shape {
         colour: Colour,
         filled: bool,
     },
-    Text {
-        at: Place,
-        text: String,
-        size: f64,
-        colour: Colour,
-        hang: Hang,
-        upright: bool,
-        bold: bool,
-    },
+    Text(Label),
+}
+
+/// A text in the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Label {
+    /// Its middle in height; what it is across, `hang` says.
+    pub(crate) at: Place,
+    pub(crate) text: String,
+    /// Ascent to descent.
+    pub(crate) size: f64,
+    pub(crate) colour: Colour,
+    pub(crate) hang: Hang,
+    /// Whether it reads from below.
+    pub(crate) upright: bool,
+    pub(crate) bold: bool,
 }
 
 /// A picture to be drawn as SVG and PNG.
@@ -249,7 +256,7 @@ impl Picture {
         colour: Colour,
         hang: Hang,
     ) {
-        self.shapes.push(Shape::Text {
+        self.shapes.push(Shape::Text(Label {
             at,
             text: text.into(),
             size,
@@ -257,11 +264,11 @@ impl Picture {
             hang,
             upright: false,
             bold: false,
-        });
+        }));
     }
 
     pub(crate) fn bold(&mut self, at: Place, text: impl Into<String>, size: f64, hang: Hang) {
-        self.shapes.push(Shape::Text {
+        self.shapes.push(Shape::Text(Label {
             at,
             text: text.into(),
             size,
@@ -269,7 +276,7 @@ impl Picture {
             hang,
             upright: false,
             bold: true,
-        });
+        }));
     }
 
     /// Text that reads from below, centred on `at`.
@@ -280,7 +287,7 @@ impl Picture {
         size: f64,
         colour: Colour,
     ) {
-        self.shapes.push(Shape::Text {
+        self.shapes.push(Shape::Text(Label {
             at,
             text: text.into(),
             size,
@@ -288,7 +295,7 @@ impl Picture {
             hang: Hang::Middle,
             upright: true,
             bold: false,
-        });
+        }));
     }
 }
 
@@ -300,6 +307,12 @@ pub(crate) const RADIUS: f64 = 5.5;
 pub(crate) struct Look {
     pub(crate) colour: Colour,
     pub(crate) marker: Marker,
+}
+
+/// The colour for text about something drawn in `colour`: darker, so that it can be read on white.
+pub(crate) fn ink(colour: Colour) -> Colour {
+    let darker = |channel: u8| (u16::from(channel) * 3 / 5) as u8;
+    (darker(colour.0), darker(colour.1), darker(colour.2))
 }
 
 /// The look of the `index`-th arm: no two of the first 63 share both colour and outline.

@@ -3,7 +3,8 @@
 //! Both are drawn at twice the logical size, because plotters works in whole pixels; the SVG's stated size is then halved again.
 //! Text in the SVG asks for the reader's own sans-serif; the PNG, and every measurement, uses DejaVu Sans, which is among the widest.
 
-use super::picture::{Colour, Hang, Marker, Picture, Place, Shape};
+use super::font;
+use super::picture::{Colour, Hang, Label, Marker, Picture, Place, Shape};
 use plotters::backend::BitMapBackend;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -14,9 +15,6 @@ use std::sync::Once;
 /// Pixels drawn to a logical pixel.
 const SCALE: f64 = 2.0;
 
-/// Where text hangs: plotters' bitmap text sits higher than its SVG text, by this share of its height.
-const BITMAP_DROP: f64 = 0.30;
-
 /// The picture as SVG text.
 pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
     prepare();
@@ -24,7 +22,7 @@ pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        draw(picture, &root, 0.0).map_err(|e| e.to_string())?;
+        draw(picture, &root, svg_text).map_err(|e| e.to_string())?;
         root.present().map_err(|e| e.to_string())?;
     }
     let drawn = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
@@ -39,21 +37,16 @@ pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
 pub(crate) fn png(picture: &Picture, path: &Path) -> Result<(), String> {
     prepare();
     let root = BitMapBackend::new(path, pixels(picture)).into_drawing_area();
-    draw(picture, &root, BITMAP_DROP).map_err(|e| e.to_string())?;
+    draw(picture, &root, bitmap_text).map_err(|e| e.to_string())?;
     root.present().map_err(|e| e.to_string())
 }
 
 /// Width of `text` in logical pixels.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
-    prepare();
-    let measured =
-        FontDesc::new(FontFamily::SansSerif, size * SCALE, FontStyle::Normal).box_size(text);
-    // Without a font nothing could be drawn either; the guess only keeps the layout going until that error shows.
-    measured.map_or(text.chars().count() as f64 * size * 0.55, |(width, _)| {
-        f64::from(width) / SCALE
-    })
+    font::width(text, size, false)
 }
 
+/// plotters wants a face for every text, even where the SVG leaves the choice to the reader's program.
 fn prepare() {
     static FONTS: Once = Once::new();
     FONTS.call_once(|| {
@@ -72,7 +65,11 @@ fn pixels(picture: &Picture) -> (u32, u32) {
 type Root<B> = DrawingArea<B, plotters::coord::Shift>;
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
-fn draw<B: DrawingBackend>(picture: &Picture, root: &Root<B>, drop: f64) -> Drawn<B> {
+fn draw<B: DrawingBackend>(
+    picture: &Picture,
+    root: &Root<B>,
+    draw_text: fn(&Root<B>, &Label) -> Drawn<B>,
+) -> Drawn<B> {
     root.fill(&plotters::style::WHITE)?;
     for shape in &picture.shapes {
         match shape {
@@ -110,46 +107,58 @@ fn draw<B: DrawingBackend>(picture: &Picture, root: &Root<B>, drop: f64) -> Draw
                 colour,
                 filled,
             } => mark(root, *at, *marker, *radius, *colour, *filled)?,
-            Shape::Text {
-                at,
-                text,
-                size,
-                colour,
-                hang,
-                upright,
-                bold,
-            } => {
-                let style = if *bold {
-                    FontStyle::Bold
-                } else {
-                    FontStyle::Normal
-                };
-                let turn = if *upright {
-                    FontTransform::Rotate270
-                } else {
-                    FontTransform::None
-                };
-                let font =
-                    FontDesc::new(FontFamily::SansSerif, size * SCALE, style).transform(turn);
-                let across = match hang {
-                    Hang::Start => HPos::Left,
-                    Hang::Middle => HPos::Center,
-                    Hang::End => HPos::Right,
-                };
-                let ink = rgba(*colour, 1.0);
-                let style = TextStyle::from(font)
-                    .color(&ink)
-                    .pos(Pos::new(across, VPos::Center));
-                let place = if *upright {
-                    (at.0 + drop * size, at.1)
-                } else {
-                    (at.0, at.1 + drop * size)
-                };
-                root.draw(&Text::new(text.as_str(), to_pixel(place), style))?;
-            }
+            Shape::Text(text) => draw_text(root, text)?,
         }
     }
     Ok(())
+}
+
+fn svg_text<B: DrawingBackend>(root: &Root<B>, label: &Label) -> Drawn<B> {
+    let style = if label.bold {
+        FontStyle::Bold
+    } else {
+        FontStyle::Normal
+    };
+    let turn = if label.upright {
+        FontTransform::Rotate270
+    } else {
+        FontTransform::None
+    };
+    let font = FontDesc::new(FontFamily::SansSerif, label.size * SCALE, style).transform(turn);
+    let across = match label.hang {
+        Hang::Start => HPos::Left,
+        Hang::Middle => HPos::Center,
+        Hang::End => HPos::Right,
+    };
+    let ink = rgba(label.colour, 1.0);
+    let style = TextStyle::from(font)
+        .color(&ink)
+        .pos(Pos::new(across, VPos::Center));
+    root.draw(&Text::new(label.text.as_str(), to_pixel(label.at), style))
+}
+
+fn bitmap_text<B: DrawingBackend>(root: &Root<B>, label: &Label) -> Drawn<B> {
+    let height = label.size * SCALE;
+    let width = font::width(&label.text, height, label.bold);
+    let back = match label.hang {
+        Hang::Start => 0.0,
+        Hang::Middle => width / 2.0,
+        Hang::End => width,
+    };
+    let (x0, y0) = to_pixel(label.at);
+    let back = back.round() as i32;
+    let mut drawn = Ok(());
+    font::rasterise(&label.text, height, label.bold, |x, y, coverage| {
+        let at = if label.upright {
+            (x0 + y, y0 - (x - back))
+        } else {
+            (x0 + x - back, y0 + y)
+        };
+        if drawn.is_ok() && coverage > 0.0 {
+            drawn = root.draw_pixel(at, &rgba(label.colour, coverage.min(1.0)));
+        }
+    });
+    drawn
 }
 
 /// Filled, or an outline around white: told apart in grey print too.
@@ -161,41 +170,36 @@ fn mark<B: DrawingBackend>(
     colour: Colour,
     filled: bool,
 ) -> Drawn<B> {
-    let ink = rgba(colour, 1.0);
-    let inside = if filled {
-        ink
+    area(root, marker, at, radius, 0.0, colour)?;
+    if filled {
+        Ok(())
     } else {
-        rgba(super::picture::WHITE, 1.0)
-    };
-    let edge = ink.stroke_width(stroke(1.6));
-    if marker == Marker::Circle {
-        let pixel = |r: f64| (r * SCALE).round() as i32;
-        root.draw(&Circle::new(to_pixel(at), pixel(radius), ink.filled()))?;
-        return if filled {
-            Ok(())
-        } else {
-            root.draw(&Circle::new(
-                to_pixel(at),
-                pixel(radius - 1.7),
-                inside.filled(),
-            ))
-        };
+        area(root, marker, at, radius, EDGE, super::picture::WHITE)
     }
-    let outline: Vec<(i32, i32)> = outline(marker, at, radius)
-        .into_iter()
-        .map(to_pixel)
-        .collect();
-    root.draw(&Polygon::new(outline.clone(), inside.filled()))?;
-    let closed: Vec<(i32, i32)> = outline
-        .iter()
-        .copied()
-        .chain(outline.iter().copied().take(2))
-        .collect();
-    root.draw(&PathElement::new(closed, edge))
 }
 
-/// Corners, with areas about that of a circle of `radius`.
-fn outline(marker: Marker, at: Place, radius: f64) -> Vec<Place> {
+/// Thickness of a hollow marker's edge.
+const EDGE: f64 = 1.7;
+
+fn area<B: DrawingBackend>(
+    root: &Root<B>,
+    marker: Marker,
+    at: Place,
+    radius: f64,
+    inset: f64,
+    colour: Colour,
+) -> Drawn<B> {
+    let ink = rgba(colour, 1.0).filled();
+    if marker == Marker::Circle {
+        let radius = ((radius - inset) * SCALE).round() as i32;
+        return root.draw(&Circle::new(to_pixel(at), radius, ink));
+    }
+    let corners = outline(marker, at, radius, inset).into_iter().map(to_pixel);
+    root.draw(&Polygon::new(corners.collect::<Vec<_>>(), ink))
+}
+
+/// Corners, with areas about that of a circle of `radius`, every side moved inwards by `inset`.
+fn outline(marker: Marker, at: Place, radius: f64, inset: f64) -> Vec<Place> {
     let ring = |n: usize, first: f64, r: &dyn Fn(usize) -> f64| {
         let corner = |i: usize| {
             let angle = first + std::f64::consts::TAU * i as f64 / n as f64;
@@ -203,18 +207,26 @@ fn outline(marker: Marker, at: Place, radius: f64) -> Vec<Place> {
         };
         (0..n).map(corner).collect::<Vec<Place>>()
     };
+    // A side of a regular polygon is nearer to the centre than its corners are.
+    let regular = |n: usize, first: f64, r: f64| {
+        let r = r - inset / (std::f64::consts::PI / n as f64).cos();
+        ring(n, first, &|_| r)
+    };
     let up = -std::f64::consts::FRAC_PI_2;
     match marker {
-        Marker::Circle => ring(24, 0.0, &|_| radius),
-        Marker::Square => ring(4, up / 2.0, &|_| radius * 1.25),
-        Marker::Up => ring(3, up, &|_| radius * 1.35),
-        Marker::Down => ring(3, -up, &|_| radius * 1.35),
-        Marker::Diamond => ring(4, up, &|_| radius * 1.3),
-        Marker::Pentagon => ring(5, up, &|_| radius * 1.15),
-        Marker::Hexagon => ring(6, up, &|_| radius * 1.15),
-        Marker::Star => ring(10, up, &|i| radius * if i % 2 == 0 { 1.5 } else { 0.65 }),
+        Marker::Circle => regular(24, 0.0, radius),
+        Marker::Square => regular(4, up / 2.0, radius * 1.25),
+        Marker::Up => regular(3, up, radius * 1.4),
+        Marker::Down => regular(3, -up, radius * 1.4),
+        Marker::Diamond => regular(4, up, radius * 1.35),
+        Marker::Pentagon => regular(5, up, radius * 1.15),
+        Marker::Hexagon => regular(6, up, radius * 1.15),
+        Marker::Star => {
+            let tip = radius * 1.55 - 1.9 * inset;
+            ring(10, up, &|i| if i % 2 == 0 { tip } else { 0.45 * tip })
+        }
         Marker::Cross => {
-            let (a, b) = (radius * 1.2, radius * 0.42);
+            let (a, b) = (radius * 1.25 - inset, radius * 0.55 - inset);
             let corners = [
                 (-b, -a),
                 (b, -a),

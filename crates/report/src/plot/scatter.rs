@@ -1,11 +1,9 @@
-//! Accuracy against a cost, with the Pareto front: what can be had for less, and what is beaten in both.
+//! Accuracy against a cost, with the Pareto front: what can be had for less, and what is dominated: another is as accurate for less.
 
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::labels::{self, Wish};
-use super::picture::{
-    AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, QUIET, SKY, TEXT, WHITE,
-};
+use super::picture::{AXIS, Area, Hang, LABEL, Look, NOTE, Picture, Place, SKY, TEXT, WHITE, ink};
 use super::render::text_width;
 use crate::statistics::Estimate;
 
@@ -57,18 +55,28 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
             missing.join(", ")
         ))
     };
-    let mut picture = Picture::new(WIDTH, 590.0 + 19.0 * notes.len() as f64);
+    let mut picture = Picture::new(WIDTH, 650.0 + 19.0 * notes.len() as f64);
     let plot = Area {
         left: 82.0,
         top: 98.0,
         right: WIDTH - 22.0,
-        bottom: 520.0,
+        bottom: 580.0,
     };
     frame::title(&mut picture, title, subtitle);
     key(&mut picture, 74.0);
 
+    // Room for the labels of the dearest points on their right.
+    let widest = shown
+        .iter()
+        .map(|(p, _)| text_width(&p.label, LABEL))
+        .fold(0.0, f64::max);
     let costs: Vec<f64> = shown.iter().map(|(_, cost)| *cost).collect();
-    let x = Axis::log(&costs, (plot.left + 14.0, plot.right - 14.0), cost.unit);
+    let x = Axis::log(
+        &costs,
+        (plot.left + 14.0, plot.right - 24.0 - widest),
+        cost.unit,
+    )
+    .widened(plot.right);
     let low = shown
         .iter()
         .map(|(p, _)| p.accuracy.interval.low)
@@ -137,21 +145,19 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
         .chain(stairs.windows(2).map(|w| (w[0], w[1])))
         .collect();
     let placed = labels::place(&wishes, &plot, &lines);
-    for label in &placed {
-        if let Some((from, to)) = label.leader {
-            picture.line(&[from, to], QUIET, 0.8);
-        }
-    }
     for (i, ((point, _), at)) in shown.iter().zip(&places).enumerate() {
         picture.mark(*at, point.look, front.contains(&i));
     }
     for (label, (point, _)) in placed.iter().zip(&shown) {
+        if let Some((from, to)) = label.leader {
+            picture.line(&[from, to], ink(point.look.colour), 0.8);
+        }
         picture.fill(label.area.grown(-1.0), WHITE, 0.8);
         picture.text(
             label.area.centre(),
             point.label.as_str(),
             LABEL,
-            TEXT,
+            ink(point.look.colour),
             Hang::Middle,
         );
     }
@@ -168,11 +174,11 @@ fn key(picture: &mut Picture, y: f64) {
     let circle = grey(super::picture::Marker::Circle);
     picture.faint_line(&[(18.0, y), (46.0, y)], SKY, 3.0, 0.8);
     picture.mark((32.0, y), circle, true);
-    let first = "Pareto front: nothing is more accurate for less";
+    let first = "Pareto front: best accuracy for the cost";
     picture.text((54.0, y), first, NOTE, TEXT, Hang::Start);
     let next = 54.0 + text_width(first, NOTE) + 26.0;
     picture.mark((next, y), circle, false);
-    let second = "beaten in both";
+    let second = "dominated: another is as accurate for less";
     picture.text((next + 12.0, y), second, NOTE, TEXT, Hang::Start);
     let last = next + 12.0 + text_width(second, NOTE) + 26.0;
     picture.line(&[(last, y - 7.0), (last, y + 7.0)], AXIS, 1.3);

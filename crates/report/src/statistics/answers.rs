@@ -190,6 +190,13 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_are_chance_count_as_independent_not_as_certain() {
+        // Every row mean is 1/2, so MS_R = 0; MS_E = 4·(1/2)²/1 = 1 must take its place.
+        let found = crossed(&[vec![1.0, 0.0], vec![0.0, 1.0]]);
+        assert!((found.variance - 0.25).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
     fn only_shared_seeds_and_rows_are_paired() {
         let a = Answers::new([
             (1, vec![(0, true), (1, true)]),

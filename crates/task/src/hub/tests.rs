@@ -14,6 +14,8 @@ const CLASS_LABEL: &[u8] = include_bytes!("../../tests/fixtures/parquet/class_la
 const FLOAT_LABEL: &[u8] = include_bytes!("../../tests/fixtures/parquet/float_label.parquet");
 
 type Files = BTreeMap<String, Vec<u8>>;
+/// `org/name` or `org/name@revision`, and its files.
+type DataSet<'a> = (&'a str, &'a [(&'a str, &'a [u8])]);
 
 /// Data sets by `org/name@revision`, and the paths asked for.
 struct Server {
@@ -22,7 +24,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(data: &[(&str, &[(&str, &[u8])])]) -> Self {
+    fn start(data: &[DataSet<'_>]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let files = |files: &[(&str, &[u8])]| {

@@ -113,6 +113,24 @@ fn a_label_of_test_that_train_does_not_have() {
 }
 
 #[test]
+fn a_fault_in_the_second_shard_names_that_shard() {
+    let files: [(&str, &[u8]); 5] = [
+        ("train-00000-of-00002.tsv", GOOD),
+        ("train-00001-of-00002.tsv", b"text\tlabel\nx\tugly\n"),
+        ("dev.tsv", GOOD),
+        ("test.tsv", GOOD),
+        ("labels.txt", b"bad\ngood\n"),
+    ];
+    let error = from_bytes("t", &files).expect_err("ugly");
+    check(
+        &error,
+        Kind::UnknownLabel,
+        Place::Line(2),
+        &["t/train-00001-of-00002.tsv, line 2", "`ugly`"],
+    );
+}
+
+#[test]
 fn ragged_rows() {
     let error = refused("train.tsv", b"text\tlabel\na\tgood\nb\tc\tbad\n");
     check(

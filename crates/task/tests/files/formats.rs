@@ -129,6 +129,11 @@ fn parquet_of_pyarrow_with_class_names_is_read() {
         (0..14).collect::<Vec<u64>>(),
         "rows of the second shard count on"
     );
+    assert_eq!(
+        texts(&task.train)[7..],
+        texts(&task.test),
+        "shards keep the order of their rows"
+    );
 }
 
 #[test]

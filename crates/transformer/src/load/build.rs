@@ -14,7 +14,8 @@ use crate::feed_forward::FeedForward;
 use crate::language_head::{LanguageHead, Pooler, Transform};
 use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::shape::Shape;
+use crate::shape::{Architecture, Shape};
+use ops::Activation;
 
 /// Arrays by parameter path; each is taken once, so that no array outlives its way to the device.
 pub(crate) struct Arrays<'a> {
@@ -105,7 +106,11 @@ impl<'a> Arrays<'a> {
         let transform = transform.then(|| Transform {
             dense: self.linear("transform.dense"),
             norm: self.norm("transform.norm", shape),
-            activation: shape.activation,
+            // RoBERTa's reference code has GELU here whatever `hidden_act` says.
+            activation: match shape.architecture {
+                Architecture::Roberta => Activation::GeluErf,
+                _ => shape.activation,
+            },
         });
         let own = self.take_if_there("decoder");
         let tied = own.is_none();

@@ -2,6 +2,7 @@
 
 mod build;
 mod errors;
+mod header;
 mod heads;
 mod names;
 mod random;
@@ -118,7 +119,7 @@ fn read_weights(
     let checkpoint = Checkpoint::open(dir)?;
     let mut plan = Plan::new(&shape, &checkpoint)?;
     plan.account_for_the_rest(&shape, &checkpoint)?;
-    for wanted in plan.backbone.iter().chain(&plan.head).chain(&plan.pooler) {
+    for wanted in plan.all() {
         checkpoint.check(wanted)?;
     }
     let (digest, arrays) = rayon::join(
@@ -130,6 +131,15 @@ fn read_weights(
         },
     );
     let (backbone, head, pooler) = arrays?;
+    if let Some(decoder) = &plan.tied_decoder {
+        let own = checkpoint.read(std::slice::from_ref(decoder))?;
+        if own["decoder"] != backbone["embeddings.word.weight"] {
+            plan.warnings.push(format!(
+                "\"{}\" differs from the word embeddings, and config.json ties them (tie_word_embeddings): the embeddings are used",
+                decoder.tensor
+            ));
+        }
+    }
     let backbone = Arrays::new(backbone, device).backbone(&shape);
     let language_head = plan.has_head.then(|| {
         let words = &backbone.embeddings.word;
@@ -155,8 +165,10 @@ struct Plan {
     has_head: bool,
     head: Vec<Wanted>,
     pooler: Vec<Wanted>,
-    /// Tensors with a known meaning that are not read: second names of the same tensor.
+    /// Second names of tensors that are read under their first.
     doubles: Vec<String>,
+    /// An output matrix in the file although config.json ties it to the word embeddings.
+    tied_decoder: Option<Wanted>,
     warnings: Vec<String>,
 }
 
@@ -183,6 +195,7 @@ impl Plan {
             head: Vec::new(),
             pooler,
             doubles: Vec::new(),
+            tied_decoder: None,
             warnings: Vec::new(),
         };
         plan.add_language_head(shape, checkpoint)?;
@@ -212,18 +225,19 @@ impl Plan {
             .iter()
             .filter(|name| checkpoint.contains(name));
         self.doubles.extend(doubles.map(|name| name.to_string()));
-        match (shape.tied_embeddings, has_decoder) {
-            (true, true) => self.doubles.push(names.decoder.to_owned()),
-            (true, false) => {}
-            (false, true) => self.head.push(Wanted {
-                name: ParameterName {
-                    path: "decoder".to_owned(),
-                    tensor: names.decoder.to_owned(),
-                    dims: vec![shape.vocab, shape.hidden],
-                    storage: Storage::Same,
-                },
+        let decoder = Wanted {
+            name: ParameterName {
+                path: "decoder".to_owned(),
                 tensor: names.decoder.to_owned(),
-            }),
+                dims: vec![shape.vocab, shape.hidden],
+                storage: Storage::Same,
+            },
+            tensor: names.decoder.to_owned(),
+        };
+        match (shape.tied_embeddings, has_decoder) {
+            (true, true) => self.tied_decoder = Some(decoder),
+            (true, false) => {}
+            (false, true) => self.head.push(decoder),
             (false, false) => {
                 return Err(LoadError::MissingTensor {
                     tensor: names.decoder.to_owned(),
@@ -234,6 +248,12 @@ impl Plan {
         Ok(())
     }
 
+    /// Every tensor that is read.
+    fn all(&self) -> impl Iterator<Item = &Wanted> {
+        let parts = self.backbone.iter().chain(&self.head).chain(&self.pooler);
+        parts.chain(&self.tied_decoder)
+    }
+
     /// What is left: constants of old versions pass silently, heads are named in a warning, strangers inside the backbone
     /// mean that config.json and weights do not belong together.
     fn account_for_the_rest(
@@ -242,7 +262,7 @@ impl Plan {
         checkpoint: &Checkpoint,
     ) -> Result<(), LoadError> {
         let mut used: std::collections::HashSet<&str> = std::collections::HashSet::new();
-        for wanted in self.backbone.iter().chain(&self.head).chain(&self.pooler) {
+        for wanted in self.all() {
             used.insert(&wanted.tensor);
         }
         used.extend(self.doubles.iter().map(String::as_str));

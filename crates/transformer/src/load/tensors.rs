@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{TensorData, bf16, f16};
 use rayon::prelude::*;
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
 use super::errors::LoadError;
+use super::header::{other_format_hint, read_header};
 use super::names::{ParameterName, Storage};
 
 /// All weight files of a model, headers read.
@@ -230,70 +231,6 @@ pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The header and the place where the data begin.
-fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
-    let refused = |source| LoadError::Read {
-        file: path.to_path_buf(),
-        source,
-    };
-    let not = |detail: String| LoadError::NotSafetensors {
-        file: path.to_path_buf(),
-        detail,
-    };
-    let mut file = File::open(path).map_err(refused)?;
-    let found = file.metadata().map_err(refused)?.len();
-    let mut start = [0u8; 8];
-    let count = read_up_to(&mut file, &mut start).map_err(refused)?;
-    if start.starts_with(b"version ") {
-        return Err(not(
-            "it is a Git LFS pointer, not the weights; run `git lfs pull`".to_owned(),
-        ));
-    }
-    if count < 8 {
-        return Err(not(format!("it has only {found} bytes; fetch it again")));
-    }
-    let header_length = u64::from_le_bytes(start);
-    if header_length > 100_000_000 {
-        return Err(not(format!(
-            "its first 8 bytes give a header of {header_length} bytes"
-        )));
-    }
-    let data_start = 8 + header_length;
-    if data_start > found {
-        let file = path.to_path_buf();
-        let expected = data_start;
-        return Err(LoadError::Truncated {
-            file,
-            found,
-            expected,
-        });
-    }
-    let mut header = vec![0u8; header_length as usize];
-    file.read_exact(&mut header).map_err(refused)?;
-    let metadata: Metadata = serde_json::from_slice(&header)
-        .map_err(|error| not(format!("its header is damaged: {error}")))?;
-    let expected = data_start + metadata.data_len() as u64;
-    match expected == found {
-        true => Ok((metadata, data_start)),
-        false => Err(LoadError::Truncated {
-            file: path.to_path_buf(),
-            found,
-            expected,
-        }),
-    }
-}
-
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..])? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(filled)
-}
-
 fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
     let count = stored.dims.iter().product();
     let mut file = File::open(path)?;
@@ -364,19 +301,6 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 fn columns(values: &[f32], of: usize, range: std::ops::Range<usize>) -> Vec<f32> {
     let rows = values.chunks_exact(of);
     rows.flat_map(|row| &row[range.clone()]).copied().collect()
-}
-
-fn other_format_hint(dir: &Path) -> String {
-    let others = [
-        "pytorch_model.bin",
-        "tf_model.h5",
-        "flax_model.msgpack",
-        "consolidated.00.pth",
-    ];
-    let found = others.into_iter().find(|name| dir.join(name).is_file());
-    found.map_or(String::new(), |name| {
-        format!("; it has {name}: convert it with `save_pretrained` of transformers")
-    })
 }
 
 #[cfg(test)]

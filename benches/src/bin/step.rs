@@ -1,0 +1,101 @@
+//! Times optimisation steps on batches of one shape and prints one JSON line: this program's side of `scripts/race.sh`.
+//!
+//! Steps run in the real training loop, from texts to updated weights; the first ones are left out. Peak memory is the process's own high-water mark.
+
+use adapt::{Budget, Event, Setting};
+use anyhow::Context;
+use benches::texts;
+use burn::tensor::Device;
+use clap::Parser;
+use serde_json::json;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+use transformer::{Pass, Side, collate};
+
+/// What to time.
+#[derive(Parser)]
+struct Arguments {
+    /// Folder in Hugging Face layout.
+    #[arg(long)]
+    model: PathBuf,
+    /// A method's name, or `forward`.
+    #[arg(long)]
+    method: String,
+    /// Texts per step.
+    #[arg(long, default_value = "16")]
+    batch: NonZeroUsize,
+    /// Tokens per text.
+    #[arg(long, default_value = "128")]
+    seq: NonZeroUsize,
+    /// Timed steps.
+    #[arg(long, default_value_t = 20)]
+    steps: usize,
+    /// Steps left out.
+    #[arg(long, default_value_t = 3)]
+    warmup: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut step_s = if arguments.method == "forward" { forwards(&arguments)? } else { steps(&arguments)? };
+    step_s.drain(..arguments.warmup.min(step_s.len() - 1));
+    step_s.sort_by(f64::total_cmp);
+    let p50 = step_s[step_s.len() / 2];
+    let peak = measure::memory::own().peak_bytes;
+    println!(
+        "{}",
+        json!({
+            "mode": "steps", "method": arguments.method, "batch": arguments.batch, "seq": arguments.seq,
+            "step_s_p50": p50, "samples_per_s": arguments.batch.get() as f64 / p50, "peak_rss_bytes": peak,
+        })
+    );
+    Ok(())
+}
+
+/// Seconds of every step after the first.
+fn steps(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
+    let method = runner::METHODS.iter().find(|m| m.info().name == arguments.method).context("no such method; see runner methods")?;
+    let model = transformer::load(&arguments.model, &Device::flex())?;
+    let train = texts(arguments.batch.get() * (arguments.steps + arguments.warmup + 1));
+    let validation = texts(2);
+    let classes = ["a", "b"].map(str::to_owned);
+    let mut ends = Vec::new();
+    let mut events = |event: Event| {
+        if let Event::StepDone { .. } = event {
+            ends.push(Instant::now());
+        }
+    };
+    let setting = Setting {
+        base: Some(model),
+        classes: &classes,
+        descriptions: None,
+        train: &train,
+        validation: &validation,
+        budget: Budget { epochs: NonZeroUsize::MIN, batch: arguments.batch, max_length: arguments.seq, dropout: Some(0.1), ..Budget::default() },
+        seed: 1,
+        device: &Device::flex().autodiff(),
+        events: &mut events,
+    };
+    method.plan(serde_json::Value::Null)?.fit(setting)?;
+    Ok(ends.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs_f64()).collect())
+}
+
+/// Seconds of every forward pass.
+fn forwards(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
+    let device = Device::flex();
+    let model = transformer::load(&arguments.model, &device)?;
+    let split = texts(arguments.batch.get());
+    let pairs: Vec<_> = split.examples.iter().map(|e| (e.text.as_str(), None)).collect();
+    let encoded = model.tokenizer.encode(&pairs, arguments.seq.get())?;
+    let batch = collate(&encoded.iter().collect::<Vec<_>>(), model.tokenizer.pad_id(), Side::Right, &device);
+    let mut seconds = Vec::new();
+    for _ in 0..arguments.steps + arguments.warmup {
+        let start = Instant::now();
+        let out = model.backbone.forward(&batch, &Pass::plain());
+        device.sync().map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        seconds.push(start.elapsed().as_secs_f64());
+        drop(out);
+    }
+    Ok(seconds)
+}

@@ -1,0 +1,57 @@
+//! Models and texts to time things on, with no download: MiniLM's and a small decoder's sizes with random weights, which cost what trained ones cost.
+
+use burn::tensor::Device;
+use std::path::Path;
+use task::{Example, Split};
+use transformer::{Backbone, Pretrained, Shape};
+
+/// A model of all-MiniLM-L6-v2's sizes: 6 blocks of width 384, inner width 1536, 12 heads, 30522 words.
+pub fn encoder(device: &Device) -> Pretrained {
+    resized("bert", device, |shape| {
+        shape.hidden = 384;
+        shape.layers = 6;
+        shape.heads = 12;
+        shape.kv_heads = 12;
+        shape.head_dim = 32;
+        shape.intermediate = 1536;
+        shape.vocab = 30522;
+    })
+}
+
+/// A decoder of half DistilGPT-2's width: 6 blocks of width 384, inner width 1536, 12 heads.
+pub fn decoder(device: &Device) -> Pretrained {
+    resized("gpt2", device, |shape| {
+        shape.hidden = 384;
+        shape.layers = 6;
+        shape.heads = 12;
+        shape.kv_heads = 12;
+        shape.head_dim = 32;
+        shape.intermediate = 1536;
+    })
+}
+
+fn resized(fixture: &str, device: &Device, change: impl FnOnce(&mut Shape)) -> Pretrained {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle").join(fixture);
+    let mut model = transformer::load(&dir, device).expect("the fixture loads");
+    change(&mut model.shape);
+    widen_window(&mut model.shape);
+    model.backbone = Backbone::random(&model.shape, 1, device);
+    model.pooler = None;
+    model.language_head = None;
+    model
+}
+
+/// The fixtures' windows are 64 tokens; these models take 512.
+fn widen_window(shape: &mut Shape) {
+    if let transformer::Positions::Learned { rows, .. } = &mut shape.positions {
+        *rows = 512;
+    }
+    shape.max_length = 512;
+}
+
+/// `n` texts that are cut to the same length by any tokenizer, in two classes.
+pub fn texts(n: usize) -> Split {
+    let sentence = "the winter was long and the harbour froze twice before anybody came back ".repeat(12);
+    let examples = (0..n).map(|i| Example { row: i as u64, text: format!("{i} {sentence}"), second: None, label: i % 2 });
+    Split { examples: examples.collect() }
+}

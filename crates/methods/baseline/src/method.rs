@@ -1,0 +1,135 @@
+//! The baselines as the registry holds them.
+
+use crate::choice::choose;
+use crate::config::{MajorityConfig, TfIdfConfig};
+use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
+use adapt::{
+    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
+    Predictor, Setting, parse_config,
+};
+use linear::{Labelled, Matrix};
+use serde_json::Value;
+use std::path::Path;
+use transformer::Pretrained;
+
+/// `majority`.
+pub static MAJORITY: Majority = Majority;
+
+/// `tf-idf`.
+pub static TF_IDF: TfIdf = TfIdf;
+
+/// The shares of the classes among the training labels, whatever the text.
+#[derive(Clone, Copy, Debug)]
+pub struct Majority;
+
+/// TF-IDF with logistic regression.
+#[derive(Clone, Copy, Debug)]
+pub struct TfIdf;
+
+pub(crate) const MAJORITY_INFO: MethodInfo = MethodInfo {
+    name: "majority",
+    definition: "Every text gets the shares of the classes among the training labels; the most frequent class is predicted.",
+    paper: "the rule ZeroR; Holte 1993, Very Simple Classification Rules Perform Well on Most Commonly Used Datasets",
+    level: Level::Baseline,
+    uses_model: false,
+};
+
+pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
+    name: "tf-idf",
+    definition: "Weighted counts of words and word pairs under logistic regression; no pretrained model.",
+    paper: "Spärck Jones 1972, A Statistical Interpretation of Term Specificity; Wang & Manning 2012, Baselines and Bigrams",
+    level: Level::Baseline,
+    uses_model: false,
+};
+
+impl Method for Majority {
+    fn info(&self) -> &'static MethodInfo {
+        &MAJORITY_INFO
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        Ok(Box::new(parse_config::<MajorityConfig>(
+            MAJORITY_INFO.name,
+            config,
+        )?))
+    }
+}
+
+impl Method for TfIdf {
+    fn info(&self) -> &'static MethodInfo {
+        &TF_IDF_INFO
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        let config: TfIdfConfig = parse_config(TF_IDF_INFO.name, config)?;
+        Ok(Box::new(config.check(TF_IDF_INFO.name)?))
+    }
+}
+
+impl Plan for MajorityConfig {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(self).expect("settings serialise")
+    }
+
+    fn fit(self: Box<Self>, setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        (setting.events)(Event::Began(Phase::Train));
+        let counts = setting.train.class_counts(setting.classes.len());
+        Ok(Box::new(FittedMajority {
+            counts,
+            common: Common::new(MAJORITY_INFO.name, self.resolved(), &setting),
+        }))
+    }
+
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        _base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        Ok(Box::new(FittedMajority::load(dir)?))
+    }
+}
+
+impl Plan for TfIdfConfig {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(self).expect("settings serialise")
+    }
+
+    fn fit(self: Box<Self>, setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        let common = Common::new(TF_IDF_INFO.name, self.resolved(), &setting);
+        (setting.events)(Event::Began(Phase::Prepare));
+        let (tf_idf, train) =
+            linear::TfIdf::fit(&texts_of(&setting.train.examples), self.vectorizer());
+        if tf_idf.vocabulary().len() == 0 {
+            let reason = "no text of the training split holds a word of two letters or digits that min_df keeps; tf-idf has no features";
+            return Err(FitError::NotApplicable(reason.to_owned()));
+        }
+        let validation = tf_idf.transform(&texts_of(&setting.validation.examples));
+        let (train, validation) = (Matrix::Sparse(train), Matrix::Sparse(validation));
+        let choice = choose(
+            Labelled {
+                features: &train,
+                labels: &setting.train.labels(),
+            },
+            Labelled {
+                features: &validation,
+                labels: &setting.validation.labels(),
+            },
+            setting.classes.len(),
+            &self.c,
+            setting.events,
+        )?;
+        Ok(Box::new(FittedTfIdf {
+            tf_idf,
+            classifier: choice.model.rounded_to_f32(),
+            common,
+        }))
+    }
+
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        _base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        Ok(Box::new(FittedTfIdf::load(dir)?))
+    }
+}

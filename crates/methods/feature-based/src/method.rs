@@ -1,0 +1,365 @@
+//! `feature-based` and `knn` as the registry holds them.
+
+use crate::choice::{choose, need_validation};
+use crate::config::{FeatureBasedConfig, KnnConfig, Layer, Scaling};
+use crate::features::{Extractor, Features};
+use crate::predictor::{Common, FittedClassifier, FittedNeighbours};
+use adapt::{
+    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
+    Predictor, Setting, default_pooling, parse_config,
+};
+use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
+use serde_json::Value;
+use std::path::Path;
+use transformer::{Pooling, Pretrained};
+
+/// `feature-based`.
+pub static FEATURE_BASED: FeatureBased = FeatureBased;
+
+/// `knn`.
+pub static KNN: Knn = Knn;
+
+/// Logistic regression on frozen features.
+#[derive(Clone, Copy, Debug)]
+pub struct FeatureBased;
+
+/// Nearest neighbours among frozen features.
+#[derive(Clone, Copy, Debug)]
+pub struct Knn;
+
+pub(crate) const FEATURE_BASED_INFO: MethodInfo = MethodInfo {
+    name: "feature-based",
+    definition: "The frozen model's pooled hidden states under logistic regression fitted to convergence.",
+    paper: "Peters, Ruder & Smith 2019, To Tune or Not to Tune?, arXiv:1903.05987; Devlin et al. 2019, section 5.3",
+    level: Level::Features,
+    uses_model: true,
+};
+
+pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
+    name: "knn",
+    definition: "The classes of the training texts whose frozen features are nearest; nothing is trained.",
+    paper: "Cover & Hart 1967, Nearest Neighbor Pattern Classification; Dudani 1976 (votes by distance)",
+    level: Level::Features,
+    uses_model: true,
+};
+
+impl Method for FeatureBased {
+    fn info(&self) -> &'static MethodInfo {
+        &FEATURE_BASED_INFO
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        Ok(Box::new(parse_config::<FeatureBasedConfig>(
+            FEATURE_BASED_INFO.name,
+            config,
+        )?))
+    }
+}
+
+impl Method for Knn {
+    fn info(&self) -> &'static MethodInfo {
+        &KNN_INFO
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        let config: KnnConfig = parse_config(KNN_INFO.name, config)?;
+        Ok(Box::new(config.check(KNN_INFO.name)?))
+    }
+}
+
+impl Plan for FeatureBasedConfig {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(self).expect("settings serialise")
+    }
+
+    fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        let prepared = Prepared::new(
+            FEATURE_BASED_INFO.name,
+            self.pooling,
+            self.layer,
+            self.scaling == Scaling::UnitLength,
+            &mut setting,
+        )?;
+        need_validation(&setting, self.c.values().len() * prepared.layers.len())?;
+        let (labels, validation_labels) = (setting.train.labels(), setting.validation.labels());
+        let mut best: Option<(usize, Choice)> = None;
+        let mut step = 0;
+        for (layer, train, validation) in prepared.each_layer() {
+            let (train, validation, standardisation) = self.scaled(train, validation);
+            let train = Labelled {
+                features: &train,
+                labels: &labels,
+            };
+            let validation = Labelled {
+                features: &validation,
+                labels: &validation_labels,
+            };
+            let mut choice = choose(
+                train,
+                validation,
+                setting.classes.len(),
+                &self.c,
+                &mut step,
+                setting.events,
+            );
+            if let Some(standardisation) = standardisation {
+                choice.model = standardisation.undo(choice.model);
+            }
+            if best
+                .as_ref()
+                .is_none_or(|(_, best)| choice.best_trial().is_better_than(best.best_trial()))
+            {
+                best = Some((layer, choice));
+            }
+        }
+        let (layer, choice) = best.expect("at least one layer");
+        let mut note = |name: &str, value: Value| {
+            (setting.events)(Event::Note {
+                name: name.to_owned(),
+                value,
+            })
+        };
+        note("layer", layer.into());
+        note("c", choice.best_trial().c.into());
+        note(
+            "c_at_edge",
+            serde_json::to_value(choice.edge()).expect("an edge serialises"),
+        );
+        note(
+            "c_trials",
+            serde_json::to_value(&choice.trials).expect("trials serialise"),
+        );
+        let common = Common::new(
+            FEATURE_BASED_INFO.name,
+            self.resolved(),
+            &setting,
+            prepared.extractor,
+            layer,
+        );
+        let unit_length = self.scaling == Scaling::UnitLength;
+        Ok(Box::new(FittedClassifier {
+            classifier: choice.model.rounded_to_f32(),
+            unit_length,
+            common,
+        }))
+    }
+
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        Ok(Box::new(FittedClassifier::load(*self, dir, base)?))
+    }
+}
+
+impl FeatureBasedConfig {
+    /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
+    fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
+        if self.scaling != Scaling::Standardise {
+            return (Matrix::Dense(train), Matrix::Dense(validation), None);
+        }
+        let standardisation = Standardisation::of(&train);
+        let [train, validation] =
+            [&train, &validation].map(|split| Matrix::Dense(standardisation.apply(split)));
+        (train, validation, Some(standardisation))
+    }
+}
+
+impl Plan for KnnConfig {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(self).expect("settings serialise")
+    }
+
+    fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        let mut prepared =
+            Prepared::new(KNN_INFO.name, self.pooling, self.layer, false, &mut setting)?;
+        let n = setting.train.len();
+        let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
+        ks.dedup();
+        need_validation(&setting, ks.len() * prepared.layers.len())?;
+        let labels = setting.train.labels();
+        (setting.events)(Event::Began(Phase::Validate));
+        let mut trials = Vec::new();
+        for (layer, train, validation) in prepared.each_layer() {
+            trials.extend(self.score(layer, &train, &labels, &validation, &setting, &ks));
+        }
+        let better = |a: &KTrial, b: &KTrial| {
+            (a.validation_accuracy, -a.validation_loss)
+                > (b.validation_accuracy, -b.validation_loss)
+        };
+        let best = (1..trials.len()).fold(0, |best, i| {
+            if better(&trials[i], &trials[best]) {
+                i
+            } else {
+                best
+            }
+        });
+        let chosen = trials[best];
+        for (step, trial) in trials
+            .iter()
+            .enumerate()
+            .filter(|_| !setting.validation.is_empty())
+        {
+            let (accuracy, loss) = (trial.validation_accuracy, trial.validation_loss);
+            (setting.events)(Event::Validated {
+                step: step as u64 + 1,
+                epoch: 0.0,
+                accuracy,
+                loss,
+            });
+        }
+        let mut note = |name: &str, value: Value| {
+            (setting.events)(Event::Note {
+                name: name.to_owned(),
+                value,
+            })
+        };
+        note("layer", chosen.layer.into());
+        note("k", chosen.k.into());
+        if !setting.validation.is_empty() {
+            note(
+                "k_trials",
+                serde_json::to_value(&trials).expect("trials serialise"),
+            );
+        }
+        let place = prepared
+            .layers
+            .iter()
+            .position(|&layer| layer == chosen.layer)
+            .expect("a layer that was tried");
+        let stored = prepared.train.swap_remove(place);
+        let common = Common::new(
+            KNN_INFO.name,
+            self.resolved(),
+            &setting,
+            prepared.extractor,
+            chosen.layer,
+        );
+        Ok(Box::new(FittedNeighbours::new(
+            *self, chosen.k, stored, labels, common,
+        )))
+    }
+
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        Ok(Box::new(FittedNeighbours::load(*self, dir, base)?))
+    }
+}
+
+/// One number of neighbours at one layer.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+struct KTrial {
+    layer: usize,
+    k: usize,
+    validation_accuracy: f64,
+    validation_loss: f64,
+}
+
+impl KnnConfig {
+    /// Every k from one search for the most neighbours.
+    fn score(
+        &self,
+        layer: usize,
+        train: &Dense,
+        labels: &[usize],
+        validation: &Dense,
+        setting: &Setting<'_>,
+        ks: &[usize],
+    ) -> Vec<KTrial> {
+        let found = linear::nearest(train, validation, ks[ks.len() - 1], self.metric);
+        let wanted = setting.validation.labels();
+        let of_k = |&k: &usize| {
+            let shares = linear::vote(&found, labels, setting.classes.len(), k, self.votes);
+            let (mut right, mut loss) = (0, 0.0);
+            for (shares, &label) in shares.iter().zip(&wanted) {
+                right += usize::from(linear::argmax(shares) == label);
+                loss -= linear::log_probabilities(shares, k, self.smoothing)[label];
+            }
+            let n = wanted.len().max(1) as f64;
+            KTrial {
+                layer,
+                k,
+                validation_accuracy: right as f64 / n,
+                validation_loss: loss / n,
+            }
+        };
+        ks.iter().map(of_k).collect()
+    }
+}
+
+/// Features of both splits at every layer that is tried.
+struct Prepared {
+    extractor: Extractor,
+    /// Rising.
+    layers: Vec<usize>,
+    train: Vec<Features>,
+    validation: Vec<Features>,
+}
+
+impl Prepared {
+    fn new(
+        method: &str,
+        pooling: Option<Pooling>,
+        layer: Layer,
+        unit_length: bool,
+        setting: &mut Setting<'_>,
+    ) -> Result<Self, FitError> {
+        let base = setting.take_model(method)?;
+        let layers = match layer {
+            Layer::Last => vec![base.shape.layers],
+            Layer::Auto => (0..=base.shape.layers).collect(),
+            Layer::After(blocks) if blocks <= base.shape.layers => vec![blocks],
+            Layer::After(blocks) => {
+                let most = base.shape.layers;
+                let reason = format!(
+                    "{method}: layer is {blocks} and the model has {most} blocks; expected 0 to {most}, \"last\" or \"auto\""
+                );
+                return Err(FitError::NotApplicable(reason));
+            }
+        };
+        (setting.events)(Event::Began(Phase::Prepare));
+        let pooling = pooling
+            .or(setting.budget.pooling)
+            .unwrap_or_else(|| default_pooling(&base.shape));
+        let extractor = Extractor::new(
+            &base,
+            pooling,
+            setting.budget.max_length,
+            setting.budget.eval_batch,
+        );
+        let truncated = extractor.truncated(&setting.train.examples)?
+            + extractor.truncated(&setting.validation.examples)?;
+        if truncated > 0 {
+            (setting.events)(Event::Note {
+                name: "truncated_texts".to_owned(),
+                value: truncated.into(),
+            });
+        }
+        let mut train = extractor.features(&setting.train.examples, &layers)?;
+        let mut validation = extractor.features(&setting.validation.examples, &layers)?;
+        if unit_length {
+            train
+                .iter_mut()
+                .chain(&mut validation)
+                .for_each(Features::scale_to_unit_length);
+        }
+        Ok(Self {
+            extractor,
+            layers,
+            train,
+            validation,
+        })
+    }
+
+    fn each_layer(&self) -> impl Iterator<Item = (usize, Dense, Dense)> + '_ {
+        let splits = self.train.iter().zip(&self.validation);
+        self.layers
+            .iter()
+            .zip(splits)
+            .map(|(&layer, (train, validation))| (layer, train.dense(), validation.dense()))
+    }
+}

@@ -1,0 +1,145 @@
+//! Settings of prompt tuning and P-tuning.
+
+use crate::adaptation::{Prompt, SoftPromptAdaptation};
+use crate::encoder::PromptEncoder;
+use adapt::{Attach, FitError, Peft, init};
+use burn::tensor::TensorData;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+use transformer::{Depth, Shape};
+
+/// Settings of prompt tuning and P-tuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftPrompt {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// p.
+    pub tokens: NonZeroUsize,
+    /// Where the vectors start.
+    pub init: Init,
+    /// The words that `init = "text"` starts from.
+    pub init_text: String,
+    /// What computes the prompt from the trained vectors.
+    pub encoder: Encoder,
+    /// Inner width of that network.
+    pub encoder_width: NonZeroUsize,
+}
+
+/// Where the prompt's vectors start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// Normal draws with the model's own initial deviation.
+    Random,
+    /// Drawn rows of the word embedding.
+    Vocabulary,
+    /// The embeddings of given words, repeated.
+    Text,
+}
+
+/// What computes the prompt from the trained vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoder {
+    /// Nothing: prompt tuning.
+    None,
+    /// Three linear maps with ReLU between them.
+    Mlp,
+    /// A two-layer bidirectional LSTM and two linear maps with ReLU between them.
+    Lstm,
+}
+
+impl Default for SoftPrompt {
+    fn default() -> Self {
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        Self {
+            learning_rate: 1e-2,
+            tokens: n(20),
+            init: Init::Vocabulary,
+            init_text: String::new(),
+            encoder: Encoder::None,
+            encoder_width: n(128),
+        }
+    }
+}
+
+impl Peft for SoftPrompt {
+    type Adaptation = SoftPromptAdaptation;
+
+    fn name(&self) -> &'static str {
+        "soft-prompt"
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn attach(&self, to: &mut Attach<'_>) -> Result<SoftPromptAdaptation, FitError> {
+        let (tokens, hidden) = (self.tokens.get(), to.shape.hidden);
+        if tokens + 2 > to.shape.max_length {
+            return Err(FitError::NotApplicable(format!(
+                "soft-prompt.tokens is {tokens}; the model's window of {} tokens leaves no room for a text",
+                to.shape.max_length
+            )));
+        }
+        let values = match self.init {
+            Init::Random => to.rng.normal(tokens * hidden, to.shape.initializer_range),
+            Init::Vocabulary => {
+                let rows = (0..tokens).map(|_| to.rng.below(to.shape.vocab) as u32).collect::<Vec<_>>();
+                word_vectors(to, &rows)
+            }
+            Init::Text => {
+                let words = to.tokenizer.encode_plain(&self.init_text);
+                if words.is_empty() {
+                    let reason = "soft-prompt.init is \"text\" and init_text has no words; set soft-prompt.init_text";
+                    return Err(FitError::NotApplicable(reason.to_owned()));
+                }
+                let rows: Vec<u32> = words.iter().copied().cycle().take(tokens).collect();
+                word_vectors(to, &rows)
+            }
+        };
+        let encoder = PromptEncoder::new(self.encoder, hidden, self.encoder_width.get(), &mut to.rng, to.device);
+        Ok(SoftPromptAdaptation { prompt: Prompt { vectors: init::param(values, [tokens, hidden], to.device) }, encoder })
+    }
+
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Embeddings
+    }
+
+    fn trainable_params(&self, shape: &Shape) -> u64 {
+        let (p, h, e) = (self.tokens.get(), shape.hidden, self.encoder_width.get());
+        let encoder = match self.encoder {
+            Encoder::None => 0,
+            Encoder::Mlp => (h * e + e) + (e * e + e) + (e * h + h),
+            Encoder::Lstm => {
+                let lstm = 2 * (4 * e * (h + e) + 8 * e) + 2 * (4 * e * (2 * e + e) + 8 * e);
+                lstm + (4 * e * e + 2 * e) + (2 * e * h + h)
+            }
+        };
+        (p * h + encoder) as u64
+    }
+
+    /// The text stands behind new tokens, so the model's answer changes at once.
+    fn identity_at_start(&self) -> bool {
+        false
+    }
+
+    fn extra_tokens(&self) -> f64 {
+        self.tokens.get() as f64
+    }
+
+    fn positions_taken(&self) -> usize {
+        self.tokens.get()
+    }
+}
+
+/// Rows of the word embedding, one after the other.
+fn word_vectors(to: &Attach<'_>, rows: &[u32]) -> Vec<f32> {
+    let table = to.backbone.embeddings.word.weight.val();
+    let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(
+        TensorData::new(rows.iter().map(|&r| i64::from(r)).collect::<Vec<_>>(), [rows.len()]),
+        &table.device(),
+    );
+    adapt::to_floats(table.select(0, ids)) // [vocab,h] -> [p,h]
+}

@@ -1,0 +1,163 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Compares ways of adapting a pretrained transformer to a task: accuracy, time by phase, memory.
+///
+/// Without a command: the default comparison, offline, on a bundled model and task.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train and measure methods x models x tasks x seeds, each trial in a process of its own
+    Run(Box<RunArgs>),
+    /// Write hidden states or pooled features of texts, as safetensors
+    Features(FeaturesArgs),
+    /// Classify texts with an adapted model
+    Predict(PredictArgs),
+    /// Rebuild CSV, plots and page of finished runs from their raw records
+    Report {
+        /// Directories of runs
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+    },
+    /// List the methods
+    Methods(ListArgs),
+    /// List the bundled models and how to name others
+    Models(ListArgs),
+    /// List the bundled tasks and how to name others
+    Tasks(ListArgs),
+    /// List the devices, whether they are compiled in and whether they are there
+    Devices(ListArgs),
+    /// One trial, described on stdin (used by `run`)
+    #[command(hide = true)]
+    Trial,
+    /// Whether a device and a model can be used, asked on stdin (used by `run`)
+    #[command(hide = true)]
+    Probe,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct RunArgs {
+    /// A plan: the same settings as below as TOML keys (models, tasks, methods, seeds, epochs, .., [settings.METHOD], [[variant]])
+    pub(crate) plan: Option<PathBuf>,
+    /// Model: a directory in Hugging Face layout, a Hub id, or a bundled name; repeatable
+    #[arg(long, value_name = "M", value_delimiter = ',')]
+    pub(crate) model: Vec<String>,
+    /// Task: a directory with train, validation and test files, a Hub data set id, or a bundled name; repeatable
+    #[arg(long, value_name = "T", value_delimiter = ',')]
+    pub(crate) task: Vec<String>,
+    /// Methods, or `all`
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+    /// Number of seeds, counted from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) seeds: Option<NonZeroUsize>,
+    /// Device; repeatable
+    #[arg(long, value_name = "D", value_delimiter = ',')]
+    pub(crate) device: Vec<String>,
+    /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
+    #[arg(long, value_name = "N")]
+    pub(crate) train_limit: Option<NonZeroUsize>,
+    /// Passes over the training examples
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<NonZeroUsize>,
+    /// Examples a step
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroUsize>,
+    /// Longest text in tokens; longer ones are cut and counted
+    #[arg(long, value_name = "N")]
+    pub(crate) max_length: Option<NonZeroUsize>,
+    /// Search trials for every method's settings (the learning rate first), scored on validation; 0 takes the defaults
+    #[arg(long, value_name = "N")]
+    pub(crate) tune: Option<usize>,
+    /// A setting of a method or of the training: `lora.rank=4`, `budget.weight_decay=0`; repeatable
+    #[arg(long, value_name = "METHOD.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Stop a trial after so many seconds
+    #[arg(long, value_name = "S")]
+    pub(crate) time_limit: Option<f64>,
+    /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// A first look in a minute or so: one seed, few examples
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Keep each trial's adapted model under trials/<id>/adapter, for `predict`
+    #[arg(long)]
+    pub(crate) keep_adapters: bool,
+    /// When continuing, run those trials again that did not finish
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+}
+
+/// `features`' ways from hidden states to one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolingArg {
+    /// All hidden states, and the mask
+    None,
+    /// The mean over the text's tokens
+    Mean,
+    /// The first token's
+    First,
+    /// The last token's
+    Last,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    /// Model: a directory in Hugging Face layout, a Hub id, or a bundled name
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The safetensors file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// How the tokens' states become one vector a text
+    #[arg(long, value_enum, default_value = "none")]
+    pub(crate) pooling: PoolingArg,
+    /// Longest text in tokens; longer ones are cut and counted
+    #[arg(long, value_name = "N")]
+    pub(crate) max_length: Option<NonZeroUsize>,
+    /// Device
+    #[arg(long, value_name = "D", default_value = "flex")]
+    pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// What `run --keep-adapters` saved: RUN/trials/<id>/adapter
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The CSV file to write: row,label,logit_0,..
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Longest text in tokens [default: as in training]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_length: Option<NonZeroUsize>,
+    /// Device
+    #[arg(long, value_name = "D", default_value = "flex")]
+    pub(crate) device: String,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,113 @@
+//! From a device's name to a burn device: the one place where backends are told apart.
+
+use crate::registry::unknown;
+use anyhow::{Context, bail};
+use burn::tensor::{Device, Tensor};
+use std::panic::catch_unwind;
+
+/// A name for `--device`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeviceInfo {
+    pub(crate) name: &'static str,
+    pub(crate) definition: &'static str,
+    /// Whether this build has it.
+    pub(crate) compiled: bool,
+}
+
+/// Every device, the default first. All but the first are cargo features of the same name.
+pub(crate) const DEVICES: [DeviceInfo; 5] = [
+    DeviceInfo { name: "flex", definition: "CPU, burn-flex with this program's fused kernels", compiled: true },
+    DeviceInfo { name: "ndarray", definition: "CPU, burn-ndarray", compiled: cfg!(feature = "ndarray") },
+    DeviceInfo { name: "cpu", definition: "CPU, kernels compiled by CubeCL", compiled: cfg!(feature = "cpu") },
+    DeviceInfo { name: "wgpu", definition: "GPU through Vulkan, Metal or DirectX 12", compiled: cfg!(feature = "wgpu") },
+    DeviceInfo { name: "cuda", definition: "NVIDIA GPU through CUDA", compiled: cfg!(feature = "cuda") },
+];
+
+/// Names of the backends compiled in.
+pub(crate) fn compiled() -> Vec<String> {
+    DEVICES.iter().filter(|device| device.compiled).map(|device| device.name.to_owned()).collect()
+}
+
+/// Whether `name` is a device that this build has, without opening it.
+///
+/// # Errors
+/// No such device, or one whose cargo feature is missing.
+pub(crate) fn check(name: &str) -> anyhow::Result<()> {
+    match DEVICES.iter().find(|device| device.name == name) {
+        None => Err(unknown("device", name, &DEVICES.map(|device| device.name))),
+        Some(device) if !device.compiled => bail!(
+            "the device \"{name}\" is not compiled in; it is the cargo feature \"{name}\" of this program: \
+             cargo run -p runner --features {name} -- .. --device {name}"
+        ),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Opens a device and computes one sum on it, so that one that is not there is found out here and not within a method.
+///
+/// The parent of a run must never come here: a process that holds a GPU, or has started a backend's threads, distorts what its children
+/// measure. Only the commands that [`allow`] devices may.
+///
+/// # Errors
+/// As [`check`], or a device that does not answer.
+///
+/// # Panics
+/// In a process that did not [`allow`] devices.
+pub(crate) fn open(name: &str) -> anyhow::Result<Device> {
+    assert!(ALLOWED.get().is_some(), "the parent process must not open a device");
+    check(name)?;
+    let works = catch_unwind(|| {
+        let device = create(name);
+        let sum: f32 = Tensor::<1>::from_data([1.0f32, 2.5], &device).sum().into_scalar();
+        (sum == 3.5).then_some(device)
+    });
+    let device = works.map_err(|panic| anyhow::anyhow!("{}", crate::observe::panic_text(&*panic)));
+    let found = device.with_context(|| format!("the device \"{name}\" is not there or does not work"))?;
+    found.with_context(|| format!("the device \"{name}\" computes 1 + 2.5 wrong"))
+}
+
+static ALLOWED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+
+/// Says that this process is one of those that compute.
+pub(crate) fn allow() {
+    let _ = ALLOWED.set(());
+}
+
+fn create(name: &str) -> Device {
+    match name {
+        #[cfg(feature = "ndarray")]
+        #[allow(deprecated)] // upstream retires burn-ndarray; here it stays as an independent check of the default
+        "ndarray" => Device::ndarray(),
+        #[cfg(feature = "cpu")]
+        "cpu" => Device::cpu(),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        #[cfg(feature = "cuda")]
+        "cuda" => Device::cuda(0),
+        _ => Device::flex(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_device_is_refused_with_the_nearest_one() {
+        assert!(check("cudda").unwrap_err().to_string().contains("did you mean \"cuda\"?"));
+    }
+
+    #[test]
+    fn a_device_that_is_not_compiled_in_names_its_feature() {
+        for device in DEVICES.iter().filter(|device| !device.compiled) {
+            let error = check(device.name).unwrap_err().to_string();
+            assert!(error.contains(&format!("--features {}", device.name)), "{error}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the parent process must not open a device")]
+    fn a_process_that_does_not_compute_cannot_open_a_device() {
+        let _ = open("flex");
+    }
+}

@@ -1,0 +1,74 @@
+//! The program: command line, trial processes, registry of methods.
+//!
+//! `run` is the parent: it resolves a plan into trials, starts each as a child process (`trial`), watches it, and keeps its record. The
+//! parent never opens a device nor reads a model; what it must know of them it asks a short-lived child (`probe`).
+//!
+//! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
+
+mod bundled;
+mod child;
+mod cli;
+mod devices;
+mod features;
+mod flops;
+mod job;
+mod listing;
+mod matrix;
+mod observe;
+mod parent;
+mod plan;
+mod plan_file;
+mod predict;
+mod probe;
+mod progress;
+mod registry;
+mod run_dir;
+mod settings;
+mod sources;
+mod words;
+
+use clap::{CommandFactory, FromArgMatches};
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+pub use registry::METHODS;
+
+/// Counts the heap by phase; mimalloc because the system's allocator gives pages back between steps and faults them in again.
+#[global_allocator]
+static HEAP: measure::CountingAllocator<mimalloc::MiMalloc> = measure::CountingAllocator::new(mimalloc::MiMalloc);
+
+/// Everything finished.
+const FINISHED: u8 = 0;
+/// Some trials failed; they are rows of the result.
+const SOME_FAILED: u8 = 1;
+/// Bad usage or input.
+const BAD_INPUT: u8 = 2;
+
+/// Runs the command line of this process with `methods`.
+pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
+    let known = format!("Methods: {}", registry::names(methods).join(", "));
+    let command = Cli::command().mut_subcommand("run", |run| run.after_help(known.clone())).after_help(known);
+    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
+        Command::Run(arguments) => parent::run(methods, &arguments),
+        Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
+        Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
+        Command::Report { dirs } => listing::report(&dirs).map(|()| FINISHED),
+        Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
+        Command::Models(list) => listing::models(list).map(|()| FINISHED),
+        Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
+        Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
+        Command::Trial => return child::main(methods),
+        Command::Probe => probe::main(methods).map(|()| FINISHED),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}

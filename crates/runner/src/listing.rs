@@ -1,0 +1,144 @@
+//! `methods`, `models`, `tasks`, `devices` and `report`: what there is, as a table or as JSON.
+
+use crate::cli::ListArgs;
+use crate::devices::DEVICES;
+use crate::registry::Methods;
+use crate::{bundled, probe, words};
+use anyhow::Context;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Lists the methods.
+///
+/// # Errors
+/// None today.
+pub(crate) fn methods(methods: Methods, list: ListArgs) -> anyhow::Result<()> {
+    let rows: Vec<Value> = methods
+        .iter()
+        .map(|method| {
+            let info = method.info();
+            let settings = method.plan(Value::Null).map(|plan| plan.resolved()).unwrap_or_default();
+            let searched: Vec<Value> = method
+                .search_ranges()
+                .iter()
+                .map(|range| json!({"setting": range.setting, "low": range.low, "high": range.high, "scale": format!("{:?}", range.scale).to_lowercase()}))
+                .collect();
+            json!({
+                "name": info.name, "definition": info.definition, "paper": info.paper, "level": info.level.as_str(),
+                "uses_model": info.uses_model, "settings": settings, "searched": searched,
+            })
+        })
+        .collect();
+    if list.json {
+        return print_json(&rows);
+    }
+    print_table(&rows, &["name", "level", "definition"]);
+    println!();
+    for row in &rows {
+        println!("{} settings: {}", text(&row["name"]), row["settings"]);
+    }
+    Ok(())
+}
+
+/// Lists the bundled models.
+///
+/// # Errors
+/// None today.
+pub(crate) fn models(list: ListArgs) -> anyhow::Result<()> {
+    let rows: Vec<Value> = bundled::models().map(bundle).collect();
+    if list.json {
+        return print_json(&rows);
+    }
+    print_table(&rows, &["name", "bytes", "summary"]);
+    println!("\n--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json)");
+    println!("or a Hub id (org/name). Architectures: {}", transformer::MODEL_TYPES.join(", "));
+    Ok(())
+}
+
+/// Lists the bundled tasks.
+///
+/// # Errors
+/// A bundled task that cannot be read.
+pub(crate) fn tasks(list: ListArgs) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for found in bundled::tasks() {
+        let task = task::from_bytes(found.name, found.files)?;
+        let mut row = bundle(found);
+        row["classes"] = json!(task.classes.len());
+        row["pairs"] = json!(task.pairs);
+        row["train"] = json!(task.train.len());
+        row["validation"] = json!(task.validation.len());
+        row["test"] = json!(task.test.len());
+        rows.push(row);
+    }
+    if list.json {
+        return print_json(&rows);
+    }
+    print_table(&rows, &["name", "classes", "train", "validation", "test", "summary"]);
+    println!("\n--task also takes a directory with train, validation and test files (.tsv, .csv, .jsonl, .parquet; columns text,label or");
+    println!("text_a,text_b,label) or a Hub data set id (org/name).");
+    Ok(())
+}
+
+/// Lists the devices; each that is compiled in is tried in a process of its own.
+///
+/// # Errors
+/// None today.
+pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
+    let rows: Vec<Value> = DEVICES
+        .iter()
+        .map(|device| {
+            let state = match device.compiled {
+                false => format!("not compiled in: cargo run -p runner --features {}", device.name),
+                true => match probe::ask(device.name, None, Vec::new()) {
+                    Ok(_) => "works".to_owned(),
+                    Err(error) => format!("{error:#}"),
+                },
+            };
+            let works = state == "works";
+            json!({"name": device.name, "definition": device.definition, "compiled": device.compiled, "works": works, "state": state})
+        })
+        .collect();
+    if list.json {
+        return print_json(&rows);
+    }
+    print_table(&rows, &["name", "definition", "state"]);
+    Ok(())
+}
+
+/// Rebuilds tables, charts and page of finished runs.
+///
+/// # Errors
+/// A directory that is no run, or cannot be written.
+pub(crate) fn report(dirs: &[PathBuf]) -> anyhow::Result<()> {
+    for dir in dirs {
+        let run = report::load_run(dir)?;
+        let written = report::write(&run, dir).with_context(|| format!("the report of {}", dir.display()))?;
+        words::print_results(&run, &written);
+    }
+    Ok(())
+}
+
+fn bundle(bundle: &bundled::Bundle) -> Value {
+    json!({"name": bundle.name, "bytes": bundle.bytes(), "summary": bundle.summary()})
+}
+
+fn print_json(rows: &[Value]) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(rows)?);
+    Ok(())
+}
+
+fn print_table(rows: &[Value], columns: &[&str]) {
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|column| text(&row[*column])).collect()).collect();
+    let width = |place: usize| cells.iter().map(|row| row[place].chars().count()).chain([columns[place].len()]).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let header = columns.iter().map(|column| (*column).to_owned()).collect();
+    for row in std::iter::once(&header).chain(&cells) {
+        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        println!("{}", line.join("  ").trim_end());
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,126 @@
+//! `--set METHOD.KEY=VALUE` and the values of a plan, as JSON of the type that the setting has by default.
+
+use crate::registry::{Methods, find, names, unknown};
+use adapt::Budget;
+use anyhow::{Context, bail};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// What `--set` calls the settings that are the same for every method.
+const GENERAL: &str = "budget";
+
+/// Settings by method, and general ones.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    pub(crate) by_method: BTreeMap<String, Map<String, Value>>,
+    pub(crate) general: Map<String, Value>,
+}
+
+/// Reads one `--set`.
+///
+/// # Errors
+/// Not of the form METHOD.KEY=VALUE, or no such method.
+pub(crate) fn add(given: &mut Given, text: &str, methods: Methods) -> anyhow::Result<()> {
+    let parts = text.split_once('=').and_then(|(name, value)| name.split_once('.').map(|(method, key)| (method, key, value)));
+    let Some((method, key, value)) = parts else {
+        bail!("--set {text}: expected METHOD.KEY=VALUE, for example {}.weight_decay=0", GENERAL);
+    };
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    if method == GENERAL {
+        given.general.insert(key.to_owned(), value);
+        return Ok(());
+    }
+    if find(methods, method).is_err() {
+        let known: Vec<&str> = names(methods).into_iter().chain([GENERAL]).collect();
+        return Err(unknown("method", method, &known)).with_context(|| format!("--set {text}"));
+    }
+    given.by_method.entry(method.to_owned()).or_default().insert(key.to_owned(), value);
+    Ok(())
+}
+
+/// The settings of a method with every default made explicit.
+///
+/// # Errors
+/// A setting that the method does not have or accept.
+pub(crate) fn resolve(method: &dyn adapt::Method, given: &Map<String, Value>) -> anyhow::Result<Value> {
+    let defaults = method.plan(Value::Null)?.resolved();
+    let fitted = given.iter().map(|(key, value)| (key.clone(), fit(defaults.get(key), value.clone()))).collect();
+    Ok(method.plan(Value::Object(fitted))?.resolved())
+}
+
+/// The general settings.
+///
+/// # Errors
+/// A setting that is not among them, or a value that cannot be used.
+pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
+    let Ok(Value::Object(mut all)) = serde_json::to_value(Budget::default()) else { unreachable!("a budget is an object") };
+    for (key, value) in given {
+        if !all.contains_key(key) {
+            let known: Vec<&str> = all.keys().map(String::as_str).collect();
+            return Err(unknown("general setting", key, &known));
+        }
+        let value = fit(all.get(key), value.clone());
+        let one = Map::from_iter([(key.clone(), value.clone())]);
+        serde_json::from_value::<Budget>(Value::Object(one)).with_context(|| format!("{GENERAL}.{key} = {value}"))?;
+        all.insert(key.clone(), value);
+    }
+    let budget: Budget = serde_json::from_value(Value::Object(all))?;
+    let shares = [("warmup_share", budget.warmup_share), ("dropout", budget.dropout.unwrap_or(0.0))];
+    if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..1.0).contains(value)) {
+        bail!("{GENERAL}.{name} is {value}, expected at least 0 and less than 1");
+    }
+    if !(budget.weight_decay >= 0.0 && budget.clip_norm > 0.0) {
+        bail!("{GENERAL}: weight_decay must be at least 0 and clip_norm above 0, found {} and {}", budget.weight_decay, budget.clip_norm);
+    }
+    Ok(budget)
+}
+
+/// `value` in the type of the default: `a,b` becomes a list where a list belongs, `7` a text where a text belongs.
+fn fit(default: Option<&Value>, value: Value) -> Value {
+    match (default, value) {
+        (Some(Value::Array(_)), Value::String(list)) => list.split(',').map(|part| Value::from(part.trim())).collect(),
+        (Some(Value::String(_)), value @ (Value::Number(_) | Value::Bool(_))) => Value::String(value.to_string()),
+        (_, value) => value,
+    }
+}
+
+/// A plan's value as JSON.
+pub(crate) fn json(value: &toml::Value) -> Value {
+    serde_json::to_value(value).expect("TOML values are JSON values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_take_the_type_of_the_default() {
+        assert_eq!(fit(Some(&json!(["query"])), json!("query,value")), json!(["query", "value"]));
+        assert_eq!(fit(Some(&json!("mean")), json!(7)), json!("7"));
+        assert_eq!(fit(Some(&json!(8)), json!(4)), json!(4));
+    }
+
+    #[test]
+    fn general_settings_are_checked_by_name_and_value() {
+        let one = |key: &str, value: Value| budget(&Map::from_iter([(key.to_owned(), value)]));
+        assert_eq!(one("weight_decay", json!(0)).unwrap().weight_decay, 0.0);
+        assert_eq!(one("epochs", json!(9)).unwrap().epochs.get(), 9);
+        let error = one("weight_decya", json!(0)).unwrap_err().to_string();
+        assert!(error.contains("did you mean \"weight_decay\"?"), "{error}");
+        let error = format!("{:#}", one("epochs", json!(0)).unwrap_err());
+        assert!(error.contains("budget.epochs = 0"), "{error}");
+        assert!(one("warmup_share", json!(1.5)).is_err());
+        assert!(one("clip_norm", json!(0)).is_err());
+    }
+
+    #[test]
+    fn a_set_without_value_or_with_an_unknown_method_is_refused() {
+        let mut given = Given::default();
+        assert!(add(&mut given, "rank=4", &[]).unwrap_err().to_string().contains("METHOD.KEY=VALUE"));
+        let error = format!("{:#}", add(&mut given, "budgte.epochs=4", &[]).unwrap_err());
+        assert!(error.contains("did you mean \"budget\"?"), "{error}");
+        add(&mut given, "budget.dropout=0.25", &[]).unwrap();
+        assert_eq!(given.general["dropout"], json!(0.25));
+    }
+}

@@ -1,0 +1,15 @@
+//! The backbones against what `transformers` computes, and the checks on what is read.
+#![allow(missing_docs)]
+
+mod dropout;
+mod fixtures;
+mod forward;
+mod gradients;
+mod heads;
+mod hooks;
+mod hub;
+mod loading;
+mod minilm;
+mod padding;
+mod past;
+mod tokenizers;

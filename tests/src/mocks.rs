@@ -1,0 +1,176 @@
+//! Methods whose cost and fate are known beforehand.
+
+use adapt::{
+    ConfigError, Event, FitError, Footprint, Level, LoadAdapterError, Logits, Method, MethodInfo, Phase, Plan, PredictError, Predictor,
+    SaveError, SavedInfo, Scale, SearchRange, Setting, parse_config, write_info,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+use task::Example;
+use transformer::Pretrained;
+
+/// All of them.
+pub(crate) const MOCKS: &[&dyn Method] = &[
+    &Mock(&CONSTANT, Fate::Constant),
+    &Mock(&SLEEPER, Fate::SleepAndHold),
+    &Mock(&SLOW, Fate::Slow),
+    &Mock(&PANICS, Fate::Panic),
+    &Mock(&FAILS, Fate::Fail),
+    &Mock(&ABORTS, Fate::Abort),
+    &Mock(&GREEDY, Fate::AllocateUntilRefused),
+    &Mock(&ENDLESS, Fate::HoldForEver),
+    &Mock(&NEVER, Fate::Constant),
+    &Mock(&PEEKS, Fate::Peek),
+];
+
+const CONSTANT: MethodInfo = info("mock-constant", "Prefers one class, always.");
+const SLEEPER: MethodInfo = info("mock-sleeper", "Trains for one second and holds 256 MiB meanwhile.");
+const SLOW: MethodInfo = info("mock-slow", "Trains for 0.3 seconds.");
+const PANICS: MethodInfo = info("mock-panics", "Panics in training.");
+const FAILS: MethodInfo = info("mock-fails", "Reports an error in training.");
+const ABORTS: MethodInfo = info("mock-aborts", "Kills its process in training.");
+const GREEDY: MethodInfo = info("mock-greedy", "Allocates until refused.");
+const ENDLESS: MethodInfo = info("mock-endless", "Holds 64 MiB and never ends.");
+const NEVER: MethodInfo = MethodInfo { uses_model: true, ..info("mock-never", "Is applicable to no model.") };
+const PEEKS: MethodInfo = info("mock-peeks", "Predicts the label that it is shown.");
+
+const fn info(name: &'static str, definition: &'static str) -> MethodInfo {
+    MethodInfo { name, definition, paper: "", level: Level::Baseline, uses_model: false }
+}
+
+#[derive(Clone, Copy)]
+enum Fate {
+    Constant,
+    SleepAndHold,
+    Slow,
+    Panic,
+    Fail,
+    Abort,
+    AllocateUntilRefused,
+    HoldForEver,
+    Peek,
+}
+
+struct Mock(&'static MethodInfo, Fate);
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// The class that is preferred.
+    favourite: usize,
+    /// Searched; how much the favourite is preferred.
+    strength: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { favourite: 0, strength: 1.0 }
+    }
+}
+
+struct Prepared(&'static MethodInfo, Fate, Config);
+
+struct Fitted {
+    name: &'static str,
+    classes: Vec<String>,
+    config: Config,
+    peeks: bool,
+}
+
+const RANGES: &[SearchRange] = &[SearchRange { setting: "strength", low: 0.5, high: 2.0, scale: Scale::Linear }];
+
+impl Method for Mock {
+    fn info(&self) -> &'static MethodInfo {
+        self.0
+    }
+
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        Ok(Box::new(Prepared(self.0, self.1, parse_config(self.0.name, config)?)))
+    }
+
+    fn search_ranges(&self) -> &'static [SearchRange] {
+        RANGES
+    }
+
+    fn not_applicable(&self, _: &Pretrained) -> Option<String> {
+        Some("it is a mock".to_owned())
+    }
+}
+
+const MIB: usize = 1 << 20;
+
+/// Memory that is really there: every page is written.
+fn hold(mebibytes: usize) -> Vec<u8> {
+    black_box(vec![7; mebibytes * MIB])
+}
+
+impl Plan for Prepared {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(&self.2).expect("serialises")
+    }
+
+    fn fit(self: Box<Self>, setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        (setting.events)(Event::Began(Phase::Train));
+        match self.1 {
+            Fate::Constant | Fate::Peek => {}
+            Fate::SleepAndHold => {
+                let held = hold(256);
+                sleep(Duration::from_secs(1));
+                black_box(held);
+            }
+            Fate::Slow => sleep(Duration::from_millis(300)),
+            Fate::Panic => panic!("a mock's panic"),
+            Fate::Fail => return Err(FitError::Other("a mock's error".to_owned())),
+            Fate::Abort => std::process::abort(),
+            Fate::AllocateUntilRefused => {
+                let mut size = 1usize << 40;
+                loop {
+                    black_box(Vec::<u8>::with_capacity(size));
+                    size = size.saturating_mul(2).min(isize::MAX as usize);
+                }
+            }
+            Fate::HoldForEver => {
+                let held = hold(64);
+                sleep(Duration::from_secs(3600));
+                black_box(held);
+            }
+        }
+        (setting.events)(Event::StepDone { step: 1, epoch: 1.0, loss: 0.5, samples: setting.train.len(), tokens: 0 });
+        (setting.events)(Event::Note { name: "mock".to_owned(), value: json!(true) });
+        let peeks = matches!(self.1, Fate::Peek);
+        Ok(Box::new(Fitted { name: self.0.name, classes: setting.classes.to_vec(), config: self.2, peeks }))
+    }
+
+    fn load(self: Box<Self>, dir: &Path, _: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        let classes = adapt::read_saved_info(dir)?.classes;
+        Ok(Box::new(Fitted { name: self.0.name, classes, config: self.2, peeks: false }))
+    }
+}
+
+impl Predictor for Fitted {
+    fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        let favourite = |example: &Example| if self.peeks { example.label } else { self.config.favourite };
+        let score = |chosen, class| if chosen == class { self.config.strength as f32 } else { 0.0 };
+        Ok(examples.iter().map(|example| (0..self.classes.len()).map(|class| score(favourite(example), class)).collect()).collect())
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint { trainable_params: 1, total_params: 1, stored_bytes: 4, ..Footprint::default() }
+    }
+
+    fn save(&self, dir: &Path) -> Result<(), SaveError> {
+        let info = SavedInfo {
+            method: self.name.to_owned(),
+            config: serde_json::to_value(&self.config).expect("serialises"),
+            classes: self.classes.clone(),
+            budget: adapt::Budget::default(),
+            pooling: None,
+            base_model: String::new(),
+        };
+        write_info(&info, dir)
+    }
+}
