@@ -143,9 +143,13 @@ impl Plan for Prepared {
         match self.1 {
             Fate::Constant | Fate::Peek => {}
             Fate::SleepAndHold => {
+                // Taking and giving back the pages costs time of its own, which is none of the second.
+                (setting.events)(Event::Began(Phase::Prepare));
                 let held = hold(256);
+                (setting.events)(Event::Began(Phase::Train));
                 sleep(Duration::from_secs(1));
-                black_box(held);
+                (setting.events)(Event::Began(Phase::Validate));
+                drop(black_box(held));
             }
             Fate::Slow => sleep(Duration::from_millis(300)),
             Fate::Panic => panic!("a mock's panic"),

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 /// Everything observed of a trial while it runs.
 pub(crate) struct Observer {
     pub(crate) recorder: Recorder,
+    phase: Option<Phase>,
     device: Option<Device>,
     device_peak_bytes: Option<u64>,
     curve: Vec<CurvePoint>,
@@ -27,6 +28,7 @@ impl Observer {
     pub(crate) fn new() -> Self {
         Self {
             recorder: Recorder::default(),
+            phase: None,
             device: None,
             device_peak_bytes: None,
             curve: Vec::new(),
@@ -45,6 +47,13 @@ impl Observer {
     /// A phase begins, the one before it has ended, on the device too.
     pub(crate) fn begin(&mut self, phase: Phase) {
         self.wait_for_device();
+        // The steps after the first use its pages again; every other phase starts without what the one before it freed.
+        let goes_on = (self.phase, phase) == (Some(Phase::FirstStep), Phase::Train);
+        if !goes_on {
+            self.recorder.pause();
+            measure::allocator::give_back_free_pages();
+        }
+        self.phase = Some(phase);
         self.recorder.begin(phase);
         // After the recorder, which starts a new peak: the parent counts what it sees from this line on to the new phase.
         println!("{PHASE_MARK}{}", phase_name(phase));
@@ -53,6 +62,10 @@ impl Observer {
     /// The running phase has ended.
     pub(crate) fn pause(&mut self) {
         self.wait_for_device();
+        if self.phase == Some(Phase::Load) {
+            // Reading a checkpoint holds it twice for a moment; the baseline is what stays.
+            measure::allocator::give_back_free_pages();
+        }
         self.recorder.pause();
     }
 

@@ -136,7 +136,9 @@ fn every_method_crate_is_registered_and_none_is_named_elsewhere() {
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         let said = code
             .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
+            .filter(|line| !line.trim_start().starts_with("//"))
+            // The folder of what a trial saves bears the word of the command line, `predict --adapter`.
+            .filter(|line| !line.contains(".join(\"adapter\")"));
         for line in said {
             let named = names
                 .iter()

@@ -87,7 +87,9 @@ fn a_broken_task_is_refused_before_the_first_trial() {
     refused(&arguments, &["task"]);
     fs::create_dir(&task).unwrap();
     refused(&arguments, &["train.tsv"]);
-    fs::write(task.join("train.tsv"), "text\tlabel\na\tx\nb\ty\n").unwrap();
+    let train = "text\tlabel\na\tx\nb\ty\n";
+    fs::write(task.join("train.tsv"), train).unwrap();
+    fs::write(task.join("validation.tsv"), train).unwrap();
     fs::write(task.join("test.tsv"), "text\tlabel\na\tz\n").unwrap();
     refused(&arguments, &["test.tsv", "z"]);
     assert!(!out.exists(), "a refused run left a directory");

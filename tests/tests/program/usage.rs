@@ -116,9 +116,9 @@ fn a_slip_is_refused_with_the_nearest_name_before_anything_is_written() {
         );
         assert!(!out.exists(), "{options:?} left something");
     }
-    let ended = run(&["rnu"]);
+    let ended = run(&["featurs"]);
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("'run'"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("'features'"), "{}", ended.stderr);
 }
 
 #[test]
