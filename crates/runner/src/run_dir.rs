@@ -187,8 +187,9 @@ fn write_table(
 ) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(header)?;
-    rows.map(|row| table.write_record(row))
-        .collect::<Result<(), _>>()?;
+    for row in rows {
+        table.write_record(row)?;
+    }
     let bytes = table.into_inner().map_err(|error| error.into_error())?;
     Ok(report::store::write_file(path, &bytes)?)
 }
