@@ -14,9 +14,15 @@ fn main() {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     tell("RUSTC", output(Command::new(rustc).arg("--version")));
     let level = env::var("OPT_LEVEL").unwrap_or_default();
-    tell("PROFILE", env::var("PROFILE").ok().map(|profile| format!("{profile}, opt-level {level}")));
+    tell(
+        "PROFILE",
+        env::var("PROFILE")
+            .ok()
+            .map(|profile| format!("{profile}, opt-level {level}")),
+    );
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
-    fs::write(out.join("bundled.rs"), bundled(&here.join("bundled"))).expect("OUT_DIR can be written");
+    fs::write(out.join("bundled.rs"), bundled(&here.join("bundled")))
+        .expect("OUT_DIR can be written");
 }
 
 /// A value for `option_env!`; nothing where it is unknown, as in a tarball without git.
@@ -36,7 +42,10 @@ fn revision(root: &Path) {
     // A tarball unpacked inside somebody else's repository must not report that one's revision.
     let tracked = git(&["ls-files", "--error-unmatch", "Cargo.lock"]).is_some();
     println!("cargo::rerun-if-changed={}", root.join("crates").display());
-    println!("cargo::rerun-if-changed={}", root.join("Cargo.toml").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        root.join("Cargo.toml").display()
+    );
     for file in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", file]) {
             println!("cargo::rerun-if-changed={}", root.join(path).display());
@@ -44,21 +53,42 @@ fn revision(root: &Path) {
     }
     if tracked {
         tell("GIT_REVISION", git(&["rev-parse", "HEAD"]));
-        let changes = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"]);
-        tell("GIT_DIRTY", changes.map(|changes| (!changes.is_empty()).to_string()));
+        let changes = git(&[
+            "status",
+            "--porcelain",
+            "--",
+            "crates",
+            "Cargo.toml",
+            "Cargo.lock",
+        ]);
+        tell(
+            "GIT_DIRTY",
+            changes.map(|changes| (!changes.is_empty()).to_string()),
+        );
     }
 }
 
 fn lock(path: &Path) {
     println!("cargo::rerun-if-changed={}", path.display());
-    let Ok(text) = fs::read_to_string(path) else { return };
-    let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let Ok(text) = fs::read_to_string(path) else {
+        return;
+    };
+    let digest = Sha256::digest(text.as_bytes())
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
     tell("CARGO_LOCK_DIGEST", Some(digest));
     let version = text.split("[[package]]").find_map(|package| {
-        package.contains("\nname = \"burn\"\n").then(|| package.split("version = \"").nth(1)?.split('"').next().map(str::to_owned))?
+        package.contains("\nname = \"burn\"\n").then(|| {
+            package
+                .split("version = \"")
+                .nth(1)?
+                .split('"')
+                .next()
+                .map(str::to_owned)
+        })?
     });
     tell("BURN_VERSION", version);
 }
@@ -69,9 +99,19 @@ fn bundled(dir: &Path) -> String {
     let mut source = String::from("&[\n");
     for kind in folders(dir) {
         for bundle in folders(&kind) {
-            let _ = writeln!(source, "    Bundle {{ kind: {:?}, name: {:?}, files: &[", name(&kind), name(&bundle));
+            let _ = writeln!(
+                source,
+                "    Bundle {{ kind: {:?}, name: {:?}, files: &[",
+                name(&kind),
+                name(&bundle)
+            );
             for file in entries(&bundle).into_iter().filter(|path| path.is_file()) {
-                let _ = writeln!(source, "        ({:?}, include_bytes!({:?})),", name(&file), file.display().to_string());
+                let _ = writeln!(
+                    source,
+                    "        ({:?}, include_bytes!({:?})),",
+                    name(&file),
+                    file.display().to_string()
+                );
             }
             source.push_str("    ] },\n");
         }
@@ -81,15 +121,23 @@ fn bundled(dir: &Path) -> String {
 }
 
 fn folders(dir: &Path) -> Vec<PathBuf> {
-    entries(dir).into_iter().filter(|path| path.is_dir()).collect()
+    entries(dir)
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .collect()
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(dir).map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
+    let mut paths: Vec<PathBuf> = fs::read_dir(dir)
+        .map(|all| all.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
     paths.sort();
     paths
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

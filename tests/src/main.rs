@@ -6,7 +6,8 @@ use adapt::Method;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-static ALL: LazyLock<Vec<&'static dyn Method>> = LazyLock::new(|| [mocks::MOCKS, runner::METHODS].concat());
+static ALL: LazyLock<Vec<&'static dyn Method>> =
+    LazyLock::new(|| [mocks::MOCKS, runner::METHODS].concat());
 
 fn main() -> ExitCode {
     runner::main_with(&ALL)

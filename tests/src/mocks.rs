@@ -1,8 +1,9 @@
 //! Methods whose cost and fate are known beforehand.
 
 use adapt::{
-    ConfigError, Event, FitError, Footprint, Level, LoadAdapterError, Logits, Method, MethodInfo, Phase, Plan, PredictError, Predictor,
-    SaveError, SavedInfo, Scale, SearchRange, Setting, parse_config, write_info,
+    ConfigError, Event, FitError, Footprint, Level, LoadAdapterError, Logits, Method, MethodInfo,
+    Phase, Plan, PredictError, Predictor, SaveError, SavedInfo, Scale, SearchRange, Setting,
+    parse_config, write_info,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,18 +29,30 @@ pub(crate) const MOCKS: &[&dyn Method] = &[
 ];
 
 const CONSTANT: MethodInfo = info("mock-constant", "Prefers one class, always.");
-const SLEEPER: MethodInfo = info("mock-sleeper", "Trains for one second and holds 256 MiB meanwhile.");
+const SLEEPER: MethodInfo = info(
+    "mock-sleeper",
+    "Trains for one second and holds 256 MiB meanwhile.",
+);
 const SLOW: MethodInfo = info("mock-slow", "Trains for 0.3 seconds.");
 const PANICS: MethodInfo = info("mock-panics", "Panics in training.");
 const FAILS: MethodInfo = info("mock-fails", "Reports an error in training.");
 const ABORTS: MethodInfo = info("mock-aborts", "Kills its process in training.");
 const GREEDY: MethodInfo = info("mock-greedy", "Allocates until refused.");
 const ENDLESS: MethodInfo = info("mock-endless", "Holds 64 MiB and never ends.");
-const NEVER: MethodInfo = MethodInfo { uses_model: true, ..info("mock-never", "Is applicable to no model.") };
+const NEVER: MethodInfo = MethodInfo {
+    uses_model: true,
+    ..info("mock-never", "Is applicable to no model.")
+};
 const PEEKS: MethodInfo = info("mock-peeks", "Predicts the label that it is shown.");
 
 const fn info(name: &'static str, definition: &'static str) -> MethodInfo {
-    MethodInfo { name, definition, paper: "", level: Level::Baseline, uses_model: false }
+    MethodInfo {
+        name,
+        definition,
+        paper: "",
+        level: Level::Baseline,
+        uses_model: false,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -68,7 +81,10 @@ struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { favourite: 0, strength: 1.0 }
+        Self {
+            favourite: 0,
+            strength: 1.0,
+        }
     }
 }
 
@@ -81,7 +97,12 @@ struct Fitted {
     peeks: bool,
 }
 
-const RANGES: &[SearchRange] = &[SearchRange { setting: "strength", low: 0.5, high: 2.0, scale: Scale::Linear }];
+const RANGES: &[SearchRange] = &[SearchRange {
+    setting: "strength",
+    low: 0.5,
+    high: 2.0,
+    scale: Scale::Linear,
+}];
 
 impl Method for Mock {
     fn info(&self) -> &'static MethodInfo {
@@ -89,7 +110,11 @@ impl Method for Mock {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(Prepared(self.0, self.1, parse_config(self.0.name, config)?)))
+        Ok(Box::new(Prepared(
+            self.0,
+            self.1,
+            parse_config(self.0.name, config)?,
+        )))
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
@@ -118,9 +143,13 @@ impl Plan for Prepared {
         match self.1 {
             Fate::Constant | Fate::Peek => {}
             Fate::SleepAndHold => {
+                // Taking and giving back the pages costs time of its own, which is none of the second.
+                (setting.events)(Event::Began(Phase::Prepare));
                 let held = hold(256);
+                (setting.events)(Event::Began(Phase::Train));
                 sleep(Duration::from_secs(1));
-                black_box(held);
+                (setting.events)(Event::Began(Phase::Validate));
+                drop(black_box(held));
             }
             Fate::Slow => sleep(Duration::from_millis(300)),
             Fate::Panic => panic!("a mock's panic"),
@@ -139,27 +168,74 @@ impl Plan for Prepared {
                 black_box(held);
             }
         }
-        (setting.events)(Event::StepDone { step: 1, epoch: 1.0, loss: 0.5, samples: setting.train.len(), tokens: 0 });
-        (setting.events)(Event::Note { name: "mock".to_owned(), value: json!(true) });
+        (setting.events)(Event::StepDone {
+            step: 1,
+            epoch: 1.0,
+            loss: 0.5,
+            samples: setting.train.len(),
+            tokens: 0,
+        });
+        (setting.events)(Event::Note {
+            name: "mock".to_owned(),
+            value: json!(true),
+        });
         let peeks = matches!(self.1, Fate::Peek);
-        Ok(Box::new(Fitted { name: self.0.name, classes: setting.classes.to_vec(), config: self.2, peeks }))
+        Ok(Box::new(Fitted {
+            name: self.0.name,
+            classes: setting.classes.to_vec(),
+            config: self.2,
+            peeks,
+        }))
     }
 
-    fn load(self: Box<Self>, dir: &Path, _: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        _: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let classes = adapt::read_saved_info(dir)?.classes;
-        Ok(Box::new(Fitted { name: self.0.name, classes, config: self.2, peeks: false }))
+        Ok(Box::new(Fitted {
+            name: self.0.name,
+            classes,
+            config: self.2,
+            peeks: false,
+        }))
     }
 }
 
 impl Predictor for Fitted {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let favourite = |example: &Example| if self.peeks { example.label } else { self.config.favourite };
-        let score = |chosen, class| if chosen == class { self.config.strength as f32 } else { 0.0 };
-        Ok(examples.iter().map(|example| (0..self.classes.len()).map(|class| score(favourite(example), class)).collect()).collect())
+        let favourite = |example: &Example| {
+            if self.peeks {
+                example.label
+            } else {
+                self.config.favourite
+            }
+        };
+        let score = |chosen, class| {
+            if chosen == class {
+                self.config.strength as f32
+            } else {
+                0.0
+            }
+        };
+        Ok(examples
+            .iter()
+            .map(|example| {
+                (0..self.classes.len())
+                    .map(|class| score(favourite(example), class))
+                    .collect()
+            })
+            .collect())
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint { trainable_params: 1, total_params: 1, stored_bytes: 4, ..Footprint::default() }
+        Footprint {
+            trainable_params: 1,
+            total_params: 1,
+            stored_bytes: 4,
+            ..Footprint::default()
+        }
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

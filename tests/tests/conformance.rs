@@ -22,7 +22,9 @@ fn every_method_conforms_on_gpt2() {
 
 /// Runs all checks and reports all that fail, not the first only.
 fn conforms(architecture: &str) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle").join(architecture);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/oracle")
+        .join(architecture);
     let base = transformer::load(&dir, &Device::flex()).expect("the fixture loads");
     let bench = Bench::new(base, Device::flex().autodiff());
     let applicable = |method: &&&dyn Method| method.not_applicable(&bench.base).is_none();
@@ -30,9 +32,17 @@ fn conforms(architecture: &str) {
     for method in runner::METHODS.iter().filter(applicable) {
         for (name, check) in CHECKS {
             if let Err(reason) = check(*method, &bench) {
-                failures.push(format!("{} on {architecture}: {name}: {reason}", method.info().name));
+                failures.push(format!(
+                    "{} on {architecture}: {name}: {reason}",
+                    method.info().name
+                ));
             }
         }
     }
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

@@ -27,10 +27,18 @@ pub(crate) fn tasks() -> impl Iterator<Item = &'static Bundle> {
 impl Bundle {
     /// What the bundle is: the first paragraph of its CARD.md after the title.
     pub(crate) fn summary(&self) -> String {
-        let card = self.files.iter().find(|(name, _)| *name == "CARD.md").map(|(_, bytes)| String::from_utf8_lossy(bytes));
+        let card = self
+            .files
+            .iter()
+            .find(|(name, _)| *name == "CARD.md")
+            .map(|(_, bytes)| String::from_utf8_lossy(bytes));
         let card = card.unwrap_or_default();
-        let text = card.lines().skip_while(|line| line.starts_with('#') || line.trim().is_empty());
-        text.take_while(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" ")
+        let text = card
+            .lines()
+            .skip_while(|line| line.starts_with('#') || line.trim().is_empty());
+        text.take_while(|line| !line.trim().is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Bytes of all files.
@@ -44,28 +52,45 @@ impl Bundle {
     /// When neither the cache directory nor the temporary one can be written.
     pub(crate) fn unpack(&self) -> anyhow::Result<PathBuf> {
         let mut problem = None;
-        for root in [cache_dir(), Some(env::temp_dir().join("adaptbench"))].into_iter().flatten() {
-            let dir = root.join(self.kind).join(format!("{}-{}", self.name, &self.digest()[..12]));
+        for root in [cache_dir(), Some(env::temp_dir().join("adaptbench"))]
+            .into_iter()
+            .flatten()
+        {
+            let dir = root
+                .join(self.kind)
+                .join(format!("{}-{}", self.name, &self.digest()[..12]));
             match self.unpack_to(&dir) {
                 Ok(()) => return Ok(dir),
-                Err(error) => problem = Some(anyhow::Error::new(error).context(format!("cannot unpack it to {}", dir.display()))),
+                Err(error) => {
+                    problem = Some(
+                        anyhow::Error::new(error)
+                            .context(format!("cannot unpack it to {}", dir.display())),
+                    )
+                }
             }
         }
-        let problem = problem.unwrap_or_else(|| anyhow::anyhow!("there is no directory to unpack it to"));
+        let problem =
+            problem.unwrap_or_else(|| anyhow::anyhow!("there is no directory to unpack it to"));
         Err(problem).with_context(|| format!("the bundled {} is needed as files", self.name))
     }
 
     fn unpack_to(&self, dir: &Path) -> io::Result<()> {
-        if self.files.iter().all(|(name, bytes)| fs::read(dir.join(name)).is_ok_and(|found| found == *bytes)) {
+        if self
+            .files
+            .iter()
+            .all(|(name, bytes)| fs::read(dir.join(name)).is_ok_and(|found| found == *bytes))
+        {
             return Ok(());
         }
         fs::create_dir_all(dir)?;
         for (name, bytes) in self.files {
             // By rename: another process may be reading an intact copy.
             let temporary = dir.join(format!(".{name}.{}", std::process::id()));
-            fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, dir.join(name))).inspect_err(|_| {
-                let _ = fs::remove_file(&temporary);
-            })?;
+            fs::write(&temporary, bytes)
+                .and_then(|()| fs::rename(&temporary, dir.join(name)))
+                .inspect_err(|_| {
+                    let _ = fs::remove_file(&temporary);
+                })?;
         }
         Ok(())
     }
@@ -83,8 +108,14 @@ impl Bundle {
 
 /// `$XDG_CACHE_HOME/adaptbench`, or `~/.cache/adaptbench`.
 fn cache_dir() -> Option<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let base = set("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(".cache")));
     base.map(|base| base.join("adaptbench"))
 }
 
@@ -108,7 +139,11 @@ mod tests {
         for bundle in tasks() {
             let task = task::from_bytes(bundle.name, bundle.files).unwrap();
             assert!(task.train.len() >= 100, "{}", bundle.name);
-            assert!(!bundle.summary().is_empty(), "{} has no CARD.md", bundle.name);
+            assert!(
+                !bundle.summary().is_empty(),
+                "{} has no CARD.md",
+                bundle.name
+            );
         }
     }
 }

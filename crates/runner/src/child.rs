@@ -4,19 +4,20 @@ use crate::job::{self, Job};
 use crate::matrix::{TRAIN_LIMIT, TUNE};
 use crate::observe::{Observer, panic_text};
 use crate::registry::{Methods, find};
-use crate::{devices, flops, sources};
-use adapt::{Budget, Level, Logits, Method, Predictor, Setting, sub_seed};
-use anyhow::{Context, ensure};
+use crate::score::{count_operations, log_probabilities, predictions, score, unlabelled};
+use crate::{devices, sources};
+use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
+use anyhow::Context;
 use burn::tensor::Device;
 use measure::Phase;
-use record::{Outcome, Prediction, TrialRecord};
+use record::{Outcome, TrialRecord};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use task::{Example, Split, Task};
-use transformer::{Pretrained, Shape, Tokenizer};
+use task::{Split, Task};
+use transformer::Pretrained;
 
 /// Reads a [`Job`] from stdin and runs it. The exit code says whether the trial finished; the record says everything else.
 pub(crate) fn main(methods: Methods) -> ExitCode {
@@ -29,8 +30,11 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         }
     };
     devices::allow();
-    let mut record = TrialRecord::unmeasured(job.trial_id.clone(), job.spec.clone(), Outcome::Finished);
-    let done = catch_unwind(AssertUnwindSafe(|| trial(methods, &job, &mut record, &observer)));
+    let mut record =
+        TrialRecord::unmeasured(job.trial_id.clone(), job.spec.clone(), Outcome::Finished);
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        trial(methods, &job, &mut record, &observer)
+    }));
     let failure = match done {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(format!("{error:#}")),
@@ -38,7 +42,11 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     };
     if let Some(text) = failure {
         eprintln!("error: {text}");
-        record.outcome = if names_memory(&text) { Outcome::OutOfMemory } else { Outcome::Failed };
+        record.outcome = if names_memory(&text) {
+            Outcome::OutOfMemory
+        } else {
+            Outcome::Failed
+        };
         record.error = Some(text);
     }
     // A panic within the observer itself leaves it borrowed for good; then there is nothing measured to keep.
@@ -58,10 +66,22 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
 /// Whether an error is a device's way of refusing memory (the heap's refusal ends the process and is seen by the parent).
 fn names_memory(text: &str) -> bool {
     let text = text.to_lowercase().replace(['_', '-'], " ");
-    ["out of memory", "outofmemory", "not enough memory", "cannot allocate memory"].iter().any(|sign| text.contains(sign))
+    [
+        "out of memory",
+        "outofmemory",
+        "not enough memory",
+        "cannot allocate memory",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
-fn trial(methods: Methods, job: &Job, record: &mut TrialRecord, observer: &RefCell<Observer>) -> anyhow::Result<()> {
+fn trial(
+    methods: Methods,
+    job: &Job,
+    record: &mut TrialRecord,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<()> {
     observer.borrow_mut().begin(Phase::Load);
     let spec = &job.spec;
     let method = find(methods, &spec.method)?;
@@ -69,11 +89,22 @@ fn trial(methods: Methods, job: &Job, record: &mut TrialRecord, observer: &RefCe
     let device = devices::open(&spec.device)?;
     let task = sources::read_task(&job.task)?;
     let train = match train_limit {
-        Some(n) => task::few_shot(&task.train, n, task.classes.len(), sub_seed(spec.seed, "draw")),
+        Some(n) => task::few_shot(
+            &task.train,
+            n,
+            task.classes.len(),
+            sub_seed(spec.seed, "draw"),
+        ),
         None => task.train.clone(),
     };
-    let base = method.info().uses_model.then(|| transformer::load(&job.model_dir, &device)).transpose()?;
-    let model = base.as_ref().map(|base| (base.shape.clone(), base.tokenizer.clone()));
+    let base = method
+        .info()
+        .uses_model
+        .then(|| transformer::load(&job.model_dir, &device))
+        .transpose()?;
+    let model = base
+        .as_ref()
+        .map(|base| (base.shape.clone(), base.tokenizer.clone()));
     observer.borrow_mut().watch_device(device.clone());
     observer.borrow_mut().pause();
     record.n_train = Some(train.len() as u64);
@@ -81,18 +112,36 @@ fn trial(methods: Methods, job: &Job, record: &mut TrialRecord, observer: &RefCe
     record.classes = Some(task.classes.len() as u64);
     note_sources(&task, base.as_ref(), observer);
 
-    let predictor = fit(method, job, &task, &train, base, budget.clone(), tune, &device, observer)?;
+    let predictor = fit(
+        method,
+        job,
+        &task,
+        &train,
+        base,
+        budget.clone(),
+        tune,
+        &device,
+        observer,
+    )?;
 
     if !observer.borrow().validated() && method.info().level != Level::Text {
         observer.borrow_mut().begin(Phase::Validate);
         let logits = predictor.class_logits(&unlabelled(&task.validation))?;
         let log_probs = log_probabilities(&logits, &task)?;
-        observer.borrow_mut().set_validation(task::metrics::accuracy(&log_probs, &task.validation.labels()));
+        observer
+            .borrow_mut()
+            .set_validation(task::metrics::accuracy(
+                &log_probs,
+                &task.validation.labels(),
+            ));
     }
     observer.borrow_mut().begin(Phase::Evaluate);
     let logits = predictor.class_logits(&unlabelled(&task.test))?;
     let _ = device.sync();
-    observer.borrow_mut().recorder.step_done(task.test.len() as u64);
+    observer
+        .borrow_mut()
+        .recorder
+        .step_done(task.test.len() as u64);
     observer.borrow_mut().pause();
 
     let log_probs = log_probabilities(&logits, &task)?;
@@ -104,7 +153,16 @@ fn trial(methods: Methods, job: &Job, record: &mut TrialRecord, observer: &RefCe
     record.stored_bytes = Some(footprint.stored_bytes);
     record.details.extend(predictor.details());
     if let Some((shape, tokenizer)) = model {
-        count_operations(record, &task, &train, &shape, &tokenizer, &budget, &footprint, observer);
+        count_operations(
+            record,
+            &task,
+            &train,
+            &shape,
+            &tokenizer,
+            &budget,
+            &footprint,
+            &observer.borrow().steps,
+        );
     }
     if job.keep_adapter {
         predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
@@ -149,9 +207,13 @@ fn fit(
         match found? {
             Some(found) => {
                 config = found.best.clone();
-                observer.borrow_mut().detail("tune", serde_json::to_value(&found)?);
+                observer
+                    .borrow_mut()
+                    .detail("tune", serde_json::to_value(&found)?);
             }
-            None => observer.borrow_mut().detail("tune", json!("nothing to search")),
+            None => observer
+                .borrow_mut()
+                .detail("tune", json!("nothing to search")),
         }
     }
     let predictor = method.plan(config)?.fit(setting)?;
@@ -161,10 +223,20 @@ fn fit(
 
 /// `adapt::Budget`, the few-shot limit and the number of search trials, out of a spec.
 fn split_budget(budget: &Value) -> anyhow::Result<(Budget, Option<usize>, usize)> {
-    let mut map = budget.as_object().cloned().context("the trial's budget is not an object")?;
-    let train_limit = map.remove(TRAIN_LIMIT).and_then(|n| n.as_u64()).map(|n| n as usize);
+    let mut map = budget
+        .as_object()
+        .cloned()
+        .context("the trial's budget is not an object")?;
+    let train_limit = map
+        .remove(TRAIN_LIMIT)
+        .and_then(|n| n.as_u64())
+        .map(|n| n as usize);
     let tune = map.remove(TUNE).and_then(|n| n.as_u64()).unwrap_or(0) as usize;
-    Ok((serde_json::from_value(Value::Object(map))?, train_limit, tune))
+    Ok((
+        serde_json::from_value(Value::Object(map))?,
+        train_limit,
+        tune,
+    ))
 }
 
 fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Observer>) {
@@ -177,81 +249,19 @@ fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Obser
     }
 }
 
-/// The examples without what they are: a predictor must not be able to look at the answer.
-fn unlabelled(split: &Split) -> Vec<Example> {
-    split.iter().map(|example| Example { label: 0, ..example.clone() }).collect()
-}
-
-fn log_probabilities(logits: &[Logits], task: &Task) -> anyhow::Result<Vec<Vec<f32>>> {
-    let broken = logits.iter().position(|row| row.len() != task.classes.len() || row.iter().any(|logit| logit.is_nan()));
-    ensure!(broken.is_none(), "the scores of example {} are not {} numbers", broken.unwrap_or_default(), task.classes.len());
-    Ok(logits.iter().map(|row| adapt::log_softmax(row).into_iter().map(|l| l as f32).collect()).collect())
-}
-
-fn score(record: &mut TrialRecord, log_probs: &[Vec<f32>], task: &Task) {
-    let scores = task::metrics::scores(log_probs, &task.test.labels());
-    let finite = |value: f64| value.is_finite().then_some(value);
-    record.test_accuracy = finite(scores.accuracy);
-    record.test_macro_f1 = finite(scores.macro_f1);
-    record.test_loss = finite(scores.log_loss);
-    for (name, value) in
-        [("test_matthews", scores.matthews), ("test_expected_calibration_error", scores.expected_calibration_error)]
-    {
-        if let Some(value) = finite(value) {
-            record.details.insert(name.to_owned(), value.into());
-        }
-    }
-}
-
-fn predictions(log_probs: &[Vec<f32>], task: &Task) -> Vec<Prediction> {
-    let predicted = task::metrics::predictions(log_probs);
-    let rows = task.test.iter().zip(log_probs).zip(predicted);
-    rows.map(|((example, log_probs), predicted)| Prediction {
-        row: example.row,
-        label: task.classes[example.label].clone(),
-        predicted: task.classes[predicted].clone(),
-        log_probabilities: log_probs.iter().map(|&l| f64::from(l)).collect(),
-    })
-    .collect()
-}
-
-#[allow(clippy::too_many_arguments)] // plain numbers of one trial
-fn count_operations(
-    record: &mut TrialRecord,
-    task: &Task,
-    train: &Split,
-    shape: &Shape,
-    tokenizer: &Tokenizer,
-    budget: &Budget,
-    footprint: &adapt::Footprint,
-    observer: &RefCell<Observer>,
-) {
-    let max_length = budget.max_length.get().min(shape.max_length);
-    let of = |split: &Split| flops::lengths(&split.examples, tokenizer, max_length);
-    let flop_shape = flops::flop_shape(shape);
-    record.infer_flops_per_sample = of(&task.test).and_then(|lengths| flops::per_prediction(&flop_shape, &lengths, footprint));
-    if let Some(lengths) = of(train).zip(of(&task.validation)).map(|(a, b)| [a, b].concat()) {
-        let read = flops::Read { lengths: &lengths, cached: budget.cache };
-        record.train_flops = flops::of_training(&flop_shape, &observer.borrow().steps, read, footprint);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn devices_refuse_memory_in_many_words() {
-        for text in ["CUDA_ERROR_OUT_OF_MEMORY", "Validation: Not enough memory left", "panicked: OutOfMemory"] {
+        for text in [
+            "CUDA_ERROR_OUT_OF_MEMORY",
+            "Validation: Not enough memory left",
+            "panicked: OutOfMemory",
+        ] {
             assert!(names_memory(text), "{text}");
         }
         assert!(!names_memory("the loss became NaN"));
-    }
-
-    #[test]
-    fn examples_to_predict_carry_no_label() {
-        let example = Example { row: 4, text: "t".into(), second: None, label: 3 };
-        let blank = unlabelled(&Split { examples: vec![example.clone()] });
-        assert_eq!(blank, [Example { label: 0, ..example }]);
     }
 }

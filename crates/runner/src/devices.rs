@@ -16,16 +16,40 @@ pub(crate) struct DeviceInfo {
 
 /// Every device, the default first. All but the first are cargo features of the same name.
 pub(crate) const DEVICES: [DeviceInfo; 5] = [
-    DeviceInfo { name: "flex", definition: "CPU, burn-flex with this program's fused kernels", compiled: true },
-    DeviceInfo { name: "ndarray", definition: "CPU, burn-ndarray", compiled: cfg!(feature = "ndarray") },
-    DeviceInfo { name: "cpu", definition: "CPU, kernels compiled by CubeCL", compiled: cfg!(feature = "cpu") },
-    DeviceInfo { name: "wgpu", definition: "GPU through Vulkan, Metal or DirectX 12", compiled: cfg!(feature = "wgpu") },
-    DeviceInfo { name: "cuda", definition: "NVIDIA GPU through CUDA", compiled: cfg!(feature = "cuda") },
+    DeviceInfo {
+        name: "flex",
+        definition: "CPU, burn-flex with this program's fused kernels",
+        compiled: true,
+    },
+    DeviceInfo {
+        name: "ndarray",
+        definition: "CPU, burn-ndarray",
+        compiled: cfg!(feature = "ndarray"),
+    },
+    DeviceInfo {
+        name: "cpu",
+        definition: "CPU, kernels compiled by CubeCL",
+        compiled: cfg!(feature = "cpu"),
+    },
+    DeviceInfo {
+        name: "wgpu",
+        definition: "GPU through Vulkan, Metal or DirectX 12",
+        compiled: cfg!(feature = "wgpu"),
+    },
+    DeviceInfo {
+        name: "cuda",
+        definition: "NVIDIA GPU through CUDA",
+        compiled: cfg!(feature = "cuda"),
+    },
 ];
 
 /// Names of the backends compiled in.
 pub(crate) fn compiled() -> Vec<String> {
-    DEVICES.iter().filter(|device| device.compiled).map(|device| device.name.to_owned()).collect()
+    DEVICES
+        .iter()
+        .filter(|device| device.compiled)
+        .map(|device| device.name.to_owned())
+        .collect()
 }
 
 /// Whether `name` is a device that this build has, without opening it.
@@ -54,15 +78,21 @@ pub(crate) fn check(name: &str) -> anyhow::Result<()> {
 /// # Panics
 /// In a process that did not [`allow`] devices.
 pub(crate) fn open(name: &str) -> anyhow::Result<Device> {
-    assert!(ALLOWED.get().is_some(), "the parent process must not open a device");
+    assert!(
+        ALLOWED.get().is_some(),
+        "the parent process must not open a device"
+    );
     check(name)?;
     let works = catch_unwind(|| {
         let device = create(name);
-        let sum: f32 = Tensor::<1>::from_data([1.0f32, 2.5], &device).sum().into_scalar();
+        let sum: f32 = Tensor::<1>::from_data([1.0f32, 2.5], &device)
+            .sum()
+            .into_scalar();
         (sum == 3.5).then_some(device)
     });
     let device = works.map_err(|panic| anyhow::anyhow!("{}", crate::observe::panic_text(&*panic)));
-    let found = device.with_context(|| format!("the device \"{name}\" is not there or does not work"))?;
+    let found =
+        device.with_context(|| format!("the device \"{name}\" is not there or does not work"))?;
     found.with_context(|| format!("the device \"{name}\" computes 1 + 2.5 wrong"))
 }
 
@@ -76,7 +106,8 @@ pub(crate) fn allow() {
 fn create(name: &str) -> Device {
     match name {
         #[cfg(feature = "ndarray")]
-        #[allow(deprecated)] // upstream retires burn-ndarray; here it stays as an independent check of the default
+        #[allow(deprecated)]
+        // upstream retires burn-ndarray; here it stays as an independent check of the default
         "ndarray" => Device::ndarray(),
         #[cfg(feature = "cpu")]
         "cpu" => Device::cpu(),
@@ -94,14 +125,22 @@ mod tests {
 
     #[test]
     fn an_unknown_device_is_refused_with_the_nearest_one() {
-        assert!(check("cudda").unwrap_err().to_string().contains("did you mean \"cuda\"?"));
+        assert!(
+            check("cudda")
+                .unwrap_err()
+                .to_string()
+                .contains("did you mean \"cuda\"?")
+        );
     }
 
     #[test]
     fn a_device_that_is_not_compiled_in_names_its_feature() {
         for device in DEVICES.iter().filter(|device| !device.compiled) {
             let error = check(device.name).unwrap_err().to_string();
-            assert!(error.contains(&format!("--features {}", device.name)), "{error}");
+            assert!(
+                error.contains(&format!("--features {}", device.name)),
+                "{error}"
+            );
         }
     }
 

@@ -24,17 +24,29 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     let rows = read(&arguments.input)?;
     let dir = sources::model_dir(&arguments.model)?;
     let device = devices::open(&arguments.device)?;
-    let base = transformer::load(&dir, &device).with_context(|| format!("the model \"{}\"", arguments.model))?;
-    base.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    let base = transformer::load(&dir, &device)
+        .with_context(|| format!("the model \"{}\"", arguments.model))?;
+    base.warnings
+        .iter()
+        .for_each(|warning| eprintln!("warning: {warning}"));
     let window = base.shape.max_length;
-    let encoded = encode(&rows, &base, arguments.max_length.map_or(window, |n| n.get().min(window)))?;
+    let encoded = encode(
+        &rows,
+        &base,
+        arguments.max_length.map_or(window, |n| n.get().min(window)),
+    )?;
     let pooling = match arguments.pooling {
-        PoolingArg::None => return write_tensors(&arguments.output, hidden_states(&base, &encoded)),
+        PoolingArg::None => {
+            return write_tensors(&arguments.output, hidden_states(&base, &encoded));
+        }
         PoolingArg::Mean => Pooling::Mean,
         PoolingArg::First => Pooling::First,
         PoolingArg::Last => Pooling::LastToken,
     };
-    write_tensors(&arguments.output, vec![("features", pooled(&base, &encoded, pooling))])
+    write_tensors(
+        &arguments.output,
+        vec![("features", pooled(&base, &encoded, pooling))],
+    )
 }
 
 /// The texts of a file, at least one.
@@ -43,7 +55,11 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
     let rows = task::read_texts(path)?;
-    ensure!(!rows.is_empty(), "{} holds no text, expected at least one", path.display());
+    ensure!(
+        !rows.is_empty(),
+        "{} holds no text, expected at least one",
+        path.display()
+    );
     Ok(rows)
 }
 
@@ -52,8 +68,15 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
 /// # Errors
 /// A directory that is missing or not writable.
 pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    ensure!(!path.is_dir(), "{} is a directory, expected the name of a file to write", path.display());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    ensure!(
+        !path.is_dir(),
+        "{} is a directory, expected the name of a file to write",
+        path.display()
+    );
     let probe = parent.join(format!(".adaptbench.{}", std::process::id()));
     std::fs::write(&probe, b"").with_context(|| format!("cannot write to {}", parent.display()))?;
     let _ = std::fs::remove_file(&probe);
@@ -64,18 +87,31 @@ pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
 type Values = (Vec<usize>, Vec<f32>);
 
 fn encode(rows: &[TextRow], base: &Pretrained, max_length: usize) -> anyhow::Result<Vec<Encoded>> {
-    let texts: Vec<(&str, Option<&str>)> = rows.iter().map(|row| (row.text.as_str(), row.second.as_deref())).collect();
+    let texts: Vec<(&str, Option<&str>)> = rows
+        .iter()
+        .map(|row| (row.text.as_str(), row.second.as_deref()))
+        .collect();
     let encoded = base.tokenizer.encode(&texts, max_length)?;
-    let cut = encoded.iter().filter(|text| text.truncated_tokens > 0).count();
+    let cut = encoded
+        .iter()
+        .filter(|text| text.truncated_tokens > 0)
+        .count();
     if cut > 0 {
         let tokens: usize = encoded.iter().map(|text| text.truncated_tokens).sum();
-        eprintln!("note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all", rows.len());
+        eprintln!(
+            "note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all",
+            rows.len()
+        );
     }
     Ok(encoded)
 }
 
 /// Calls `each` with the final states of batches of texts of like length: rows, states and mask.
-fn forward(base: &Pretrained, encoded: &[Encoded], mut each: impl FnMut(&[usize], transformer::Embedded)) {
+fn forward(
+    base: &Pretrained,
+    encoded: &[Encoded],
+    mut each: impl FnMut(&[usize], transformer::Embedded),
+) {
     let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
     let device = base.backbone.device();
     for rows in task::batches_sorted(&lengths, BATCH) {
@@ -101,7 +137,10 @@ fn hidden_states(base: &Pretrained, encoded: &[Encoded]) -> Vec<(&'static str, V
             mask[row * longest..][..length].fill(1.0);
         }
     });
-    vec![("hidden", (vec![encoded.len(), longest, width], hidden)), ("mask", (vec![encoded.len(), longest], mask))]
+    vec![
+        ("hidden", (vec![encoded.len(), longest, width], hidden)),
+        ("mask", (vec![encoded.len(), longest], mask)),
+    ]
 }
 
 fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
@@ -117,16 +156,35 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32")
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .try_into_vec()
+        .expect("converted to f32")
 }
 
 fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
     let bytes: HashMap<&str, (Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
-        .map(|(name, (shape, values))| (name, (shape, values.iter().flat_map(|value| value.to_le_bytes()).collect())))
+        .map(|(name, (shape, values))| {
+            (
+                name,
+                (
+                    shape,
+                    values
+                        .iter()
+                        .flat_map(|value| value.to_le_bytes())
+                        .collect(),
+                ),
+            )
+        })
         .collect();
-    let views: Result<HashMap<_, _>, _> =
-        bytes.iter().map(|(name, (shape, bytes))| Ok::<_, anyhow::Error>((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))).collect();
+    let views: Result<HashMap<_, _>, _> = bytes
+        .iter()
+        .map(|(name, (shape, bytes))| {
+            Ok::<_, anyhow::Error>((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        })
+        .collect();
     let file = safetensors::serialize(views?, None)?;
     Ok(report::store::write_file(path, &file)?)
 }

@@ -18,15 +18,37 @@ pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
 }
 
 /// Tokens of each text, cut at `max_length`; nothing where the tokenizer refuses one.
-pub(crate) fn lengths(examples: &[Example], tokenizer: &Tokenizer, max_length: usize) -> Option<Vec<usize>> {
-    let texts: Vec<(&str, Option<&str>)> = examples.iter().map(|e| (e.text.as_str(), e.second.as_deref())).collect();
-    Some(tokenizer.encode(&texts, max_length).ok()?.iter().map(|encoded| encoded.ids.len()).collect())
+pub(crate) fn lengths(
+    examples: &[Example],
+    tokenizer: &Tokenizer,
+    max_length: usize,
+) -> Option<Vec<usize>> {
+    let texts: Vec<(&str, Option<&str>)> = examples
+        .iter()
+        .map(|e| (e.text.as_str(), e.second.as_deref()))
+        .collect();
+    Some(
+        tokenizer
+            .encode(&texts, max_length)
+            .ok()?
+            .iter()
+            .map(|encoded| encoded.ids.len())
+            .collect(),
+    )
 }
 
 /// Operations of one prediction, averaged over texts of these lengths.
-pub(crate) fn per_prediction(shape: &FlopShape, lengths: &[usize], footprint: &Footprint) -> Option<f64> {
+pub(crate) fn per_prediction(
+    shape: &FlopShape,
+    lengths: &[usize],
+    footprint: &Footprint,
+) -> Option<f64> {
     let extra = footprint.extra_tokens.round() as u64;
-    let all: f64 = lengths.iter().map(|&length| length as u64 + extra).map(|length| forward_flops(shape, length, length)).sum();
+    let all: f64 = lengths
+        .iter()
+        .map(|&length| length as u64 + extra)
+        .map(|length| forward_flops(shape, length, length))
+        .sum();
     (!lengths.is_empty()).then(|| all / lengths.len() as f64)
 }
 
@@ -40,7 +62,12 @@ pub(crate) struct Read<'a> {
 
 /// Operations of the optimisation steps and of filling the frozen-prefix cache; of one forward pass over the texts where a method takes
 /// no steps and works on features. Validation is not training and does not count beyond the cache.
-pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], read: Read<'_>, footprint: &Footprint) -> Option<f64> {
+pub(crate) fn of_training(
+    shape: &FlopShape,
+    steps: &[(usize, usize)],
+    read: Read<'_>,
+    footprint: &Footprint,
+) -> Option<f64> {
     let depth = footprint.acts_from?;
     let from_layer = match depth {
         Depth::Embeddings => 0,
@@ -48,12 +75,21 @@ pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], read: Rea
         Depth::Head => shape.layers,
     };
     let forward = |layers, length| forward_flops(&FlopShape { layers, ..*shape }, length, length);
-    let filling = |layers| read.lengths.iter().map(|&length| forward(layers, length as u64)).sum::<f64>();
+    let filling = |layers| {
+        read.lengths
+            .iter()
+            .map(|&length| forward(layers, length as u64))
+            .sum::<f64>()
+    };
     if steps.is_empty() {
         return (depth == Depth::Head).then(|| filling(shape.layers));
     }
     let weights = footprint.trains_backbone_weights;
-    let trainable = Trainable { from_layer, weights, added_per_token: footprint.added_params };
+    let trainable = Trainable {
+        from_layer,
+        weights,
+        added_per_token: footprint.added_params,
+    };
     let cached_layers = if read.cached { from_layer } else { 0 };
     let extra = footprint.extra_tokens.round() as u64;
     let stepping: f64 = steps
@@ -71,15 +107,44 @@ pub(crate) fn of_training(shape: &FlopShape, steps: &[(usize, usize)], read: Rea
 mod tests {
     use super::*;
 
-    const SHAPE: FlopShape = FlopShape { layers: 4, hidden: 8, query_width: 8, key_value_width: 8, intermediate: 16, gated: false };
+    const SHAPE: FlopShape = FlopShape {
+        layers: 4,
+        hidden: 8,
+        query_width: 8,
+        key_value_width: 8,
+        intermediate: 16,
+        gated: false,
+    };
 
     #[test]
     fn a_cached_prefix_is_paid_once_and_not_in_every_epoch() {
-        let footprint = Footprint { acts_from: Some(Depth::Block(3)), trains_backbone_weights: true, ..Footprint::default() };
+        let footprint = Footprint {
+            acts_from: Some(Depth::Block(3)),
+            trains_backbone_weights: true,
+            ..Footprint::default()
+        };
         let steps = [(20, 4); 10]; // five epochs of eight texts of five tokens
         let texts = [5; 8];
-        let cached = of_training(&SHAPE, &steps, Read { lengths: &texts, cached: true }, &footprint).unwrap();
-        let uncached = of_training(&SHAPE, &steps, Read { lengths: &texts, cached: false }, &footprint).unwrap();
+        let cached = of_training(
+            &SHAPE,
+            &steps,
+            Read {
+                lengths: &texts,
+                cached: true,
+            },
+            &footprint,
+        )
+        .unwrap();
+        let uncached = of_training(
+            &SHAPE,
+            &steps,
+            Read {
+                lengths: &texts,
+                cached: false,
+            },
+            &footprint,
+        )
+        .unwrap();
         let forward = |layers| forward_flops(&FlopShape { layers, ..SHAPE }, 40, 5);
         assert_eq!(uncached - cached, 5.0 * forward(3) - forward(3));
         assert_eq!(cached, forward(3) + 5.0 * 3.0 * forward(1)); // the top block: forward, and twice that backward
@@ -87,8 +152,14 @@ mod tests {
 
     #[test]
     fn features_cost_one_forward_pass_and_a_prompt_no_training() {
-        let read = Read { lengths: &[5, 7], cached: false };
-        let features = Footprint { acts_from: Some(Depth::Head), ..Footprint::default() };
+        let read = Read {
+            lengths: &[5, 7],
+            cached: false,
+        };
+        let features = Footprint {
+            acts_from: Some(Depth::Head),
+            ..Footprint::default()
+        };
         let expected = forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7);
         assert_eq!(of_training(&SHAPE, &[], read, &features), Some(expected));
         assert_eq!(of_training(&SHAPE, &[], read, &Footprint::default()), None);
@@ -97,9 +168,23 @@ mod tests {
     #[test]
     fn extra_tokens_lengthen_every_prediction() {
         let plain = per_prediction(&SHAPE, &[5, 7], &Footprint::default()).unwrap();
-        let prompted = per_prediction(&SHAPE, &[5, 7], &Footprint { extra_tokens: 10.0, ..Footprint::default() }).unwrap();
-        assert_eq!(plain, (forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7)) / 2.0);
-        assert_eq!(prompted, (forward_flops(&SHAPE, 15, 15) + forward_flops(&SHAPE, 17, 17)) / 2.0);
+        let prompted = per_prediction(
+            &SHAPE,
+            &[5, 7],
+            &Footprint {
+                extra_tokens: 10.0,
+                ..Footprint::default()
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            plain,
+            (forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7)) / 2.0
+        );
+        assert_eq!(
+            prompted,
+            (forward_flops(&SHAPE, 15, 15) + forward_flops(&SHAPE, 17, 17)) / 2.0
+        );
         assert_eq!(per_prediction(&SHAPE, &[], &Footprint::default()), None);
     }
 }

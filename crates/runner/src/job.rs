@@ -51,9 +51,18 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// The system's.
-pub(crate) fn start(command: &str, message: &impl Serialize, stdout: Stdio, stderr: Stdio) -> io::Result<Started> {
+pub(crate) fn start(
+    command: &str,
+    message: &impl Serialize,
+    stdout: Stdio,
+    stderr: Stdio,
+) -> io::Result<Started> {
     let mut child = Command::new(env::current_exe()?);
-    child.arg(command).stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
+    child
+        .arg(command)
+        .stdin(Stdio::piped())
+        .stdout(stdout)
+        .stderr(stderr);
     if env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
         // Freed pages stay mapped for 5 s: a training step frees and takes the same ones again, and faulting them in anew costs more
         // than the arithmetic of small batches.
@@ -77,7 +86,8 @@ pub(crate) fn start(command: &str, message: &impl Serialize, stdout: Stdio, stde
 pub(crate) fn receive<T: DeserializeOwned>() -> anyhow::Result<T> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let message = serde_json::from_str(&line).map_err(|error| anyhow::anyhow!("this command is used by `run`; stdin: {error}"))?;
+    let message = serde_json::from_str(&line)
+        .map_err(|error| anyhow::anyhow!("this command is used by `run`; stdin: {error}"))?;
     thread::spawn(|| {
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
         eprintln!("the parent process is gone: this trial ends");

@@ -11,8 +11,10 @@ mod cli;
 mod devices;
 mod features;
 mod flops;
+mod found;
 mod job;
 mod listing;
+mod log;
 mod matrix;
 mod observe;
 mod parent;
@@ -23,6 +25,7 @@ mod probe;
 mod progress;
 mod registry;
 mod run_dir;
+mod score;
 mod settings;
 mod sources;
 mod words;
@@ -35,7 +38,8 @@ pub use registry::METHODS;
 
 /// Counts the heap by phase; mimalloc because the system's allocator gives pages back between steps and faults them in again.
 #[global_allocator]
-static HEAP: measure::CountingAllocator<mimalloc::MiMalloc> = measure::CountingAllocator::new(mimalloc::MiMalloc);
+static HEAP: measure::CountingAllocator<mimalloc::MiMalloc> =
+    measure::CountingAllocator::new(mimalloc::MiMalloc);
 
 /// Everything finished.
 const FINISHED: u8 = 0;
@@ -47,7 +51,9 @@ const BAD_INPUT: u8 = 2;
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     let known = format!("Methods: {}", registry::names(methods).join(", "));
-    let command = Cli::command().mut_subcommand("run", |run| run.after_help(known.clone())).after_help(known);
+    let command = Cli::command()
+        .mut_subcommand("run", |run| run.after_help(known.clone()))
+        .after_help(known);
     let cli = match Cli::from_arg_matches(&command.get_matches()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),

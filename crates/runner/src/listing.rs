@@ -50,8 +50,13 @@ pub(crate) fn models(list: ListArgs) -> anyhow::Result<()> {
         return print_json(&rows);
     }
     print_table(&rows, &["name", "bytes", "summary"]);
-    println!("\n--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json)");
-    println!("or a Hub id (org/name). Architectures: {}", transformer::MODEL_TYPES.join(", "));
+    println!(
+        "\n--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json)"
+    );
+    println!(
+        "or a Hub id (org/name). Architectures: {}",
+        transformer::MODEL_TYPES.join(", ")
+    );
     Ok(())
 }
 
@@ -74,8 +79,13 @@ pub(crate) fn tasks(list: ListArgs) -> anyhow::Result<()> {
     if list.json {
         return print_json(&rows);
     }
-    print_table(&rows, &["name", "classes", "train", "validation", "test", "summary"]);
-    println!("\n--task also takes a directory with train, validation and test files (.tsv, .csv, .jsonl, .parquet; columns text,label or");
+    print_table(
+        &rows,
+        &["name", "classes", "train", "validation", "test", "summary"],
+    );
+    println!(
+        "\n--task also takes a directory with train, validation and test files (.tsv, .csv, .jsonl, .parquet; columns text,label or"
+    );
     println!("text_a,text_b,label) or a Hub data set id (org/name).");
     Ok(())
 }
@@ -113,7 +123,8 @@ pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
 pub(crate) fn report(dirs: &[PathBuf]) -> anyhow::Result<()> {
     for dir in dirs {
         let run = report::load_run(dir)?;
-        let written = report::write(&run, dir).with_context(|| format!("the report of {}", dir.display()))?;
+        let written =
+            report::write(&run, dir).with_context(|| format!("the report of {}", dir.display()))?;
         words::print_results(&run, &written);
     }
     Ok(())
@@ -129,16 +140,32 @@ fn print_json(rows: &[Value]) -> anyhow::Result<()> {
 }
 
 fn print_table(rows: &[Value], columns: &[&str]) {
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|column| text(&row[*column])).collect()).collect();
-    let width = |place: usize| cells.iter().map(|row| row[place].chars().count()).chain([columns[place].len()]).max().unwrap_or(0);
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| columns.iter().map(|column| text(&row[*column])).collect())
+        .collect();
+    let width = |place: usize| {
+        cells
+            .iter()
+            .map(|row| row[place].chars().count())
+            .chain([columns[place].len()])
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let header = columns.iter().map(|column| (*column).to_owned()).collect();
     for row in std::iter::once(&header).chain(&cells) {
-        let line: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        let line: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"))
+            .collect();
         println!("{}", line.join("  ").trim_end());
     }
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -45,7 +45,10 @@ pub(crate) fn trials(
                             model_digest: model_digests.get(model).cloned().unwrap_or_default(),
                             task_digest: task_digests.get(task).cloned().unwrap_or_default(),
                         };
-                        trials.push(Planned { id: id(&spec), spec });
+                        trials.push(Planned {
+                            id: id(&spec),
+                            spec,
+                        });
                     }
                 }
             }
@@ -68,30 +71,67 @@ fn budget(plan: &Plan) -> Value {
 
 /// `lora--minilm--sst2--flex--s0--3fa1c2d4`: readable, and a hash of the whole spec.
 fn id(spec: &TrialSpec) -> String {
-    let arm = if spec.variant.is_empty() { spec.method.clone() } else { format!("{}.{}", spec.method, spec.variant) };
-    let hash = hex(&Sha256::digest(canonical(&serde_json::to_value(spec).expect("a spec serialises")).as_bytes()));
-    format!("{}--{}--{}--{}--s{}--{}", plain(&arm), plain(&spec.model), plain(&spec.task), spec.device, spec.seed, &hash[..8])
+    let arm = if spec.variant.is_empty() {
+        spec.method.clone()
+    } else {
+        format!("{}.{}", spec.method, spec.variant)
+    };
+    let hash = hex(&Sha256::digest(
+        canonical(&serde_json::to_value(spec).expect("a spec serialises")).as_bytes(),
+    ));
+    format!(
+        "{}--{}--{}--{}--s{}--{}",
+        plain(&arm),
+        plain(&spec.model),
+        plain(&spec.task),
+        spec.device,
+        spec.seed,
+        &hash[..8]
+    )
 }
 
 /// JSON with sorted keys: the same spec has the same text, whatever order its settings were declared in.
 fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
-            let sorted: BTreeMap<&String, String> = map.iter().map(|(key, value)| (key, canonical(value))).collect();
-            let fields: Vec<String> = sorted.into_iter().map(|(key, text)| format!("{}:{text}", Value::from(key.as_str()))).collect();
+            let sorted: BTreeMap<&String, String> = map
+                .iter()
+                .map(|(key, value)| (key, canonical(value)))
+                .collect();
+            let fields: Vec<String> = sorted
+                .into_iter()
+                .map(|(key, text)| format!("{}:{text}", Value::from(key.as_str())))
+                .collect();
             format!("{{{}}}", fields.join(","))
         }
-        Value::Array(values) => format!("[{}]", values.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(values) => format!(
+            "[{}]",
+            values.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
         other => other.to_string(),
     }
 }
 
 /// The last part of a path, with nothing in it that a file name should not have.
 fn plain(name: &str) -> String {
-    let last = name.trim_end_matches('/').rsplit('/').next().unwrap_or(name);
-    let keep = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
+    let last = name
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(name);
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || ".-_".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
     let kept: String = last.chars().take(60).map(keep).collect();
-    if kept.trim_matches('.').is_empty() { "here".to_owned() } else { kept }
+    if kept.trim_matches('.').is_empty() {
+        "here".to_owned()
+    } else {
+        kept
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +140,11 @@ mod tests {
     use serde_json::json;
 
     fn plan() -> Plan {
-        let arm = |name: &str| Arm { method: name.to_owned(), variant: String::new(), config: json!({"rank": 3}) };
+        let arm = |name: &str| Arm {
+            method: name.to_owned(),
+            variant: String::new(),
+            config: json!({"rank": 3}),
+        };
         Plan {
             models: vec!["m".into(), "n".into()],
             tasks: vec!["t".into()],
@@ -116,14 +160,26 @@ mod tests {
 
     #[test]
     fn seeds_are_outermost_and_methods_rotate() {
-        let all = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |arm, model| !(arm.method == "b" && model == "n"));
-        let order: Vec<String> = all.iter().map(|t| format!("{}{}{}", t.spec.seed, t.spec.model, t.spec.method)).collect();
-        assert_eq!(order, ["0ma", "0mb", "0mc", "0na", "0nc", "1mb", "1mc", "1ma", "1nc", "1na"]);
+        let all = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |arm, model| {
+            !(arm.method == "b" && model == "n")
+        });
+        let order: Vec<String> = all
+            .iter()
+            .map(|t| format!("{}{}{}", t.spec.seed, t.spec.model, t.spec.method))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                "0ma", "0mb", "0mc", "0na", "0nc", "1mb", "1mc", "1ma", "1nc", "1na"
+            ]
+        );
     }
 
     #[test]
     fn the_id_changes_with_every_part_of_the_spec_and_not_with_the_order_of_settings() {
-        let spec = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |_, _| true).remove(0).spec;
+        let spec = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |_, _| true)
+            .remove(0)
+            .spec;
         let fields = serde_json::to_value(&spec).unwrap();
         for (field, value) in fields.as_object().unwrap() {
             let mut other = fields.clone();
@@ -135,7 +191,10 @@ mod tests {
             let other: TrialSpec = serde_json::from_value(other).unwrap();
             assert_ne!(id(&other), id(&spec), "{field} is not in the id");
         }
-        assert_eq!(canonical(&json!({"b": [1, {"d": null, "c": "x"}], "a": 2})), r#"{"a":2,"b":[1,{"c":"x","d":null}]}"#);
+        assert_eq!(
+            canonical(&json!({"b": [1, {"d": null, "c": "x"}], "a": 2})),
+            r#"{"a":2,"b":[1,{"c":"x","d":null}]}"#
+        );
     }
 
     #[test]

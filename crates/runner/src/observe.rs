@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 /// Everything observed of a trial while it runs.
 pub(crate) struct Observer {
     pub(crate) recorder: Recorder,
+    phase: Option<Phase>,
     device: Option<Device>,
     device_peak_bytes: Option<u64>,
     curve: Vec<CurvePoint>,
@@ -27,6 +28,7 @@ impl Observer {
     pub(crate) fn new() -> Self {
         Self {
             recorder: Recorder::default(),
+            phase: None,
             device: None,
             device_peak_bytes: None,
             curve: Vec::new(),
@@ -45,6 +47,13 @@ impl Observer {
     /// A phase begins, the one before it has ended, on the device too.
     pub(crate) fn begin(&mut self, phase: Phase) {
         self.wait_for_device();
+        // The steps after the first use its pages again; every other phase starts without what the one before it freed.
+        let goes_on = (self.phase, phase) == (Some(Phase::FirstStep), Phase::Train);
+        if !goes_on {
+            self.recorder.pause();
+            measure::allocator::give_back_free_pages();
+        }
+        self.phase = Some(phase);
         self.recorder.begin(phase);
         // After the recorder, which starts a new peak: the parent counts what it sees from this line on to the new phase.
         println!("{PHASE_MARK}{}", phase_name(phase));
@@ -53,6 +62,10 @@ impl Observer {
     /// The running phase has ended.
     pub(crate) fn pause(&mut self) {
         self.wait_for_device();
+        if self.phase == Some(Phase::Load) {
+            // Reading a checkpoint holds it twice for a moment; the baseline is what stays.
+            measure::allocator::give_back_free_pages();
+        }
         self.recorder.pause();
     }
 
@@ -75,18 +88,38 @@ impl Observer {
                 adapt::Phase::Train => Phase::Train,
                 adapt::Phase::Validate => Phase::Validate,
             }),
-            Event::StepDone { step, epoch, loss, samples, tokens } => {
+            Event::StepDone {
+                step,
+                epoch,
+                loss,
+                samples,
+                tokens,
+            } => {
                 self.recorder.step_done(samples as u64);
-                let in_use = self.device.as_ref().and_then(Device::memory_pool_usage).map(|usage| usage.bytes_in_use);
+                let in_use = self
+                    .device
+                    .as_ref()
+                    .and_then(Device::memory_pool_usage)
+                    .map(|usage| usage.bytes_in_use);
                 self.device_peak_bytes = self.device_peak_bytes.max(in_use);
                 self.steps.push((tokens, samples));
                 self.point(step, epoch, "train", "loss", loss);
             }
-            Event::Validated { step, epoch, accuracy, loss } => {
+            Event::Validated {
+                step,
+                epoch,
+                accuracy,
+                loss,
+            } => {
                 self.point(step, epoch, "validation", "accuracy", accuracy);
                 self.point(step, epoch, "validation", "loss", loss);
-                self.best_validation = Some(self.best_validation.map_or(accuracy, |best| best.max(accuracy)));
-                println!("epoch {epoch:.2}, step {step}: validation accuracy {accuracy:.4}, loss {loss:.4}");
+                self.best_validation = Some(
+                    self.best_validation
+                        .map_or(accuracy, |best| best.max(accuracy)),
+                );
+                println!(
+                    "epoch {epoch:.2}, step {step}: validation accuracy {accuracy:.4}, loss {loss:.4}"
+                );
             }
             Event::Cached { bytes, spilled } => {
                 self.cache_bytes = Some(bytes);
@@ -113,7 +146,14 @@ impl Observer {
 
     fn point(&mut self, step: u64, epoch: f64, split: &str, metric: &str, value: f64) {
         let elapsed_s = self.recorder.training_elapsed_s();
-        self.curve.push(CurvePoint { step, epoch, elapsed_s, split: split.to_owned(), metric: metric.to_owned(), value });
+        self.curve.push(CurvePoint {
+            step,
+            epoch,
+            elapsed_s,
+            split: split.to_owned(),
+            metric: metric.to_owned(),
+            value,
+        });
     }
 
     /// Closes the running phase and writes everything into the record.
@@ -144,5 +184,6 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

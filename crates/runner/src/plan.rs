@@ -62,7 +62,10 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
     };
     let time_limit_s = arguments.time_limit.or(file.time_limit);
     if time_limit_s.is_some_and(|s| !(s.is_finite() && s > 0.0)) {
-        bail!("the time limit is {} seconds, expected more than 0", time_limit_s.unwrap_or_default());
+        bail!(
+            "the time limit is {} seconds, expected more than 0",
+            time_limit_s.unwrap_or_default()
+        );
     }
     let train_limit = arguments.train_limit.map(|n| n.get()).or(file.train_limit);
     if train_limit == Some(0) {
@@ -90,7 +93,9 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
             bail!("the plan names no {what}, expected at least one");
         }
     }
-    plan.devices.iter().try_for_each(|device| crate::devices::check(device))?;
+    plan.devices
+        .iter()
+        .try_for_each(|device| crate::devices::check(device))?;
     Ok(plan)
 }
 
@@ -98,10 +103,16 @@ fn from_file(file: &PlanFile, methods: Methods) -> anyhow::Result<Given> {
     let mut given = Given::default();
     for (method, own) in &file.settings {
         find(methods, method).context("in [settings]")?;
-        let values = own.iter().map(|(key, value)| (key.clone(), settings::json(value)));
+        let values = own
+            .iter()
+            .map(|(key, value)| (key.clone(), settings::json(value)));
         given.by_method.insert(method.clone(), values.collect());
     }
-    given.general = file.budget.iter().map(|(key, value)| (key.clone(), settings::json(value))).collect();
+    given.general = file
+        .budget
+        .iter()
+        .map(|(key, value)| (key.clone(), settings::json(value)))
+        .collect();
     Ok(given)
 }
 
@@ -125,42 +136,93 @@ fn general(given: &mut Map<String, Value>, file: &PlanFile, arguments: &RunArgs)
     }
 }
 
-fn arms(methods: Methods, file: &PlanFile, on_command_line: &[String], given: &Given) -> anyhow::Result<Vec<Arm>> {
-    let asked = if on_command_line.is_empty() { file.methods.clone().unwrap_or_default() } else { on_command_line.to_vec() };
+fn arms(
+    methods: Methods,
+    file: &PlanFile,
+    on_command_line: &[String],
+    given: &Given,
+) -> anyhow::Result<Vec<Arm>> {
+    let asked = if on_command_line.is_empty() {
+        file.methods.clone().unwrap_or_default()
+    } else {
+        on_command_line.to_vec()
+    };
     let mut wanted: Vec<&str> = Vec::new();
     for name in &asked {
-        let found = if name == ALL { names(methods) } else { vec![find(methods, name)?.info().name] };
-        wanted.extend(found.into_iter().filter(|name| !wanted.contains(name)).collect::<Vec<_>>());
+        let found = if name == ALL {
+            names(methods)
+        } else {
+            vec![find(methods, name)?.info().name]
+        };
+        wanted.extend(
+            found
+                .into_iter()
+                .filter(|name| !wanted.contains(name))
+                .collect::<Vec<_>>(),
+        );
     }
     let mut arms = Vec::new();
     for name in &wanted {
         let own = given.by_method.get(*name).cloned().unwrap_or_default();
-        arms.push(Arm { method: (*name).to_owned(), variant: String::new(), config: settings::resolve(find(methods, name)?, &own)? });
+        arms.push(Arm {
+            method: (*name).to_owned(),
+            variant: String::new(),
+            config: settings::resolve(find(methods, name)?, &own)?,
+        });
     }
     for variant in &file.variant {
-        let method = find(methods, &variant.method).with_context(|| format!("in the variant \"{}\"", variant.name))?;
+        let method = find(methods, &variant.method)
+            .with_context(|| format!("in the variant \"{}\"", variant.name))?;
         if !on_command_line.is_empty() && !wanted.contains(&variant.method.as_str()) {
             continue;
         }
         // A variant is what it says: its own settings win over the method's.
-        let mut own = given.by_method.get(&variant.method).cloned().unwrap_or_default();
-        own.extend(variant.settings.iter().map(|(key, value)| (key.clone(), settings::json(value))));
-        let config = settings::resolve(method, &own).with_context(|| format!("in the variant \"{}\"", variant.name))?;
-        arms.push(Arm { method: variant.method.clone(), variant: variant.name.clone(), config });
+        let mut own = given
+            .by_method
+            .get(&variant.method)
+            .cloned()
+            .unwrap_or_default();
+        own.extend(
+            variant
+                .settings
+                .iter()
+                .map(|(key, value)| (key.clone(), settings::json(value))),
+        );
+        let config = settings::resolve(method, &own)
+            .with_context(|| format!("in the variant \"{}\"", variant.name))?;
+        arms.push(Arm {
+            method: variant.method.clone(),
+            variant: variant.name.clone(),
+            config,
+        });
     }
-    if let Some(idle) = given.by_method.keys().find(|method| arms.iter().all(|arm| arm.method != **method)) {
-        bail!("a setting is given for {idle}, which is not among the methods of this run; add it to --methods or leave the setting out");
+    if let Some(idle) = given
+        .by_method
+        .keys()
+        .find(|method| arms.iter().all(|arm| arm.method != **method))
+    {
+        bail!(
+            "a setting is given for {idle}, which is not among the methods of this run; add it to --methods or leave the setting out"
+        );
     }
     Ok(arms)
 }
 
 fn chosen(on_command_line: &[String], in_file: Option<Vec<String>>) -> Vec<String> {
-    unique(if on_command_line.is_empty() { in_file.unwrap_or_default() } else { on_command_line.to_vec() })
+    unique(if on_command_line.is_empty() {
+        in_file.unwrap_or_default()
+    } else {
+        on_command_line.to_vec()
+    })
 }
 
 fn unique<T: PartialEq>(values: Vec<T>) -> Vec<T> {
     let mut kept = Vec::with_capacity(values.len());
-    values.into_iter().for_each(|value| if !kept.contains(&value) { kept.push(value) });
+    values.into_iter().for_each(|value| {
+        if !kept.contains(&value) {
+            kept.push(value)
+        }
+    });
     kept
 }
 
@@ -172,27 +234,51 @@ mod tests {
     #[test]
     fn the_default_is_every_method_with_three_seeds() {
         let plan = resolve(METHODS, &RunArgs::default()).unwrap();
-        assert_eq!(plan.arms.iter().map(|arm| arm.method.as_str()).collect::<Vec<_>>(), names(METHODS));
+        assert_eq!(
+            plan.arms
+                .iter()
+                .map(|arm| arm.method.as_str())
+                .collect::<Vec<_>>(),
+            names(METHODS)
+        );
         assert_eq!(plan.seeds, [0, 1, 2]);
     }
 
     #[test]
     fn options_win_over_set_and_set_over_quick() {
         let n = std::num::NonZeroUsize::new;
-        let arguments = RunArgs { quick: true, epochs: n(9), set: vec!["budget.epochs=7".into(), "budget.batch=5".into()], ..RunArgs::default() };
+        let arguments = RunArgs {
+            quick: true,
+            epochs: n(9),
+            set: vec!["budget.epochs=7".into(), "budget.batch=5".into()],
+            ..RunArgs::default()
+        };
         let plan = resolve(METHODS, &arguments).unwrap();
         assert_eq!(plan.budget.epochs.get(), 9);
         assert_eq!(plan.budget.batch.get(), 5);
         assert_eq!(plan.seeds, [0]);
-        let arguments = RunArgs { quick: true, set: vec!["budget.epochs=7".into()], ..RunArgs::default() };
+        let arguments = RunArgs {
+            quick: true,
+            set: vec!["budget.epochs=7".into()],
+            ..RunArgs::default()
+        };
         assert_eq!(resolve(METHODS, &arguments).unwrap().budget.epochs.get(), 7);
     }
 
     #[test]
     fn a_setting_for_a_method_that_does_not_run_is_refused() {
-        let [first, second, ..] = names(METHODS)[..] else { panic!("two methods") };
-        let arguments = RunArgs { methods: vec![first.into()], set: vec![format!("{second}.x=1")], ..RunArgs::default() };
+        let [first, second, ..] = names(METHODS)[..] else {
+            panic!("two methods")
+        };
+        let arguments = RunArgs {
+            methods: vec![first.into()],
+            set: vec![format!("{second}.x=1")],
+            ..RunArgs::default()
+        };
         let error = resolve(METHODS, &arguments).unwrap_err().to_string();
-        assert!(error.contains("not among the methods of this run"), "{error}");
+        assert!(
+            error.contains("not among the methods of this run"),
+            "{error}"
+        );
     }
 }

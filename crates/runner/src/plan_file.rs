@@ -34,7 +34,19 @@ pub(crate) struct PlanFile {
 }
 
 const KEYS: [&str; 14] = [
-    "models", "tasks", "methods", "devices", "seeds", "train_limit", "epochs", "batch", "max_length", "tune", "time_limit", "budget", "settings",
+    "models",
+    "tasks",
+    "methods",
+    "devices",
+    "seeds",
+    "train_limit",
+    "epochs",
+    "batch",
+    "max_length",
+    "tune",
+    "time_limit",
+    "budget",
+    "settings",
     "variant",
 ];
 
@@ -80,20 +92,29 @@ pub(crate) fn quick_plan() -> PlanFile {
 /// # Errors
 /// A file that cannot be read, is not TOML, or has a key that no plan has.
 pub(crate) fn read(path: &Path) -> anyhow::Result<PlanFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the plan {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the plan {}", path.display()))?;
     parse(&text).with_context(|| format!("in the plan {}", path.display()))
 }
 
 fn parse(text: &str) -> anyhow::Result<PlanFile> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| anyhow::anyhow!("not TOML: {error}"))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("not TOML: {error}"))?;
     if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(unknown("key", key, &KEYS));
     }
     let plan: PlanFile = toml::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let names: Vec<&str> = plan.variant.iter().map(|variant| variant.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .variant
+        .iter()
+        .map(|variant| variant.name.as_str())
+        .collect();
     for (place, name) in names.iter().enumerate() {
         if name.is_empty() || names[..place].contains(name) {
-            bail!("the variant name \"{name}\" stands twice or is empty, expected a name of its own for every [[variant]]");
+            bail!(
+                "the variant name \"{name}\" stands twice or is empty, expected a name of its own for every [[variant]]"
+            );
         }
     }
     Ok(plan)
@@ -103,7 +124,11 @@ impl PlanFile {
     /// This plan where it says something, `below` where it does not; settings are merged one by one.
     pub(crate) fn over(self, below: PlanFile) -> PlanFile {
         // Naming variants and no methods asks for these variants alone.
-        let methods = if self.methods.is_none() && !self.variant.is_empty() { Some(Vec::new()) } else { self.methods };
+        let methods = if self.methods.is_none() && !self.variant.is_empty() {
+            Some(Vec::new())
+        } else {
+            self.methods
+        };
         let mut settings = below.settings;
         for (method, own) in self.settings {
             settings.entry(method).or_default().extend(own);
@@ -124,7 +149,11 @@ impl PlanFile {
             time_limit: self.time_limit.or(below.time_limit),
             budget,
             settings,
-            variant: if self.variant.is_empty() { below.variant } else { self.variant },
+            variant: if self.variant.is_empty() {
+                below.variant
+            } else {
+                self.variant
+            },
         }
     }
 }
@@ -151,7 +180,10 @@ mod tests {
     #[test]
     fn a_misspelt_key_is_refused_with_the_nearest_one() {
         let error = parse("epoch = 3").unwrap_err().to_string();
-        assert!(error.contains("\"epoch\" (did you mean \"epochs\"?)"), "{error}");
+        assert!(
+            error.contains("\"epoch\" (did you mean \"epochs\"?)"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -18,19 +18,30 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
     devices::check(&arguments.device)?;
     features::check_output(&arguments.output)?;
     let Some(dir) = &arguments.adapter else {
-        bail!("a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id>/adapter (from run --keep-adapters)");
+        bail!(
+            "a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id>/adapter (from run --keep-adapters)"
+        );
     };
     let mut info = saved(dir)?;
-    let method = find(methods, &info.method).with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?;
+    let method = find(methods, &info.method)
+        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?;
     let examples: Vec<Example> = features::read(&arguments.input)?
         .into_iter()
-        .map(|row| Example { row: row.row, text: row.text, second: row.second, label: 0 })
+        .map(|row| Example {
+            row: row.row,
+            text: row.text,
+            second: row.second,
+            label: 0,
+        })
         .collect();
     let base = if method.info().uses_model {
         let model = sources::model_dir(&arguments.model)?;
         let device = devices::open(&arguments.device)?;
-        let base = transformer::load(&model, &device).with_context(|| format!("the model \"{}\"", arguments.model))?;
-        base.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        let base = transformer::load(&model, &device)
+            .with_context(|| format!("the model \"{}\"", arguments.model))?;
+        base.warnings
+            .iter()
+            .for_each(|warning| eprintln!("warning: {warning}"));
         Some(base)
     } else {
         None
@@ -38,20 +49,33 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
     let mut from = dir.clone();
     let changed; // lives until the predictor has been read
     if let Some(max_length) = arguments.max_length {
-        info.budget = Budget { max_length, ..info.budget };
+        info.budget = Budget {
+            max_length,
+            ..info.budget
+        };
         changed = with_other_info(dir, &info)?;
         from = changed.path().to_owned();
     }
     let predictor = method
         .plan(info.config.clone())?
         .load(&from, base.as_ref())
-        .with_context(|| format!("the adapter in {} (method {}, model {})", dir.display(), info.method, info.base_model))?;
+        .with_context(|| {
+            format!(
+                "the adapter in {} (method {}, model {})",
+                dir.display(),
+                info.method,
+                info.base_model
+            )
+        })?;
     if let Some(base) = &base {
         let window = info.budget.max_length.get().min(base.shape.max_length);
         let full = flops::lengths(&examples, &base.tokenizer, usize::MAX).unwrap_or_default();
         let cut = full.iter().filter(|length| **length > window).count();
         if cut > 0 {
-            eprintln!("note: {cut} of {} texts are longer than {window} tokens and were cut", examples.len());
+            eprintln!(
+                "note: {cut} of {} texts are longer than {window} tokens and were cut",
+                examples.len()
+            );
         }
     }
     let logits = predictor.class_logits(&examples)?;
@@ -69,11 +93,24 @@ fn saved(dir: &Path) -> anyhow::Result<SavedInfo> {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     found.sort();
-    let expected = format!("expected what run --keep-adapters saved ({SAVED_FILE} and its tensors)");
+    let expected =
+        format!("expected what run --keep-adapters saved ({SAVED_FILE} and its tensors)");
     if found.iter().any(|name| name == "adapter_config.json") {
-        bail!("{} holds a PEFT checkpoint (found {}), which this build cannot read; {expected}", dir.display(), found.join(", "));
+        bail!(
+            "{} holds a PEFT checkpoint (found {}), which this build cannot read; {expected}",
+            dir.display(),
+            found.join(", ")
+        );
     }
-    bail!("{} holds no adapter (found {}); {expected}", dir.display(), if found.is_empty() { "nothing".to_owned() } else { found.join(", ") })
+    bail!(
+        "{} holds no adapter (found {}); {expected}",
+        dir.display(),
+        if found.is_empty() {
+            "nothing".to_owned()
+        } else {
+            found.join(", ")
+        }
+    )
 }
 
 /// A directory that shows the adapter of `dir` with another description.
@@ -108,14 +145,29 @@ impl Drop for TemporaryDir {
     }
 }
 
-fn write_csv(path: &Path, classes: &[String], examples: &[Example], logits: &[Logits]) -> anyhow::Result<()> {
+fn write_csv(
+    path: &Path,
+    classes: &[String],
+    examples: &[Example],
+    logits: &[Logits],
+) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let header = ["row".to_owned(), "label".to_owned()].into_iter().chain((0..classes.len()).map(|class| format!("logit_{class}")));
+    let header = ["row".to_owned(), "label".to_owned()]
+        .into_iter()
+        .chain((0..classes.len()).map(|class| format!("logit_{class}")));
     table.write_record(header)?;
     for (example, scores) in examples.iter().zip(logits) {
-        ensure!(scores.len() == classes.len(), "row {} has {} scores, expected {}", example.row, scores.len(), classes.len());
+        ensure!(
+            scores.len() == classes.len(),
+            "row {} has {} scores, expected {}",
+            example.row,
+            scores.len(),
+            classes.len()
+        );
         let best = task::metrics::predictions(std::slice::from_ref(scores))[0];
-        let cells = [example.row.to_string(), classes[best].clone()].into_iter().chain(scores.iter().map(f32::to_string));
+        let cells = [example.row.to_string(), classes[best].clone()]
+            .into_iter()
+            .chain(scores.iter().map(f32::to_string));
         table.write_record(cells)?;
     }
     let bytes = table.into_inner().map_err(|error| error.into_error())?;

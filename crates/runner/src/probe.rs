@@ -1,8 +1,8 @@
 //! What the parent must know of a device and a model and may not find out itself: whether they work, and for which methods.
 
+use crate::devices;
 use crate::job::{self, Answer, Question, Started};
 use crate::registry::{Methods, find};
-use crate::devices;
 use anyhow::{Context, bail};
 use std::io::Read;
 use std::path::Path;
@@ -34,10 +34,21 @@ pub(crate) fn main(methods: Methods) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What the child says is wrong with the device or the model.
-pub(crate) fn ask(device: &str, model_dir: Option<&Path>, methods: Vec<String>) -> anyhow::Result<Answer> {
-    let question = Question { device: device.to_owned(), model_dir: model_dir.map(Path::to_owned), methods };
-    let Started { mut child, lifeline } =
-        job::start("probe", &question, Stdio::piped(), Stdio::piped()).context("cannot start a child process")?;
+pub(crate) fn ask(
+    device: &str,
+    model_dir: Option<&Path>,
+    methods: Vec<String>,
+) -> anyhow::Result<Answer> {
+    let question = Question {
+        device: device.to_owned(),
+        model_dir: model_dir.map(Path::to_owned),
+        methods,
+    };
+    let Started {
+        mut child,
+        lifeline,
+    } = job::start("probe", &question, Stdio::piped(), Stdio::piped())
+        .context("cannot start a child process")?;
     let mut stderr = child.stderr.take().expect("stderr is piped");
     let said = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -45,13 +56,25 @@ pub(crate) fn ask(device: &str, model_dir: Option<&Path>, methods: Vec<String>) 
         String::from_utf8_lossy(&text).into_owned()
     });
     let mut answer = String::new();
-    child.stdout.take().expect("stdout is piped").read_to_string(&mut answer).context("reading from a child process")?;
+    child
+        .stdout
+        .take()
+        .expect("stdout is piped")
+        .read_to_string(&mut answer)
+        .context("reading from a child process")?;
     let status = child.wait().context("waiting for a child process")?;
     drop(lifeline);
     let said = said.join().unwrap_or_default();
     if !status.success() {
-        let error = said.lines().rev().find_map(|line| line.strip_prefix("error: ")).map(str::to_owned);
-        bail!("{}", error.unwrap_or_else(|| format!("{status}: {}", said.trim())));
+        let error = said
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("error: "))
+            .map(str::to_owned);
+        bail!(
+            "{}",
+            error.unwrap_or_else(|| format!("{status}: {}", said.trim()))
+        );
     }
     let line = answer.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("a child process answered {line:?}"))

@@ -36,11 +36,15 @@ pub(crate) fn names(methods: Methods) -> Vec<&'static str> {
 /// No such method; the nearest name is suggested.
 pub(crate) fn find(methods: Methods, name: &str) -> anyhow::Result<&'static dyn Method> {
     let found = methods.iter().find(|method| method.info().name == name);
-    found.copied().ok_or_else(|| unknown("method", name, &names(methods)))
+    found
+        .copied()
+        .ok_or_else(|| unknown("method", name, &names(methods)))
 }
 
 /// "no method "lroa" (did you mean "lora"?); known: .."
 pub(crate) fn unknown(what: &str, found: &str, known: &[&str]) -> anyhow::Error {
-    let hint = task::nearest_name(found, known).map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default();
+    let hint = task::nearest_name(found, known)
+        .map(|name| format!(" (did you mean \"{name}\"?)"))
+        .unwrap_or_default();
     anyhow::anyhow!("no {what} \"{found}\"{hint}; known: {}", known.join(", "))
 }

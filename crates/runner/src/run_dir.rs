@@ -18,10 +18,16 @@ pub(crate) struct RunDir {
 /// `runs/<date-time>`, with a number where that exists.
 pub(crate) fn fresh() -> PathBuf {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let name: String = now.chars().filter(|c| c.is_ascii_digit() || "-T".contains(*c)).collect();
+    let name: String = now
+        .chars()
+        .filter(|c| c.is_ascii_digit() || "-T".contains(*c))
+        .collect();
     let first = Path::new("runs").join(&name);
     let next = (2..).map(|n| Path::new("runs").join(format!("{name}-{n}")));
-    std::iter::once(first).chain(next).find(|path| !path.exists()).expect("numbers do not end")
+    std::iter::once(first)
+        .chain(next)
+        .find(|path| !path.exists())
+        .expect("numbers do not end")
 }
 
 /// Makes or reopens `path` for the plan in `info`.
@@ -30,15 +36,30 @@ pub(crate) fn fresh() -> PathBuf {
 /// A directory that cannot be written, holds something else, another plan, or is in use.
 pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
     let held = path.join("run.json").is_file();
-    if !held && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|e| e.file_name() != LOCK))) {
-        bail!("{} is not empty and holds no run (no run.json); give --out a new or an empty directory, or one with a run", path.display());
+    if !held
+        && fs::read_dir(path).is_ok_and(|mut entries| {
+            entries.any(|entry| entry.is_ok_and(|e| e.file_name() != LOCK))
+        })
+    {
+        bail!(
+            "{} is not empty and holds no run (no run.json); give --out a new or an empty directory, or one with a run",
+            path.display()
+        );
     }
-    let unwritable = || format!("cannot write to {}; give --out a directory on a disk that is writable and not full", path.display());
+    let unwritable = || {
+        format!(
+            "cannot write to {}; give --out a directory on a disk that is writable and not full",
+            path.display()
+        )
+    };
     fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
     let lock = File::create(path.join(LOCK)).with_context(unwritable)?;
     match lock.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!("another process is running trials in {}; wait for it or give another --out", path.display()),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another process is running trials in {}; wait for it or give another --out",
+            path.display()
+        ),
         Err(TryLockError::Error(_)) => {} // a file system without locks
     }
     if held {
@@ -51,13 +72,22 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
                 differences.join("\n  ")
             );
         }
-        if before.git_revision != info.git_revision || before.cargo_lock_digest != info.cargo_lock_digest {
-            eprintln!("warning: {} was begun by another build of this program; run.json describes that one", path.display());
+        if before.git_revision != info.git_revision
+            || before.cargo_lock_digest != info.cargo_lock_digest
+        {
+            eprintln!(
+                "warning: {} was begun by another build of this program; run.json describes that one",
+                path.display()
+            );
         }
     } else {
         report::store::write_run_info(path, info).with_context(unwritable)?;
     }
-    Ok(RunDir { path: path.to_owned(), continued: held, _lock: lock })
+    Ok(RunDir {
+        path: path.to_owned(),
+        continued: held,
+        _lock: lock,
+    })
 }
 
 const LOCK: &str = ".lock";
@@ -72,21 +102,51 @@ fn differences(before: &Value, now: &Value) -> Vec<String> {
     let (mut before_leaves, mut now_leaves) = (Vec::new(), Vec::new());
     leaves(before, "", &mut before_leaves);
     leaves(now, "", &mut now_leaves);
-    let find = |all: &[(String, Value)], name: &str| all.iter().find(|(other, _)| other == name).map(|(_, value)| value.to_string());
-    let mut names: Vec<&String> = before_leaves.iter().chain(&now_leaves).map(|(name, _)| name).collect();
+    let find = |all: &[(String, Value)], name: &str| {
+        all.iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.to_string())
+    };
+    let mut names: Vec<&String> = before_leaves
+        .iter()
+        .chain(&now_leaves)
+        .map(|(name, _)| name)
+        .collect();
     names.sort();
     names.dedup();
     let none = || "(nothing)".to_owned();
-    let pairs = names.into_iter().map(|name| (name, find(&before_leaves, name), find(&now_leaves, name)));
-    pairs.filter(|(_, a, b)| a != b).map(|(name, a, b)| format!("{name}: {} -> {}", a.unwrap_or_else(none), b.unwrap_or_else(none))).collect()
+    let pairs = names
+        .into_iter()
+        .map(|name| (name, find(&before_leaves, name), find(&now_leaves, name)));
+    pairs
+        .filter(|(_, a, b)| a != b)
+        .map(|(name, a, b)| {
+            format!(
+                "{name}: {} -> {}",
+                a.unwrap_or_else(none),
+                b.unwrap_or_else(none)
+            )
+        })
+        .collect()
 }
 
 fn leaves(value: &Value, name: &str, found: &mut Vec<(String, Value)>) {
-    let join = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    let join = |part: &str| {
+        if name.is_empty() {
+            part.to_owned()
+        } else {
+            format!("{name}.{part}")
+        }
+    };
     match value {
-        Value::Object(map) if !map.is_empty() => map.iter().for_each(|(key, value)| leaves(value, &join(key), found)),
+        Value::Object(map) if !map.is_empty() => map
+            .iter()
+            .for_each(|(key, value)| leaves(value, &join(key), found)),
         Value::Array(values) if !values.is_empty() => {
-            values.iter().enumerate().for_each(|(i, value)| leaves(value, &join(&i.to_string()), found));
+            values
+                .iter()
+                .enumerate()
+                .for_each(|(i, value)| leaves(value, &join(&i.to_string()), found));
         }
         leaf => found.push((name.to_owned(), leaf.clone())),
     }
@@ -101,18 +161,35 @@ pub(crate) fn write_tables(dir: &Path, records: &[TrialRecord]) -> anyhow::Resul
     write_table(&dir.join("trials.csv"), &TRIALS_HEADER, trials)?;
     let points = records.iter().flat_map(|record| {
         record.curve.iter().map(|point| {
-            let numbers = [point.step.to_string(), point.epoch.to_string(), point.elapsed_s.to_string()];
-            let rest = [point.split.clone(), point.metric.clone(), point.value.to_string()];
-            std::iter::once(record.trial_id.clone()).chain(numbers).chain(rest).collect()
+            let numbers = [
+                point.step.to_string(),
+                point.epoch.to_string(),
+                point.elapsed_s.to_string(),
+            ];
+            let rest = [
+                point.split.clone(),
+                point.metric.clone(),
+                point.value.to_string(),
+            ];
+            std::iter::once(record.trial_id.clone())
+                .chain(numbers)
+                .chain(rest)
+                .collect()
         })
     });
     write_table(&dir.join("curves.csv"), &CURVES_HEADER, points)
 }
 
-fn write_table(path: &Path, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> anyhow::Result<()> {
+fn write_table(
+    path: &Path,
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> anyhow::Result<()> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(header)?;
-    rows.map(|row| table.write_record(row)).collect::<Result<(), _>>()?;
+    for row in rows {
+        table.write_record(row)?;
+    }
     let bytes = table.into_inner().map_err(|error| error.into_error())?;
     Ok(report::store::write_file(path, &bytes)?)
 }
@@ -125,7 +202,10 @@ mod tests {
     fn differences_name_the_leaf_and_both_values() {
         let before = json!({"plan": {"seeds": [0, 1], "budget": {"epochs": 5}}});
         let now = json!({"plan": {"seeds": [0, 1, 2], "budget": {"epochs": 4}}});
-        assert_eq!(differences(&before, &now), ["plan.budget.epochs: 5 -> 4", "plan.seeds.2: (nothing) -> 2"]);
+        assert_eq!(
+            differences(&before, &now),
+            ["plan.budget.epochs: 5 -> 4", "plan.seeds.2: (nothing) -> 2"]
+        );
         assert!(differences(&before, &before).is_empty());
     }
 }

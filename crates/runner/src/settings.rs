@@ -21,9 +21,15 @@ pub(crate) struct Given {
 /// # Errors
 /// Not of the form METHOD.KEY=VALUE, or no such method.
 pub(crate) fn add(given: &mut Given, text: &str, methods: Methods) -> anyhow::Result<()> {
-    let parts = text.split_once('=').and_then(|(name, value)| name.split_once('.').map(|(method, key)| (method, key, value)));
+    let parts = text.split_once('=').and_then(|(name, value)| {
+        name.split_once('.')
+            .map(|(method, key)| (method, key, value))
+    });
     let Some((method, key, value)) = parts else {
-        bail!("--set {text}: expected METHOD.KEY=VALUE, for example {}.weight_decay=0", GENERAL);
+        bail!(
+            "--set {text}: expected METHOD.KEY=VALUE, for example {}.weight_decay=0",
+            GENERAL
+        );
     };
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
     if method == GENERAL {
@@ -34,7 +40,11 @@ pub(crate) fn add(given: &mut Given, text: &str, methods: Methods) -> anyhow::Re
         let known: Vec<&str> = names(methods).into_iter().chain([GENERAL]).collect();
         return Err(unknown("method", method, &known)).with_context(|| format!("--set {text}"));
     }
-    given.by_method.entry(method.to_owned()).or_default().insert(key.to_owned(), value);
+    given
+        .by_method
+        .entry(method.to_owned())
+        .or_default()
+        .insert(key.to_owned(), value);
     Ok(())
 }
 
@@ -42,9 +52,15 @@ pub(crate) fn add(given: &mut Given, text: &str, methods: Methods) -> anyhow::Re
 ///
 /// # Errors
 /// A setting that the method does not have or accept.
-pub(crate) fn resolve(method: &dyn adapt::Method, given: &Map<String, Value>) -> anyhow::Result<Value> {
+pub(crate) fn resolve(
+    method: &dyn adapt::Method,
+    given: &Map<String, Value>,
+) -> anyhow::Result<Value> {
     let defaults = method.plan(Value::Null)?.resolved();
-    let fitted = given.iter().map(|(key, value)| (key.clone(), fit(defaults.get(key), value.clone()))).collect();
+    let fitted = given
+        .iter()
+        .map(|(key, value)| (key.clone(), fit(defaults.get(key), value.clone())))
+        .collect();
     Ok(method.plan(Value::Object(fitted))?.resolved())
 }
 
@@ -53,7 +69,9 @@ pub(crate) fn resolve(method: &dyn adapt::Method, given: &Map<String, Value>) ->
 /// # Errors
 /// A setting that is not among them, or a value that cannot be used.
 pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
-    let Ok(Value::Object(mut all)) = serde_json::to_value(Budget::default()) else { unreachable!("a budget is an object") };
+    let Ok(Value::Object(mut all)) = serde_json::to_value(Budget::default()) else {
+        unreachable!("a budget is an object")
+    };
     for (key, value) in given {
         if !all.contains_key(key) {
             let known: Vec<&str> = all.keys().map(String::as_str).collect();
@@ -61,16 +79,27 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
         }
         let value = fit(all.get(key), value.clone());
         let one = Map::from_iter([(key.clone(), value.clone())]);
-        serde_json::from_value::<Budget>(Value::Object(one)).with_context(|| format!("{GENERAL}.{key} = {value}"))?;
+        serde_json::from_value::<Budget>(Value::Object(one))
+            .with_context(|| format!("{GENERAL}.{key} = {value}"))?;
         all.insert(key.clone(), value);
     }
     let budget: Budget = serde_json::from_value(Value::Object(all))?;
-    let shares = [("warmup_share", budget.warmup_share), ("dropout", budget.dropout.unwrap_or(0.0))];
-    if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..1.0).contains(value)) {
+    let shares = [
+        ("warmup_share", budget.warmup_share),
+        ("dropout", budget.dropout.unwrap_or(0.0)),
+    ];
+    if let Some((name, value)) = shares
+        .into_iter()
+        .find(|(_, value)| !(0.0..1.0).contains(value))
+    {
         bail!("{GENERAL}.{name} is {value}, expected at least 0 and less than 1");
     }
     if !(budget.weight_decay >= 0.0 && budget.clip_norm > 0.0) {
-        bail!("{GENERAL}: weight_decay must be at least 0 and clip_norm above 0, found {} and {}", budget.weight_decay, budget.clip_norm);
+        bail!(
+            "{GENERAL}: weight_decay must be at least 0 and clip_norm above 0, found {} and {}",
+            budget.weight_decay,
+            budget.clip_norm
+        );
     }
     Ok(budget)
 }
@@ -78,8 +107,13 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
 /// `value` in the type of the default: `a,b` becomes a list where a list belongs, `7` a text where a text belongs.
 fn fit(default: Option<&Value>, value: Value) -> Value {
     match (default, value) {
-        (Some(Value::Array(_)), Value::String(list)) => list.split(',').map(|part| Value::from(part.trim())).collect(),
-        (Some(Value::String(_)), value @ (Value::Number(_) | Value::Bool(_))) => Value::String(value.to_string()),
+        (Some(Value::Array(_)), Value::String(list)) => list
+            .split(',')
+            .map(|part| Value::from(part.trim()))
+            .collect(),
+        (Some(Value::String(_)), value @ (Value::Number(_) | Value::Bool(_))) => {
+            Value::String(value.to_string())
+        }
         (_, value) => value,
     }
 }
@@ -96,7 +130,10 @@ mod tests {
 
     #[test]
     fn values_take_the_type_of_the_default() {
-        assert_eq!(fit(Some(&json!(["query"])), json!("query,value")), json!(["query", "value"]));
+        assert_eq!(
+            fit(Some(&json!(["query"])), json!("query,value")),
+            json!(["query", "value"])
+        );
         assert_eq!(fit(Some(&json!("mean")), json!(7)), json!("7"));
         assert_eq!(fit(Some(&json!(8)), json!(4)), json!(4));
     }
@@ -117,7 +154,12 @@ mod tests {
     #[test]
     fn a_set_without_value_or_with_an_unknown_method_is_refused() {
         let mut given = Given::default();
-        assert!(add(&mut given, "rank=4", &[]).unwrap_err().to_string().contains("METHOD.KEY=VALUE"));
+        assert!(
+            add(&mut given, "rank=4", &[])
+                .unwrap_err()
+                .to_string()
+                .contains("METHOD.KEY=VALUE")
+        );
         let error = format!("{:#}", add(&mut given, "budgte.epochs=4", &[]).unwrap_err());
         assert!(error.contains("did you mean \"budget\"?"), "{error}");
         add(&mut given, "budget.dropout=0.25", &[]).unwrap();

@@ -35,7 +35,11 @@ pub(crate) enum TaskSource {
 pub(crate) fn model(name: &str) -> anyhow::Result<Model> {
     let dir = model_dir(name)?;
     let digest = model_digest(&dir).with_context(|| format!("the model \"{name}\""))?;
-    Ok(Model { name: name.to_owned(), dir, digest })
+    Ok(Model {
+        name: name.to_owned(),
+        dir,
+        digest,
+    })
 }
 
 /// The directory of a model.
@@ -75,7 +79,9 @@ pub(crate) fn read_task(source: &TaskSource) -> anyhow::Result<Task> {
     Ok(match source {
         TaskSource::Dir(dir) => task::load(dir)?,
         TaskSource::Bundled(name) => {
-            let bundle = bundled::tasks().find(|bundle| bundle.name == name).context("the bundled task is not in this build")?;
+            let bundle = bundled::tasks()
+                .find(|bundle| bundle.name == name)
+                .context("the bundled task is not in this build")?;
             task::from_bytes(bundle.name, bundle.files)?
         }
     })
@@ -87,21 +93,36 @@ fn refuse_stranger(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::Resul
         return Ok(());
     }
     let known: Vec<&str> = bundles.iter().map(|bundle| bundle.name).collect();
-    let hint = task::nearest_name(name, &known).map(|near| format!(" (did you mean \"{near}\"?)")).unwrap_or_default();
-    bail!("no {what} \"{name}\"{hint}: neither a directory, nor a Hub id (org/name), nor bundled ({})", known.join(", "))
+    let hint = task::nearest_name(name, &known)
+        .map(|near| format!(" (did you mean \"{near}\"?)"))
+        .unwrap_or_default();
+    bail!(
+        "no {what} \"{name}\"{hint}: neither a directory, nor a Hub id (org/name), nor bundled ({})",
+        known.join(", ")
+    )
 }
 
 /// SHA-256 over the files that decide what a model computes, by name.
 fn model_digest(dir: &Path) -> anyhow::Result<String> {
-    let entries = fs::read_dir(dir).with_context(|| format!("cannot read the directory {}", dir.display()))?;
-    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.retain(|name| name == "config.json" || name == "tokenizer.json" || name.ends_with(".safetensors") || name.ends_with(".index.json"));
+    let entries = fs::read_dir(dir)
+        .with_context(|| format!("cannot read the directory {}", dir.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.retain(|name| {
+        name == "config.json"
+            || name == "tokenizer.json"
+            || name.ends_with(".safetensors")
+            || name.ends_with(".index.json")
+    });
     names.sort();
     let mut all = Sha256::new();
     for name in names {
         let path = dir.join(&name);
         let mut own = Sha256::new();
-        let mut file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut file =
+            File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
         io::copy(&mut file, &mut own).with_context(|| format!("cannot read {}", path.display()))?;
         all.update(name.as_bytes());
         all.update(own.finalize());
@@ -141,6 +162,9 @@ mod tests {
     fn a_misspelt_bundled_name_is_corrected() {
         let known = bundled::tasks().next().unwrap().name;
         let error = task(&known[..known.len() - 1]).unwrap_err().to_string();
-        assert!(error.contains(&format!("did you mean \"{known}\"?")), "{error}");
+        assert!(
+            error.contains(&format!("did you mean \"{known}\"?")),
+            "{error}"
+        );
     }
 }

@@ -11,7 +11,11 @@ use tempfile::TempDir;
 /// The program with the mock methods, its cache in a directory of its own.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tests"));
-    command.args(arguments).stdin(Stdio::null()).env("XDG_CACHE_HOME", cache()).env("HF_HUB_OFFLINE", "1");
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env("XDG_CACHE_HOME", cache())
+        .env("HF_HUB_OFFLINE", "1");
     command
 }
 
@@ -28,9 +32,17 @@ pub(crate) struct Ended {
 
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Ended {
-    let Output { status, stdout, stderr } = program(arguments).output().expect("the program starts");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = program(arguments).output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
-    Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    Ended {
+        code: status.code(),
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
 }
 
 /// `run` with these methods and options into `out`.
@@ -47,10 +59,19 @@ pub(crate) fn scratch() -> TempDir {
 /// `trials.csv`: its header, and the rows by method (one trial a method).
 pub(crate) fn trials_csv(out: &Path) -> (Vec<String>, HashMap<String, HashMap<String, String>>) {
     let mut table = csv::Reader::from_path(out.join("trials.csv")).expect("trials.csv");
-    let header: Vec<String> = table.headers().expect("a header").iter().map(str::to_owned).collect();
+    let header: Vec<String> = table
+        .headers()
+        .expect("a header")
+        .iter()
+        .map(str::to_owned)
+        .collect();
     let rows = table.records().map(|row| {
         let row = row.expect("a row");
-        header.iter().cloned().zip(row.iter().map(str::to_owned)).collect::<HashMap<_, _>>()
+        header
+            .iter()
+            .cloned()
+            .zip(row.iter().map(str::to_owned))
+            .collect::<HashMap<_, _>>()
     });
     let rows = rows.map(|row| (row["method"].clone(), row)).collect();
     (header, rows)
@@ -58,14 +79,26 @@ pub(crate) fn trials_csv(out: &Path) -> (Vec<String>, HashMap<String, HashMap<St
 
 /// A cell as a number.
 pub(crate) fn number(row: &HashMap<String, String>, column: &str) -> f64 {
-    row[column].parse().unwrap_or_else(|_| panic!("{column} is {:?}: {row:?}", row[column]))
+    row[column]
+        .parse()
+        .unwrap_or_else(|_| panic!("{column} is {:?}: {row:?}", row[column]))
 }
 
 /// Every record of a run, by trial id, as it stands on the disk.
 pub(crate) fn records(out: &Path) -> HashMap<String, String> {
-    let Ok(trials) = fs::read_dir(out.join("trials")) else { return HashMap::new() };
-    let text = |dir: PathBuf| Some((dir.file_name()?.to_str()?.to_owned(), fs::read_to_string(dir.join("record.json")).ok()?));
-    trials.flatten().filter_map(|trial| text(trial.path())).collect()
+    let Ok(trials) = fs::read_dir(out.join("trials")) else {
+        return HashMap::new();
+    };
+    let text = |dir: PathBuf| {
+        Some((
+            dir.file_name()?.to_str()?.to_owned(),
+            fs::read_to_string(dir.join("record.json")).ok()?,
+        ))
+    };
+    trials
+        .flatten()
+        .filter_map(|trial| text(trial.path()))
+        .collect()
 }
 
 /// The one record of a run of one trial.
@@ -79,17 +112,30 @@ pub(crate) fn only_record(out: &Path) -> TrialRecord {
 pub(crate) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
     let started = Instant::now();
     while !ready() {
-        assert!(started.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "waited in vain until {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 /// Processes whose parent is `pid`.
 pub(crate) fn children_of(pid: u32) -> Vec<u32> {
-    let parent = |stat: &str| stat.rsplit(") ").next()?.split(' ').nth(1)?.parse::<u32>().ok();
+    let parent = |stat: &str| {
+        stat.rsplit(") ")
+            .next()?
+            .split(' ')
+            .nth(1)?
+            .parse::<u32>()
+            .ok()
+    };
     let all = fs::read_dir("/proc").expect("/proc").flatten();
     let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent(&stat) == Some(pid))).collect()
+    ids.filter(|id| {
+        fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent(&stat) == Some(pid))
+    })
+    .collect()
 }
 
 /// Whether a process is there and not a zombie.
@@ -100,6 +146,8 @@ pub(crate) fn lives(pid: u32) -> bool {
 /// A field of `/proc/<pid>/status`.
 pub(crate) fn status(pid: u32, field: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let rest = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    let rest = text
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     rest.split_whitespace().next()?.parse().ok()
 }

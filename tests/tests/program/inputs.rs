@@ -8,14 +8,19 @@ fn refused(arguments: &[&str], expected: &[&str]) {
     let ended = run(arguments);
     assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
     for part in expected {
-        assert!(ended.stderr.contains(part), "{arguments:?} does not say {part:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(part),
+            "{arguments:?} does not say {part:?}: {}",
+            ended.stderr
+        );
     }
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
 /// The bundled model's files in `dir`.
 fn model_in(dir: &Path) {
-    let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/runner/bundled/models/tiny-bert");
+    let bundled =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/runner/bundled/models/tiny-bert");
     fs::create_dir_all(dir).unwrap();
     for entry in fs::read_dir(bundled).unwrap().flatten() {
         fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
@@ -26,7 +31,15 @@ fn model_in(dir: &Path) {
 fn a_broken_model_is_refused_before_the_first_trial() {
     let dir = scratch();
     let (model, out) = (dir.path().join("model"), dir.path().join("out"));
-    let arguments = ["run", "--methods", "mock-never", "--model", model.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let arguments = [
+        "run",
+        "--methods",
+        "mock-never",
+        "--model",
+        model.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
     refused(&arguments, &["model"]);
     let with = |change: &dyn Fn()| {
         let _ = fs::remove_dir_all(&model);
@@ -35,7 +48,11 @@ fn a_broken_model_is_refused_before_the_first_trial() {
     };
     with(&|| {
         let weights = fs::read(model.join("model.safetensors")).unwrap();
-        fs::write(model.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+        fs::write(
+            model.join("model.safetensors"),
+            &weights[..weights.len() / 2],
+        )
+        .unwrap();
     });
     refused(&arguments, &["model.safetensors"]);
     with(&|| fs::remove_file(model.join("model.safetensors")).unwrap());
@@ -44,7 +61,11 @@ fn a_broken_model_is_refused_before_the_first_trial() {
     refused(&arguments, &["tokenizer.json"]);
     with(&|| {
         let config = fs::read_to_string(model.join("config.json")).unwrap();
-        fs::write(model.join("config.json"), config.replace("\"bert\"", "\"mamba\"")).unwrap();
+        fs::write(
+            model.join("config.json"),
+            config.replace("\"bert\"", "\"mamba\""),
+        )
+        .unwrap();
     });
     refused(&arguments, &["mamba", "bert"]);
     assert!(!out.exists(), "a refused run left a directory");
@@ -54,11 +75,21 @@ fn a_broken_model_is_refused_before_the_first_trial() {
 fn a_broken_task_is_refused_before_the_first_trial() {
     let dir = scratch();
     let (task, out) = (dir.path().join("task"), dir.path().join("out"));
-    let arguments = ["run", "--methods", "mock-constant", "--task", task.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let arguments = [
+        "run",
+        "--methods",
+        "mock-constant",
+        "--task",
+        task.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
     refused(&arguments, &["task"]);
     fs::create_dir(&task).unwrap();
     refused(&arguments, &["train.tsv"]);
-    fs::write(task.join("train.tsv"), "text\tlabel\na\tx\nb\ty\n").unwrap();
+    let train = "text\tlabel\na\tx\nb\ty\n";
+    fs::write(task.join("train.tsv"), train).unwrap();
+    fs::write(task.join("validation.tsv"), train).unwrap();
     fs::write(task.join("test.tsv"), "text\tlabel\na\tz\n").unwrap();
     refused(&arguments, &["test.tsv", "z"]);
     assert!(!out.exists(), "a refused run left a directory");
@@ -72,7 +103,11 @@ fn a_place_that_cannot_be_written_is_refused() {
     for out in [file.join("out"), Path::new("/proc/adaptbench").to_owned()] {
         let ended = run_methods("mock-constant", &out, &[]);
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains("cannot write to") && ended.stderr.contains("--out"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("cannot write to") && ended.stderr.contains("--out"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
@@ -93,13 +128,40 @@ fn features_and_predict_name_what_is_wrong() {
     let (empty, texts, out) = (at("empty.txt"), at("texts.txt"), at("out"));
     fs::write(&empty, "").unwrap();
     fs::write(&texts, "one\ntwo\n").unwrap();
-    let features = |input: &str, output: &str| ["features", "--model", "tiny-bert", "--input", input, "--output", output].map(str::to_owned);
-    let refuse = |arguments: &[String], expected: &[&str]| refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    let features = |input: &str, output: &str| {
+        [
+            "features",
+            "--model",
+            "tiny-bert",
+            "--input",
+            input,
+            "--output",
+            output,
+        ]
+        .map(str::to_owned)
+    };
+    let refuse = |arguments: &[String], expected: &[&str]| {
+        refused(
+            &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+            expected,
+        )
+    };
     refuse(&features(&at("missing.txt"), &out), &["missing.txt"]);
     refuse(&features(&empty, &out), &["empty.txt"]);
-    refuse(&features(&texts, &at("no/such/dir/f.safetensors")), &["no/such/dir"]);
+    refuse(
+        &features(&texts, &at("no/such/dir/f.safetensors")),
+        &["no/such/dir"],
+    );
     let predict = |rest: &[&str]| {
-        let fixed = ["predict", "--model", "tiny-bert", "--input", texts.as_str(), "--output", out.as_str()];
+        let fixed = [
+            "predict",
+            "--model",
+            "tiny-bert",
+            "--input",
+            texts.as_str(),
+            "--output",
+            out.as_str(),
+        ];
         refused(&[&fixed[..], rest].concat(), &["adapter"]);
     };
     predict(&[]);

@@ -1,18 +1,32 @@
 //! Stopping at any point, going on, and what must not be mixed.
 
-use crate::harness::{children_of, lives, program, records, run, run_methods, scratch, status, wait_until};
+use crate::harness::{
+    children_of, lives, program, records, run, run_methods, scratch, status, wait_until,
+};
 use std::fs;
 use std::process::{Child, Stdio};
 
 fn start(arguments: &[&str]) -> Child {
-    program(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+    program(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts")
 }
 
 #[test]
 fn kill_nine_in_the_middle_loses_at_most_the_trial_under_way() {
     let dir = scratch();
     let out = dir.path().to_str().unwrap();
-    let arguments = ["run", "--methods", "mock-slow,mock-constant", "--seeds", "4", "--out", out];
+    let arguments = [
+        "run",
+        "--methods",
+        "mock-slow,mock-constant",
+        "--seeds",
+        "4",
+        "--out",
+        out,
+    ];
     let mut parent = start(&arguments);
     wait_until("three records are there", || records(dir.path()).len() >= 3);
     parent.kill().unwrap(); // SIGKILL
@@ -27,10 +41,19 @@ fn kill_nine_in_the_middle_loses_at_most_the_trial_under_way() {
 
     let ended = run(&arguments);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("{} of 8 trials are on record", before.len())), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains(&format!("{} of 8 trials are on record", before.len())),
+        "{}",
+        ended.stderr
+    );
     let after = records(dir.path());
     assert_eq!(after.len(), 8);
-    assert!(before.iter().all(|(id, text)| after[id] == *text), "a finished trial was repeated");
+    assert!(
+        before.iter().all(|(id, text)| after[id] == *text),
+        "a finished trial was repeated"
+    );
 
     let again = run(&arguments);
     assert_eq!(again.code, Some(0));
@@ -42,7 +65,15 @@ fn kill_nine_in_the_middle_loses_at_most_the_trial_under_way() {
 #[test]
 fn a_trial_does_not_outlive_its_parent() {
     let dir = scratch();
-    let mut parent = start(&["run", "--methods", "mock-endless", "--seeds", "1", "--out", dir.path().to_str().unwrap()]);
+    let mut parent = start(&[
+        "run",
+        "--methods",
+        "mock-endless",
+        "--seeds",
+        "1",
+        "--out",
+        dir.path().to_str().unwrap(),
+    ]);
     let mut trial = 0;
     wait_until("the trial trains", || {
         trial = children_of(parent.id()).first().copied().unwrap_or(0);
@@ -50,7 +81,11 @@ fn a_trial_does_not_outlive_its_parent() {
     });
     // Meanwhile: the parent holds no device, hence none of a backend's threads, and next to no memory.
     assert_eq!(status(parent.id(), "Threads"), Some(1));
-    assert!(status(parent.id(), "VmHWM").is_some_and(|kib| kib < 64 * 1024), "{:?} KiB", status(parent.id(), "VmHWM"));
+    assert!(
+        status(parent.id(), "VmHWM").is_some_and(|kib| kib < 64 * 1024),
+        "{:?} KiB",
+        status(parent.id(), "VmHWM")
+    );
     parent.kill().unwrap();
     parent.wait().unwrap();
     wait_until("the trial has ended", || !lives(trial));
@@ -60,40 +95,87 @@ fn a_trial_does_not_outlive_its_parent() {
 #[test]
 fn a_directory_with_another_plan_is_refused_with_the_difference_and_left_alone() {
     let dir = scratch();
-    assert_eq!(run_methods("mock-constant", dir.path(), &["--seeds", "1"]).code, Some(0));
-    let before = (records(dir.path()), fs::read(dir.path().join("run.json")).unwrap());
-    let ended = run_methods("mock-constant", dir.path(), &["--seeds", "2", "--epochs", "9"]);
+    assert_eq!(
+        run_methods("mock-constant", dir.path(), &["--seeds", "1"]).code,
+        Some(0)
+    );
+    let before = (
+        records(dir.path()),
+        fs::read(dir.path().join("run.json")).unwrap(),
+    );
+    let ended = run_methods(
+        "mock-constant",
+        dir.path(),
+        &["--seeds", "2", "--epochs", "9"],
+    );
     assert_eq!(ended.code, Some(2));
     for difference in ["plan.seeds.1: (nothing) -> 1", "plan.budget.epochs: 5 -> 9"] {
         assert!(ended.stderr.contains(difference), "{}", ended.stderr);
     }
-    assert_eq!((records(dir.path()), fs::read(dir.path().join("run.json")).unwrap()), before);
+    assert_eq!(
+        (
+            records(dir.path()),
+            fs::read(dir.path().join("run.json")).unwrap()
+        ),
+        before
+    );
 }
 
 #[test]
 fn two_processes_do_not_share_a_directory() {
     let dir = scratch();
     let out = dir.path().to_str().unwrap();
-    let arguments = ["run", "--methods", "mock-endless", "--seeds", "1", "--out", out];
+    let arguments = [
+        "run",
+        "--methods",
+        "mock-endless",
+        "--seeds",
+        "1",
+        "--out",
+        out,
+    ];
     let mut first = start(&arguments);
-    wait_until("the first has begun", || dir.path().join("run.json").exists());
+    wait_until("the first has begun", || {
+        dir.path().join("run.json").exists()
+    });
     let second = run(&arguments);
     first.kill().unwrap();
     first.wait().unwrap();
     assert_eq!(second.code, Some(2));
-    assert!(second.stderr.contains("another process is running trials"), "{}", second.stderr);
+    assert!(
+        second.stderr.contains("another process is running trials"),
+        "{}",
+        second.stderr
+    );
 }
 
 #[test]
 fn failed_trials_are_kept_unless_they_are_to_be_tried_again() {
     let dir = scratch();
     let options = ["--seeds", "1"];
-    assert_eq!(run_methods("mock-fails,mock-constant", dir.path(), &options).code, Some(1));
+    assert_eq!(
+        run_methods("mock-fails,mock-constant", dir.path(), &options).code,
+        Some(1)
+    );
     let first = records(dir.path());
-    assert_eq!(run_methods("mock-fails,mock-constant", dir.path(), &options).code, Some(1));
+    assert_eq!(
+        run_methods("mock-fails,mock-constant", dir.path(), &options).code,
+        Some(1)
+    );
     assert_eq!(records(dir.path()), first);
-    assert_eq!(run_methods("mock-fails,mock-constant", dir.path(), &["--seeds", "1", "--retry-failed"]).code, Some(1));
+    assert_eq!(
+        run_methods(
+            "mock-fails,mock-constant",
+            dir.path(),
+            &["--seeds", "1", "--retry-failed"]
+        )
+        .code,
+        Some(1)
+    );
     let again = records(dir.path());
     let changed: Vec<&String> = again.keys().filter(|id| again[*id] != first[*id]).collect();
-    assert!(changed.len() == 1 && changed[0].starts_with("mock-fails"), "{changed:?}");
+    assert!(
+        changed.len() == 1 && changed[0].starts_with("mock-fails"),
+        "{changed:?}"
+    );
 }

@@ -18,9 +18,17 @@ fn every_way_of_ending_is_a_row_and_the_sweep_goes_on() {
     assert_eq!(outcome("mock-greedy"), "out_of_memory");
     assert_eq!(outcome("mock-endless"), "timed_out");
     assert_eq!(outcome("mock-constant"), "finished");
-    assert!(rows["mock-panics"]["error"].contains("a mock's panic"), "{:?}", rows["mock-panics"]["error"]);
+    assert!(
+        rows["mock-panics"]["error"].contains("a mock's panic"),
+        "{:?}",
+        rows["mock-panics"]["error"]
+    );
     assert!(rows["mock-fails"]["error"].contains("a mock's error"));
-    assert!(rows["mock-aborts"]["error"].contains("SIGABRT"), "{:?}", rows["mock-aborts"]["error"]);
+    assert!(
+        rows["mock-aborts"]["error"].contains("SIGABRT"),
+        "{:?}",
+        rows["mock-aborts"]["error"]
+    );
     // What had been measured when it failed is kept; what had not is an empty cell.
     assert!(number(&rows["mock-fails"], "load_s") > 0.0);
     assert_eq!(rows["mock-fails"]["test_accuracy"], "");
@@ -42,13 +50,19 @@ fn one_second_and_256_mib_read_as_one_second_and_256_mib() {
     assert!((1.0..1.3).contains(&seconds), "{seconds} s");
     let baseline = number(row, "baseline_rss_bytes");
     let resident = (number(row, "train_peak_rss_bytes") - baseline) / MIB;
-    assert!((252.0..272.0).contains(&resident), "{resident} MiB resident above the baseline");
+    assert!(
+        (252.0..272.0).contains(&resident),
+        "{resident} MiB resident above the baseline"
+    );
     let heap = number(row, "train_peak_heap_bytes") / MIB;
     assert!((256.0..300.0).contains(&heap), "{heap} MiB of heap");
     // Nothing of training in the figures of evaluation.
     assert!(number(row, "eval_s") < 0.2);
     let evaluation = (number(row, "eval_peak_rss_bytes") - baseline) / MIB;
-    assert!(evaluation < 32.0, "{evaluation} MiB above the baseline in evaluation");
+    assert!(
+        evaluation < 32.0,
+        "{evaluation} MiB above the baseline in evaluation"
+    );
 }
 
 #[test]
@@ -68,7 +82,10 @@ fn the_header_of_trials_csv_is_what_users_rely_on() {
     assert_eq!(row["tune_s"], "", "missing is empty");
     assert!(number(row, "validation_accuracy") > 0.0);
     let curves = std::fs::read_to_string(dir.path().join("curves.csv")).unwrap();
-    assert_eq!(curves.lines().next(), Some("trial_id,step,epoch,elapsed_s,split,metric,value"));
+    assert_eq!(
+        curves.lines().next(),
+        Some("trial_id,step,epoch,elapsed_s,split,metric,value")
+    );
     assert_eq!(curves.lines().count(), 2, "{curves}");
 }
 
@@ -78,8 +95,15 @@ fn a_predictor_is_not_shown_the_answers() {
     run_methods("mock-peeks", peeks.path(), &["--seeds", "1"]);
     run_methods("mock-constant", constant.path(), &["--seeds", "1"]);
     let (peeks, constant) = (only_record(peeks.path()), only_record(constant.path()));
-    assert!(peeks.test_accuracy.is_some_and(|accuracy| accuracy < 0.5), "{:?}", peeks.test_accuracy);
-    assert_eq!(peeks.test_accuracy, constant.test_accuracy, "the label shown is always that of the first class");
+    assert!(
+        peeks.test_accuracy.is_some_and(|accuracy| accuracy < 0.5),
+        "{:?}",
+        peeks.test_accuracy
+    );
+    assert_eq!(
+        peeks.test_accuracy, constant.test_accuracy,
+        "the label shown is always that of the first class"
+    );
 }
 
 #[test]
@@ -88,21 +112,49 @@ fn a_search_is_timed_apart_and_its_winner_is_recorded() {
     let ended = run_methods("mock-slow", dir.path(), &["--seeds", "1", "--tune", "3"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let record = only_record(dir.path());
-    assert!((0.9..1.4).contains(&record.tune_s.unwrap()), "{:?}", record.tune_s);
-    assert!((0.3..0.5).contains(&record.train_s.unwrap()), "{:?}", record.train_s);
+    assert!(
+        (0.9..1.4).contains(&record.tune_s.unwrap()),
+        "{:?}",
+        record.tune_s
+    );
+    assert!(
+        (0.3..0.5).contains(&record.train_s.unwrap()),
+        "{:?}",
+        record.train_s
+    );
     let tune = &record.details["tune"];
     assert_eq!(tune["trials"].as_array().unwrap().len(), 3);
     assert_eq!(tune["at_edge"], serde_json::json!(["strength"]), "{tune}");
-    assert_eq!(record.curve.len(), 1, "steps of the search are not the trial's");
+    assert_eq!(
+        record.curve.len(),
+        1,
+        "steps of the search are not the trial's"
+    );
 }
 
 #[test]
 fn a_draw_is_counted_and_a_method_for_no_model_is_left_out_once() {
     let dir = scratch();
-    let ended = run_methods("mock-constant,mock-never", dir.path(), &["--seeds", "2", "--train-limit", "30"]);
+    let ended = run_methods(
+        "mock-constant,mock-never",
+        dir.path(),
+        &["--seeds", "2", "--train-limit", "30"],
+    );
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stderr.matches("mock-never is left out with tiny-bert: it is a mock").count(), 1, "{}", ended.stderr);
+    assert_eq!(
+        ended
+            .stderr
+            .matches("mock-never is left out with tiny-bert: it is a mock")
+            .count(),
+        1,
+        "{}",
+        ended.stderr
+    );
     let records = crate::harness::records(dir.path());
     assert_eq!(records.len(), 2);
-    assert!(records.values().all(|text| text.contains("\"n_train\": 30")));
+    assert!(
+        records
+            .values()
+            .all(|text| text.contains("\"n_train\": 30"))
+    );
 }

@@ -9,7 +9,11 @@ fn help_lists_every_method() {
         let help = run(arguments);
         assert_eq!(help.code, Some(0));
         for method in runner::METHODS {
-            assert!(help.stdout.contains(method.info().name), "{arguments:?} does not name {}", method.info().name);
+            assert!(
+                help.stdout.contains(method.info().name),
+                "{arguments:?} does not name {}",
+                method.info().name
+            );
         }
     }
 }
@@ -17,17 +21,30 @@ fn help_lists_every_method() {
 #[test]
 fn hidden_commands_are_hidden() {
     let help = run(&["--help"]).stdout;
-    assert!(!help.contains("trial,") && !help.contains("\n  trial") && !help.contains("\n  probe"), "{help}");
+    assert!(
+        !help.contains("trial,") && !help.contains("\n  trial") && !help.contains("\n  probe"),
+        "{help}"
+    );
 }
 
 #[test]
 fn listings_are_json_when_asked() {
-    for (list, name) in [("methods", "mock-constant"), ("models", "tiny-bert"), ("tasks", "support-intents"), ("devices", "flex")] {
+    for (list, name) in [
+        ("methods", "mock-constant"),
+        ("models", "tiny-bert"),
+        ("tasks", "support-intents"),
+        ("devices", "flex"),
+    ] {
         let listed = run(&[list, "--json"]);
-        let rows: Vec<serde_json::Value> = serde_json::from_str(&listed.stdout).unwrap_or_else(|e| panic!("{list}: {e}: {}", listed.stdout));
-        assert!(rows.iter().any(|row| row["name"] == name), "{list}: {rows:?}");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&listed.stdout)
+            .unwrap_or_else(|e| panic!("{list}: {e}: {}", listed.stdout));
+        assert!(
+            rows.iter().any(|row| row["name"] == name),
+            "{list}: {rows:?}"
+        );
     }
-    let devices: Vec<serde_json::Value> = serde_json::from_str(&run(&["devices", "--json"]).stdout).unwrap();
+    let devices: Vec<serde_json::Value> =
+        serde_json::from_str(&run(&["devices", "--json"]).stdout).unwrap();
     assert_eq!(devices[0]["works"], true, "{devices:?}");
 }
 
@@ -39,34 +56,79 @@ fn a_slip_is_refused_with_the_nearest_name_before_anything_is_written() {
     let plan = plan.to_str().unwrap();
     let out = dir.path().join("out");
     for (options, expected) in [
-        (&["--methods", "mock-constnat"][..], "did you mean \"mock-constant\"?"),
-        (&["--methods", "mock-constant", "--set", "mock-constant.favorite=1"], "did you mean \"favourite\"?"),
-        (&["--methods", "mock-constant", "--set", "mock-constnat.favourite=1"], "did you mean \"mock-constant\"?"),
-        (&["--methods", "mock-constant", "--set", "budget.epoch=1"], "did you mean \"epochs\"?"),
-        (&["--methods", "mock-constant", "--task", "support-intent"], "did you mean \"support-intents\"?"),
-        (&["--methods", "mock-constant", "--model", "tiny-brt"], "did you mean \"tiny-bert\"?"),
-        (&["--methods", "mock-constant", "--device", "cudda"], "did you mean \"cuda\"?"),
+        (
+            &["--methods", "mock-constnat"][..],
+            "did you mean \"mock-constant\"?",
+        ),
+        (
+            &[
+                "--methods",
+                "mock-constant",
+                "--set",
+                "mock-constant.favorite=1",
+            ],
+            "did you mean \"favourite\"?",
+        ),
+        (
+            &[
+                "--methods",
+                "mock-constant",
+                "--set",
+                "mock-constnat.favourite=1",
+            ],
+            "did you mean \"mock-constant\"?",
+        ),
+        (
+            &["--methods", "mock-constant", "--set", "budget.epoch=1"],
+            "did you mean \"epochs\"?",
+        ),
+        (
+            &["--methods", "mock-constant", "--task", "support-intent"],
+            "did you mean \"support-intents\"?",
+        ),
+        (
+            &["--methods", "mock-constant", "--model", "tiny-brt"],
+            "did you mean \"tiny-bert\"?",
+        ),
+        (
+            &["--methods", "mock-constant", "--device", "cudda"],
+            "did you mean \"cuda\"?",
+        ),
         (&["--methods", "mock-constant", "--epoch", "3"], "--epochs"),
         (&["--methods", "mock-constant", "--epochs", "0"], "0"),
         (&["--methods", "mock-constant", "--time-limit", "-1"], "-1"),
-        (&["--methods", "mock-constant", plan], "did you mean \"epochs\"?"),
-        (&["--methods", "mock-constant", "no-such-plan.toml"], "no-such-plan.toml"),
+        (
+            &["--methods", "mock-constant", plan],
+            "did you mean \"epochs\"?",
+        ),
+        (
+            &["--methods", "mock-constant", "no-such-plan.toml"],
+            "no-such-plan.toml",
+        ),
     ] {
         let arguments = [&["run", "--out", out.to_str().unwrap()], options].concat();
         let ended = run(&arguments);
         assert_eq!(ended.code, Some(2), "{options:?}: {}", ended.stderr);
-        assert!(ended.stderr.contains(expected), "{options:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(expected),
+            "{options:?}: {}",
+            ended.stderr
+        );
         assert!(!out.exists(), "{options:?} left something");
     }
-    let ended = run(&["rnu"]);
+    let ended = run(&["featurs"]);
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("'run'"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("'features'"), "{}", ended.stderr);
 }
 
 #[test]
 fn a_device_that_is_not_compiled_in_names_its_feature() {
     let dir = scratch();
-    let ended = run_methods("mock-constant", &dir.path().join("out"), &["--device", "cuda"]);
+    let ended = run_methods(
+        "mock-constant",
+        &dir.path().join("out"),
+        &["--device", "cuda"],
+    );
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("--features cuda"), "{}", ended.stderr);
 }
@@ -81,14 +143,29 @@ fn a_plan_with_variants_runs_each_with_its_own_settings() {
          [[variant]]\nmethod = \"mock-constant\"\nname = \"third\"\n[variant.settings]\nfavourite = 2\n",
     )
     .unwrap();
-    let ended = run(&["run", plan.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    let ended = run(&[
+        "run",
+        plan.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut found: Vec<(String, serde_json::Value, u64)> = crate::harness::records(&out)
         .values()
-        .map(|text| serde_json::from_str::<record::TrialRecord>(text).unwrap().spec)
+        .map(|text| {
+            serde_json::from_str::<record::TrialRecord>(text)
+                .unwrap()
+                .spec
+        })
         .map(|spec| (spec.variant, spec.config, spec.seed))
         .collect();
     found.sort_by_key(|(variant, ..)| variant.clone());
     let config = |favourite: u64| serde_json::json!({"favourite": favourite, "strength": 1.5});
-    assert_eq!(found, [(String::new(), config(0), 7), ("third".to_owned(), config(2), 7)]);
+    assert_eq!(
+        found,
+        [
+            (String::new(), config(0), 7),
+            ("third".to_owned(), config(2), 7)
+        ]
+    );
 }
