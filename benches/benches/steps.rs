@@ -18,12 +18,23 @@ const LENGTH: usize = 128;
 fn forward(c: &mut Criterion) {
     let device = Device::flex();
     let mut group = c.benchmark_group("forward 16x128");
-    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(BATCH as u64))
+        .sample_size(10);
     for (name, model) in [("encoder", encoder(&device)), ("decoder", decoder(&device))] {
         let split = texts(BATCH);
-        let pairs: Vec<_> = split.examples.iter().map(|e| (e.text.as_str(), None)).collect();
+        let pairs: Vec<_> = split
+            .examples
+            .iter()
+            .map(|e| (e.text.as_str(), None))
+            .collect();
         let encoded = model.tokenizer.encode(&pairs, LENGTH).expect("plain texts");
-        let batch = collate(&encoded.iter().collect::<Vec<_>>(), model.tokenizer.pad_id(), Side::Right, &device);
+        let batch = collate(
+            &encoded.iter().collect::<Vec<_>>(),
+            model.tokenizer.pad_id(),
+            Side::Right,
+            &device,
+        );
         group.bench_function(name, |b| {
             b.iter(|| {
                 let out = model.backbone.forward(&batch, &Pass::plain());
@@ -38,7 +49,10 @@ fn forward(c: &mut Criterion) {
 fn training_step(c: &mut Criterion) {
     let model = encoder(&Device::flex());
     let mut group = c.benchmark_group("training step 16x128");
-    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10).measurement_time(Duration::from_secs(8));
+    group
+        .throughput(Throughput::Elements(BATCH as u64))
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(8));
     for method in runner::METHODS {
         let plan = method.plan(Value::Null).expect("the defaults are valid");
         if plan.as_trainable().is_none() || method.not_applicable(&model).is_some() {
@@ -69,7 +83,12 @@ fn time_steps(method: &dyn Method, model: &Pretrained, steps: usize) -> Duration
         descriptions: None,
         train: &train,
         validation: &validation,
-        budget: Budget { epochs: n(1), batch: n(BATCH), max_length: n(LENGTH), ..Budget::default() },
+        budget: Budget {
+            epochs: n(1),
+            batch: n(BATCH),
+            max_length: n(LENGTH),
+            ..Budget::default()
+        },
         seed: 1,
         device: &Device::flex().autodiff(),
         events: &mut events,
@@ -82,7 +101,9 @@ fn time_steps(method: &dyn Method, model: &Pretrained, steps: usize) -> Duration
 /// Prediction by the methods that train nothing by gradient: features or prompts, and what comes after.
 fn scoring(c: &mut Criterion) {
     let mut group = c.benchmark_group("scoring 16 texts");
-    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(BATCH as u64))
+        .sample_size(10);
     let device = Device::flex();
     for (kind, model) in [("encoder", encoder(&device)), ("decoder", decoder(&device))] {
         for method in runner::METHODS.iter().filter(|m| m.info().uses_model) {
@@ -99,14 +120,21 @@ fn scoring(c: &mut Criterion) {
                 descriptions: None,
                 train: &train,
                 validation: &queries,
-                budget: Budget { max_length: NonZeroUsize::new(LENGTH).expect("not zero"), ..Budget::default() },
+                budget: Budget {
+                    max_length: NonZeroUsize::new(LENGTH).expect("not zero"),
+                    ..Budget::default()
+                },
                 seed: 1,
                 device: &device.clone().autodiff(),
                 events: &mut ignore,
             };
             let predictor = plan.fit(setting).expect("fitting on plain texts");
             group.bench_function(BenchmarkId::new(method.info().name, kind), |b| {
-                b.iter(|| predictor.class_logits(&queries.examples).expect("plain texts"));
+                b.iter(|| {
+                    predictor
+                        .class_logits(&queries.examples)
+                        .expect("plain texts")
+                });
             });
         }
     }

@@ -31,7 +31,9 @@ pub fn decoder(device: &Device) -> Pretrained {
 }
 
 fn resized(fixture: &str, device: &Device, change: impl FnOnce(&mut Shape)) -> Pretrained {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/oracle").join(fixture);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/fixtures/oracle")
+        .join(fixture);
     let mut model = transformer::load(&dir, device).expect("the fixture loads");
     change(&mut model.shape);
     widen_window(&mut model.shape);
@@ -51,7 +53,15 @@ fn widen_window(shape: &mut Shape) {
 
 /// `n` texts that are cut to the same length by any tokenizer, in two classes.
 pub fn texts(n: usize) -> Split {
-    let sentence = "the winter was long and the harbour froze twice before anybody came back ".repeat(12);
-    let examples = (0..n).map(|i| Example { row: i as u64, text: format!("{i} {sentence}"), second: None, label: i % 2 });
-    Split { examples: examples.collect() }
+    let sentence =
+        "the winter was long and the harbour froze twice before anybody came back ".repeat(12);
+    let examples = (0..n).map(|i| Example {
+        row: i as u64,
+        text: format!("{i} {sentence}"),
+        second: None,
+        label: i % 2,
+    });
+    Split {
+        examples: examples.collect(),
+    }
 }

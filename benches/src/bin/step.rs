@@ -38,7 +38,11 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let mut step_s = if arguments.method == "forward" { forwards(&arguments)? } else { steps(&arguments)? };
+    let mut step_s = if arguments.method == "forward" {
+        forwards(&arguments)?
+    } else {
+        steps(&arguments)?
+    };
     step_s.drain(..arguments.warmup.min(step_s.len() - 1));
     step_s.sort_by(f64::total_cmp);
     let p50 = step_s[step_s.len() / 2];
@@ -55,7 +59,10 @@ fn main() -> anyhow::Result<()> {
 
 /// Seconds of every step after the first.
 fn steps(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
-    let method = runner::METHODS.iter().find(|m| m.info().name == arguments.method).context("no such method; see runner methods")?;
+    let method = runner::METHODS
+        .iter()
+        .find(|m| m.info().name == arguments.method)
+        .context("no such method; see runner methods")?;
     let model = transformer::load(&arguments.model, &Device::flex())?;
     let train = texts(arguments.batch.get() * (arguments.steps + arguments.warmup + 1));
     let validation = texts(2);
@@ -72,13 +79,22 @@ fn steps(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
         descriptions: None,
         train: &train,
         validation: &validation,
-        budget: Budget { epochs: NonZeroUsize::MIN, batch: arguments.batch, max_length: arguments.seq, dropout: Some(0.1), ..Budget::default() },
+        budget: Budget {
+            epochs: NonZeroUsize::MIN,
+            batch: arguments.batch,
+            max_length: arguments.seq,
+            dropout: Some(0.1),
+            ..Budget::default()
+        },
         seed: 1,
         device: &Device::flex().autodiff(),
         events: &mut events,
     };
     method.plan(serde_json::Value::Null)?.fit(setting)?;
-    Ok(ends.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_secs_f64()).collect())
+    Ok(ends
+        .windows(2)
+        .map(|pair| pair[1].duration_since(pair[0]).as_secs_f64())
+        .collect())
 }
 
 /// Seconds of every forward pass.
@@ -86,14 +102,25 @@ fn forwards(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
     let device = Device::flex();
     let model = transformer::load(&arguments.model, &device)?;
     let split = texts(arguments.batch.get());
-    let pairs: Vec<_> = split.examples.iter().map(|e| (e.text.as_str(), None)).collect();
+    let pairs: Vec<_> = split
+        .examples
+        .iter()
+        .map(|e| (e.text.as_str(), None))
+        .collect();
     let encoded = model.tokenizer.encode(&pairs, arguments.seq.get())?;
-    let batch = collate(&encoded.iter().collect::<Vec<_>>(), model.tokenizer.pad_id(), Side::Right, &device);
+    let batch = collate(
+        &encoded.iter().collect::<Vec<_>>(),
+        model.tokenizer.pad_id(),
+        Side::Right,
+        &device,
+    );
     let mut seconds = Vec::new();
     for _ in 0..arguments.steps + arguments.warmup {
         let start = Instant::now();
         let out = model.backbone.forward(&batch, &Pass::plain());
-        device.sync().map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        device
+            .sync()
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
         seconds.push(start.elapsed().as_secs_f64());
         drop(out);
     }

@@ -16,7 +16,13 @@ pub(crate) enum Inputs {
     /// Token ids: nothing could be.
     Tokens { pad_id: u32 },
     /// States that enter a block: row i is [lengths[i], hidden].
-    Hidden { block: usize, hidden: usize, offsets: Vec<usize>, lengths: Vec<usize>, values: Store },
+    Hidden {
+        block: usize,
+        hidden: usize,
+        offsets: Vec<usize>,
+        lengths: Vec<usize>,
+        values: Store,
+    },
     /// Pooled final states: row i is [hidden].
     Pooled { hidden: usize, values: Vec<f32> },
 }
@@ -32,7 +38,13 @@ pub(crate) struct CachePlan {
 
 impl Inputs {
     /// Computes what lies below `plan.depth` for every example of the split.
-    pub(crate) fn fill(split: &EncodedSplit, backbone: &Backbone, plan: CachePlan, pad_id: u32, device: &Device) -> Result<Self, FitError> {
+    pub(crate) fn fill(
+        split: &EncodedSplit,
+        backbone: &Backbone,
+        plan: CachePlan,
+        pad_id: u32,
+        device: &Device,
+    ) -> Result<Self, FitError> {
         let hidden = backbone.shape().hidden;
         let lengths = split.lengths();
         let mut offsets = Vec::with_capacity(lengths.len());
@@ -41,9 +53,15 @@ impl Inputs {
             offsets.push(total);
             total += length * hidden;
         }
-        let mut pooled = if plan.depth == Depth::Head { vec![0.0; lengths.len() * hidden] } else { Vec::new() };
+        let mut pooled = if plan.depth == Depth::Head {
+            vec![0.0; lengths.len() * hidden]
+        } else {
+            Vec::new()
+        };
         let mut values = match plan.depth {
-            Depth::Block(k) if k > 0 => Store::new(total, plan.limit_bytes).map_err(FitError::Cache)?,
+            Depth::Block(k) if k > 0 => {
+                Store::new(total, plan.limit_bytes).map_err(FitError::Cache)?
+            }
             Depth::Head => Store::Memory(Vec::new()),
             // The embedding alone is cheaper to look up again than to keep.
             Depth::Block(_) | Depth::Embeddings => return Ok(Self::Tokens { pad_id }),
@@ -62,15 +80,26 @@ impl Inputs {
                     let padded = embedded.x.dims()[1] * hidden;
                     let states = floats(embedded.x); // [b,t,h]
                     for (state, &row) in states.chunks_exact(padded).zip(&rows) {
-                        values.write(offsets[row], &state[..lengths[row] * hidden]).map_err(FitError::Cache)?;
+                        values
+                            .write(offsets[row], &state[..lengths[row] * hidden])
+                            .map_err(FitError::Cache)?;
                     }
                 }
                 Start::Tokens(_) => unreachable!("returned above"),
             }
         }
         Ok(match plan.depth {
-            Depth::Head => Self::Pooled { hidden, values: pooled },
-            Depth::Block(block) => Self::Hidden { block, hidden, offsets, lengths, values },
+            Depth::Head => Self::Pooled {
+                hidden,
+                values: pooled,
+            },
+            Depth::Block(block) => Self::Hidden {
+                block,
+                hidden,
+                offsets,
+                lengths,
+                values,
+            },
             Depth::Embeddings => Self::Tokens { pad_id },
         })
     }
@@ -79,45 +108,93 @@ impl Inputs {
     pub(crate) fn bytes(&self) -> Option<u64> {
         match self {
             Self::Tokens { .. } => None,
-            Self::Hidden { offsets, lengths, hidden, .. } => {
-                Some(4 * offsets.last().map_or(0, |&o| o + lengths[lengths.len() - 1] * hidden) as u64)
-            }
+            Self::Hidden {
+                offsets,
+                lengths,
+                hidden,
+                ..
+            } => Some(
+                4 * offsets
+                    .last()
+                    .map_or(0, |&o| o + lengths[lengths.len() - 1] * hidden)
+                    as u64,
+            ),
             Self::Pooled { values, .. } => Some(4 * values.len() as u64),
         }
     }
 
     /// Whether it lives in a file.
     pub(crate) fn spilled(&self) -> bool {
-        matches!(self, Self::Hidden { values: Store::File(_), .. })
+        matches!(
+            self,
+            Self::Hidden {
+                values: Store::File(_),
+                ..
+            }
+        )
     }
 
     /// Where the forward pass of these rows starts, right-padded to the longest.
-    pub(crate) fn start(&self, split: &EncodedSplit, rows: &[usize], device: &Device) -> Result<Start, FitError> {
+    pub(crate) fn start(
+        &self,
+        split: &EncodedSplit,
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<Start, FitError> {
         match self {
             Self::Tokens { pad_id } => {
                 let encoded: Vec<_> = rows.iter().map(|&i| &split.encoded[i]).collect();
-                Ok(Start::Tokens(collate(&encoded, *pad_id, Side::Right, device)))
+                Ok(Start::Tokens(collate(
+                    &encoded,
+                    *pad_id,
+                    Side::Right,
+                    device,
+                )))
             }
             Self::Pooled { hidden, values } => {
-                let states = rows.iter().flat_map(|&i| values[i * hidden..][..*hidden].iter().copied()).collect();
-                Ok(Start::Pooled(Tensor::from_data(TensorData::new::<f32, _>(states, [rows.len(), *hidden]), device)))
+                let states = rows
+                    .iter()
+                    .flat_map(|&i| values[i * hidden..][..*hidden].iter().copied())
+                    .collect();
+                Ok(Start::Pooled(Tensor::from_data(
+                    TensorData::new::<f32, _>(states, [rows.len(), *hidden]),
+                    device,
+                )))
             }
-            Self::Hidden { block, hidden, offsets, lengths, values } => {
+            Self::Hidden {
+                block,
+                hidden,
+                offsets,
+                lengths,
+                values,
+            } => {
                 let longest = rows.iter().map(|&i| lengths[i]).max().unwrap_or(0);
                 let mut x = vec![0.0; rows.len() * longest * hidden];
                 let mut mask = vec![0.0; rows.len() * longest];
                 let mut positions = vec![0_i64; rows.len() * longest];
                 for (r, &i) in rows.iter().enumerate() {
-                    values.read(offsets[i], &mut x[r * longest * hidden..][..lengths[i] * hidden]).map_err(FitError::Cache)?;
+                    values
+                        .read(
+                            offsets[i],
+                            &mut x[r * longest * hidden..][..lengths[i] * hidden],
+                        )
+                        .map_err(FitError::Cache)?;
                     mask[r * longest..][..lengths[i]].fill(1.0);
-                    for (t, position) in positions[r * longest..][..longest].iter_mut().enumerate() {
+                    for (t, position) in positions[r * longest..][..longest].iter_mut().enumerate()
+                    {
                         *position = t as i64;
                     }
                 }
                 let embedded = Embedded {
-                    x: Tensor::from_data(TensorData::new(x, [rows.len(), longest, *hidden]), device),
+                    x: Tensor::from_data(
+                        TensorData::new(x, [rows.len(), longest, *hidden]),
+                        device,
+                    ),
                     mask: Tensor::from_data(TensorData::new(mask, [rows.len(), longest]), device),
-                    positions: Tensor::<2, Int>::from_data(TensorData::new(positions, [rows.len(), longest]), device),
+                    positions: Tensor::<2, Int>::from_data(
+                        TensorData::new(positions, [rows.len(), longest]),
+                        device,
+                    ),
                     types: None,
                 };
                 Ok(Start::Block(*block, embedded))
@@ -176,7 +253,11 @@ impl Store {
 
 /// A tensor's values on the host.
 pub fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_to_vec().expect("f32 after conversion")
+    tensor
+        .into_data()
+        .convert::<f32>()
+        .try_to_vec()
+        .expect("f32 after conversion")
 }
 
 #[cfg(test)]

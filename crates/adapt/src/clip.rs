@@ -5,13 +5,20 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 /// Scales all gradients by `max / norm` when their common norm is larger than `max`; returns the norm before.
-pub(crate) fn clip_by_global_norm<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) -> f64 {
+pub(crate) fn clip_by_global_norm<M: Module>(
+    grads: &mut GradientsParams,
+    module: &M,
+    max: f64,
+) -> f64 {
     let mut sum = SumOfSquares { grads, total: 0.0 };
     module.visit(&mut sum);
     let norm = sum.total.sqrt();
     if norm > max {
         // torch divides by norm + 1e-6.
-        module.visit(&mut Scale { grads, factor: max / (norm + 1e-6) });
+        module.visit(&mut Scale {
+            grads,
+            factor: max / (norm + 1e-6),
+        });
     }
     norm
 }

@@ -9,13 +9,19 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// A setting that the default configuration does not have, or a value that `C` refuses.
-pub fn parse_config<C: Serialize + DeserializeOwned + Default>(method: &str, given: Value) -> Result<C, ConfigError> {
+pub fn parse_config<C: Serialize + DeserializeOwned + Default>(
+    method: &str,
+    given: Value,
+) -> Result<C, ConfigError> {
     let given = match given {
         Value::Null => Map::new(),
         Value::Object(map) => map,
         other => {
             let reason = format!("settings must be an object of names and values, found {other}");
-            return Err(ConfigError::BadValue { method: method.to_owned(), reason });
+            return Err(ConfigError::BadValue {
+                method: method.to_owned(),
+                reason,
+            });
         }
     };
     let Ok(Value::Object(mut settings)) = serde_json::to_value(C::default()) else {
@@ -25,12 +31,19 @@ pub fn parse_config<C: Serialize + DeserializeOwned + Default>(method: &str, giv
         if !settings.contains_key(&name) {
             let known: Vec<&str> = settings.keys().map(String::as_str).collect();
             let suggestion = task::nearest_name(&name, &known).map(str::to_owned);
-            return Err(ConfigError::UnknownSetting { method: method.to_owned(), found: name, suggestion, known: known.join(", ") });
+            return Err(ConfigError::UnknownSetting {
+                method: method.to_owned(),
+                found: name,
+                suggestion,
+                known: known.join(", "),
+            });
         }
         settings.insert(name, value);
     }
-    serde_json::from_value(Value::Object(settings))
-        .map_err(|error| ConfigError::BadValue { method: method.to_owned(), reason: error.to_string() })
+    serde_json::from_value(Value::Object(settings)).map_err(|error| ConfigError::BadValue {
+        method: method.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// `config` with one setting replaced.
@@ -55,20 +68,32 @@ mod tests {
 
     impl Default for Example {
         fn default() -> Self {
-            Self { rank: NonZeroUsize::new(8).unwrap(), alpha: 16.0 }
+            Self {
+                rank: NonZeroUsize::new(8).unwrap(),
+                alpha: 16.0,
+            }
         }
     }
 
     #[test]
     fn what_is_left_out_takes_its_default() {
         let config: Example = parse_config("lora", serde_json::json!({"rank": 3})).unwrap();
-        assert_eq!(config, Example { rank: NonZeroUsize::new(3).unwrap(), alpha: 16.0 });
+        assert_eq!(
+            config,
+            Example {
+                rank: NonZeroUsize::new(3).unwrap(),
+                alpha: 16.0
+            }
+        );
     }
 
     #[test]
     fn a_misspelt_setting_is_refused_with_the_nearest_one() {
         let error = parse_config::<Example>("lora", serde_json::json!({"rnak": 3})).unwrap_err();
-        assert_eq!(error.to_string(), r#"lora has no setting "rnak" (did you mean "rank"?); its settings are: rank, alpha"#);
+        assert_eq!(
+            error.to_string(),
+            r#"lora has no setting "rnak" (did you mean "rank"?); its settings are: rank, alpha"#
+        );
     }
 
     #[test]

@@ -15,16 +15,43 @@ pub type Check = (&'static str, fn(&dyn Method, &Bench) -> Result<(), String>);
 
 /// All checks, in the order of DESIGN.
 pub const CHECKS: &[Check] = &[
-    ("the_resolved_configuration_is_a_fixed_point", resolved_is_a_fixed_point),
+    (
+        "the_resolved_configuration_is_a_fixed_point",
+        resolved_is_a_fixed_point,
+    ),
     ("an_unknown_setting_is_refused", unknown_setting_is_refused),
-    ("training_starts_from_the_pretrained_function_where_declared", identity_at_start),
-    ("frozen_weights_are_bit_equal_and_trainable_ones_move_in_two_steps", two_steps_move_what_is_declared),
-    ("the_trainable_count_is_the_closed_form", trainable_count_is_the_closed_form),
-    ("saved_and_loaded_gives_the_same_logits", saved_and_loaded_is_the_same),
-    ("the_same_seed_gives_the_same_losses_and_logits", same_seed_same_run),
-    ("padding_and_batch_composition_change_nothing", padding_changes_nothing),
-    ("what_is_trained_overfits_eight_examples", overfits_eight_examples),
-    ("the_cached_prefix_gives_the_uncached_losses", cached_is_uncached),
+    (
+        "training_starts_from_the_pretrained_function_where_declared",
+        identity_at_start,
+    ),
+    (
+        "frozen_weights_are_bit_equal_and_trainable_ones_move_in_two_steps",
+        two_steps_move_what_is_declared,
+    ),
+    (
+        "the_trainable_count_is_the_closed_form",
+        trainable_count_is_the_closed_form,
+    ),
+    (
+        "saved_and_loaded_gives_the_same_logits",
+        saved_and_loaded_is_the_same,
+    ),
+    (
+        "the_same_seed_gives_the_same_losses_and_logits",
+        same_seed_same_run,
+    ),
+    (
+        "padding_and_batch_composition_change_nothing",
+        padding_changes_nothing,
+    ),
+    (
+        "what_is_trained_overfits_eight_examples",
+        overfits_eight_examples,
+    ),
+    (
+        "the_cached_prefix_gives_the_uncached_losses",
+        cached_is_uncached,
+    ),
 ];
 
 /// A model and data to check with.
@@ -45,7 +72,12 @@ impl Bench {
             examples: texts
                 .iter()
                 .enumerate()
-                .map(|(row, &(text, label))| Example { row: row as u64, text: text.to_owned(), second: None, label })
+                .map(|(row, &(text, label))| Example {
+                    row: row as u64,
+                    text: text.to_owned(),
+                    second: None,
+                    label,
+                })
                 .collect(),
         };
         Self {
@@ -57,7 +89,12 @@ impl Bench {
         }
     }
 
-    fn setting<'a>(&'a self, budget: Budget, train: &'a Split, events: &'a mut dyn FnMut(Event)) -> Setting<'a> {
+    fn setting<'a>(
+        &'a self,
+        budget: Budget,
+        train: &'a Split,
+        events: &'a mut dyn FnMut(Event),
+    ) -> Setting<'a> {
         Setting {
             base: Some(self.base.clone()),
             classes: &self.classes,
@@ -71,10 +108,16 @@ impl Bench {
         }
     }
 
-    fn fit(&self, method: &dyn Method, config: Value, budget: Budget) -> Result<Box<dyn Predictor>, String> {
+    fn fit(
+        &self,
+        method: &dyn Method,
+        config: Value,
+        budget: Budget,
+    ) -> Result<Box<dyn Predictor>, String> {
         let mut ignore = |_: Event| {};
         let plan = method.plan(config).map_err(|e| e.to_string())?;
-        plan.fit(self.setting(budget, &self.train, &mut ignore)).map_err(|e: FitError| e.to_string())
+        plan.fit(self.setting(budget, &self.train, &mut ignore))
+            .map_err(|e: FitError| e.to_string())
     }
 
     fn losses(&self, method: &dyn Method, budget: Budget) -> Result<Vec<f64>, String> {
@@ -85,126 +128,228 @@ impl Bench {
             }
         };
         let plan = method.plan(Value::Null).map_err(|e| e.to_string())?;
-        plan.fit(self.setting(budget, &self.train, &mut events)).map_err(|e: FitError| e.to_string())?;
+        plan.fit(self.setting(budget, &self.train, &mut events))
+            .map_err(|e: FitError| e.to_string())?;
         Ok(losses)
     }
 }
 
 fn budget(epochs: usize, batch: usize) -> Budget {
     let n = |n| NonZeroUsize::new(n).expect("not zero");
-    Budget { epochs: n(epochs), batch: n(batch), max_length: n(24), eval_batch: n(4), ..Budget::default() }
+    Budget {
+        epochs: n(epochs),
+        batch: n(batch),
+        max_length: n(24),
+        eval_batch: n(4),
+        ..Budget::default()
+    }
 }
 
 fn without_dropout(budget: Budget) -> Budget {
-    Budget { dropout: Some(0.0), ..budget }
+    Budget {
+        dropout: Some(0.0),
+        ..budget
+    }
 }
 
 fn resolved_is_a_fixed_point(method: &dyn Method, _bench: &Bench) -> Result<(), String> {
-    let once = method.plan(Value::Null).map_err(|e| e.to_string())?.resolved();
-    let twice = method.plan(once.clone()).map_err(|e| format!("its own resolved settings {once} are refused: {e}"))?.resolved();
+    let once = method
+        .plan(Value::Null)
+        .map_err(|e| e.to_string())?
+        .resolved();
+    let twice = method
+        .plan(once.clone())
+        .map_err(|e| format!("its own resolved settings {once} are refused: {e}"))?
+        .resolved();
     ensure(once == twice, || format!("{once} resolves to {twice}"))
 }
 
 fn unknown_setting_is_refused(method: &dyn Method, _bench: &Bench) -> Result<(), String> {
-    let config = with_setting(method.plan(Value::Null).map_err(|e| e.to_string())?.resolved(), "no_such_setting", json!(1));
+    let config = with_setting(
+        method
+            .plan(Value::Null)
+            .map_err(|e| e.to_string())?
+            .resolved(),
+        "no_such_setting",
+        json!(1),
+    );
     match method.plan(config) {
         Ok(_) => Err("`no_such_setting` was accepted".to_owned()),
-        Err(error) => ensure(error.to_string().contains("no_such_setting"), || format!("the error does not name the setting: {error}")),
+        Err(error) => ensure(error.to_string().contains("no_such_setting"), || {
+            format!("the error does not name the setting: {error}")
+        }),
     }
 }
 
 fn identity_at_start(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let plan = method.plan(Value::Null).map_err(|e| e.to_string())?;
-    let Some(plan) = plan.as_trainable() else { return Ok(()) };
+    let Some(plan) = plan.as_trainable() else {
+        return Ok(());
+    };
     if !plan.identity_at_start() {
         return Ok(());
     }
-    let [attached, bare] = plan.logits_at_start(&bench.base, &bench.classes, &bench.train.examples).map_err(|e| e.to_string())?;
+    let [attached, bare] = plan
+        .logits_at_start(&bench.base, &bench.classes, &bench.train.examples)
+        .map_err(|e| e.to_string())?;
     close(&attached, &bare, 1e-5)
 }
 
 fn two_steps_move_what_is_declared(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let plan = method.plan(Value::Null).map_err(|e| e.to_string())?;
-    let Some(plan) = plan.as_trainable() else { return Ok(()) };
+    let Some(plan) = plan.as_trainable() else {
+        return Ok(());
+    };
     let mut ignore = |_: Event| {};
     let batch = TRAIN.len().div_ceil(2);
     let compared = plan
-        .train_and_compare(bench.setting(without_dropout(budget(1, batch)), &bench.train, &mut ignore))
+        .train_and_compare(bench.setting(
+            without_dropout(budget(1, batch)),
+            &bench.train,
+            &mut ignore,
+        ))
         .map_err(|e| e.to_string())?;
     let wrong: Vec<String> = compared
         .iter()
         .filter(|p| p.trainable != p.changed)
-        .map(|p| format!("{} {}", p.path, if p.changed { "is frozen and changed" } else { "is trainable and did not move" }))
+        .map(|p| {
+            format!(
+                "{} {}",
+                p.path,
+                if p.changed {
+                    "is frozen and changed"
+                } else {
+                    "is trainable and did not move"
+                }
+            )
+        })
         .collect();
     ensure(wrong.is_empty(), || wrong.join("; "))?;
-    ensure(compared.iter().any(|p| p.trainable), || "nothing is trainable".to_owned())
+    ensure(compared.iter().any(|p| p.trainable), || {
+        "nothing is trainable".to_owned()
+    })
 }
 
 fn trainable_count_is_the_closed_form(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let plan = method.plan(Value::Null).map_err(|e| e.to_string())?;
-    let Some(plan) = plan.as_trainable() else { return Ok(()) };
+    let Some(plan) = plan.as_trainable() else {
+        return Ok(());
+    };
     let head = (bench.base.shape.hidden + 1) * bench.classes.len();
     let expected = plan.trainable_params(&bench.base.shape) + head as u64;
-    let found = plan.attached_trainable_params(&bench.base, &bench.classes).map_err(|e| e.to_string())?;
-    ensure(found == expected, || format!("{found} parameters require a gradient, the closed form says {expected}"))
+    let found = plan
+        .attached_trainable_params(&bench.base, &bench.classes)
+        .map_err(|e| e.to_string())?;
+    ensure(found == expected, || {
+        format!("{found} parameters require a gradient, the closed form says {expected}")
+    })
 }
 
 fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
-    let before = predictor.class_logits(&bench.validation.examples).map_err(|e| e.to_string())?;
+    let before = predictor
+        .class_logits(&bench.validation.examples)
+        .map_err(|e| e.to_string())?;
     let dir = tempfile::tempdir().map_err(|e| e.to_string())?;
     predictor.save(dir.path()).map_err(|e| e.to_string())?;
     let info = crate::read_saved_info(dir.path()).map_err(|e| e.to_string())?;
-    ensure(info.method == method.info().name, || format!("saved as {}", info.method))?;
+    ensure(info.method == method.info().name, || {
+        format!("saved as {}", info.method)
+    })?;
     let plan = method.plan(info.config).map_err(|e| e.to_string())?;
-    let loaded = plan.load(dir.path(), Some(&bench.base)).map_err(|e| e.to_string())?;
-    let after = loaded.class_logits(&bench.validation.examples).map_err(|e| e.to_string())?;
+    let loaded = plan
+        .load(dir.path(), Some(&bench.base))
+        .map_err(|e| e.to_string())?;
+    let after = loaded
+        .class_logits(&bench.validation.examples)
+        .map_err(|e| e.to_string())?;
     close(&before, &after, 1e-6)
 }
 
 fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let [first, second] = [bench.losses(method, budget(2, 4))?, bench.losses(method, budget(2, 4))?];
-    ensure(first == second, || format!("losses {first:?} and {second:?}"))?;
-    let logits = |p: Box<dyn Predictor>| p.class_logits(&bench.validation.examples).map_err(|e| e.to_string());
-    let [first, second] = [logits(bench.fit(method, Value::Null, budget(2, 4))?)?, logits(bench.fit(method, Value::Null, budget(2, 4))?)?];
-    ensure(first == second, || "two fits with one seed give different logits".to_owned())
+    let [first, second] = [
+        bench.losses(method, budget(2, 4))?,
+        bench.losses(method, budget(2, 4))?,
+    ];
+    ensure(first == second, || {
+        format!("losses {first:?} and {second:?}")
+    })?;
+    let logits = |p: Box<dyn Predictor>| {
+        p.class_logits(&bench.validation.examples)
+            .map_err(|e| e.to_string())
+    };
+    let [first, second] = [
+        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
+        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
+    ];
+    ensure(first == second, || {
+        "two fits with one seed give different logits".to_owned()
+    })
 }
 
 fn padding_changes_nothing(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
-    let together = predictor.class_logits(&bench.validation.examples).map_err(|e| e.to_string())?;
+    let together = predictor
+        .class_logits(&bench.validation.examples)
+        .map_err(|e| e.to_string())?;
     for (example, expected) in bench.validation.examples.iter().zip(&together) {
-        let alone = predictor.class_logits(std::slice::from_ref(example)).map_err(|e| e.to_string())?;
+        let alone = predictor
+            .class_logits(std::slice::from_ref(example))
+            .map_err(|e| e.to_string())?;
         close(&alone, std::slice::from_ref(expected), 1e-4)?;
     }
     Ok(())
 }
 
 fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let eight = Split { examples: bench.train.examples[..8].to_vec() };
-    let mut config = method.plan(Value::Null).map_err(|e| e.to_string())?.resolved();
+    let eight = Split {
+        examples: bench.train.examples[..8].to_vec(),
+    };
+    let mut config = method
+        .plan(Value::Null)
+        .map_err(|e| e.to_string())?
+        .resolved();
     // Random weights of 50 numbers a token need larger steps than a pretrained model; the method's own upper end of its search range.
     for range in method.search_ranges() {
         config = with_setting(config, range.setting, range.high.into());
     }
     let plan = method.plan(config).map_err(|e| e.to_string())?;
     let mut ignore = |_: Event| {};
-    let same = Setting { validation: &eight, ..bench.setting(without_dropout(budget(200, 8)), &eight, &mut ignore) };
+    let same = Setting {
+        validation: &eight,
+        ..bench.setting(without_dropout(budget(200, 8)), &eight, &mut ignore)
+    };
     let predictor = plan.fit(same).map_err(|e| e.to_string())?;
     if predictor.footprint().trainable_params == 0 {
         return Ok(());
     }
-    let logits = predictor.class_logits(&eight.examples).map_err(|e| e.to_string())?;
+    let logits = predictor
+        .class_logits(&eight.examples)
+        .map_err(|e| e.to_string())?;
     let labels: Vec<usize> = eight.examples.iter().map(|e| e.label).collect();
     let (accuracy, loss) = crate::peft::score(&logits, &labels);
-    ensure(accuracy == 1.0, || format!("accuracy {accuracy}, loss {loss} on its own eight examples"))
+    ensure(accuracy == 1.0, || {
+        format!("accuracy {accuracy}, loss {loss} on its own eight examples")
+    })
 }
 
 fn cached_is_uncached(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let cached = bench.losses(method, budget(2, 4))?;
-    let uncached = bench.losses(method, Budget { cache: false, ..budget(2, 4) })?;
-    let worst = cached.iter().zip(&uncached).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    ensure(cached.len() == uncached.len() && worst < 1e-5, || format!("losses {cached:?} with the cache, {uncached:?} without"))
+    let uncached = bench.losses(
+        method,
+        Budget {
+            cache: false,
+            ..budget(2, 4)
+        },
+    )?;
+    let worst = cached
+        .iter()
+        .zip(&uncached)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max);
+    ensure(cached.len() == uncached.len() && worst < 1e-5, || {
+        format!("losses {cached:?} with the cache, {uncached:?} without")
+    })
 }
 
 fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
@@ -213,17 +358,30 @@ fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
 
 fn close(a: &[Logits], b: &[Logits], tolerance: f32) -> Result<(), String> {
     let largest = b.iter().flatten().fold(1e-3_f32, |m, v| m.max(v.abs()));
-    let worst = a.iter().flatten().zip(b.iter().flatten()).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
-    ensure(a.len() == b.len() && worst <= tolerance * largest, || format!("logits differ by {worst:e}, the largest is {largest:e}"))
+    let worst = a
+        .iter()
+        .flatten()
+        .zip(b.iter().flatten())
+        .map(|(x, y)| (x - y).abs())
+        .fold(0.0, f32::max);
+    ensure(a.len() == b.len() && worst <= tolerance * largest, || {
+        format!("logits differ by {worst:e}, the largest is {largest:e}")
+    })
 }
 
 const TRAIN: [(&str, usize); 11] = [
-    ("not bad at all , in fact rather good despite the slow opening", 2),
+    (
+        "not bad at all , in fact rather good despite the slow opening",
+        2,
+    ),
     ("x", 0),
     ("a gripping film", 2),
     ("it was fine", 1),
     ("where was the treaty signed ?", 1),
-    ("a long and dull evening , and then the heating failed as well", 0),
+    (
+        "a long and dull evening , and then the heating failed as well",
+        0,
+    ),
     ("good", 2),
     ("nobody came , nobody called and the soup was cold", 0),
     ("neither here nor there", 1),
@@ -233,7 +391,10 @@ const TRAIN: [(&str, usize); 11] = [
 
 const VALIDATION: [(&str, usize); 5] = [
     ("rather good", 2),
-    ("the soup was dull , the bread was dull , and the evening was long", 0),
+    (
+        "the soup was dull , the bread was dull , and the evening was long",
+        0,
+    ),
     ("fine , in fact", 1),
     ("bad", 0),
     ("a film", 1),

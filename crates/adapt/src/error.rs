@@ -40,7 +40,9 @@ pub enum FitError {
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
     /// The loss is no longer a number.
-    #[error("the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)")]
+    #[error(
+        "the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)"
+    )]
     Diverged {
         /// The step.
         step: u64,

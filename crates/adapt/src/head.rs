@@ -36,5 +36,9 @@ impl Head {
 
 /// Mean of the tokens for encoders, the last token for decoders: it alone has seen the whole text.
 pub fn default_pooling(shape: &Shape) -> Pooling {
-    if shape.causal { Pooling::LastToken } else { Pooling::Mean }
+    if shape.causal {
+        Pooling::LastToken
+    } else {
+        Pooling::Mean
+    }
 }

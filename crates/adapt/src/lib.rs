@@ -35,7 +35,9 @@ pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split, log_softmax};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use head::{Head, default_pooling};
-pub use method::{Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange};
+pub use method::{
+    Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
+};
 pub use model::Adapted;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};

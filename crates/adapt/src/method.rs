@@ -112,7 +112,11 @@ pub trait Plan {
     ///
     /// # Errors
     /// A missing or unreadable file, or tensors that do not fit the model.
-    fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
 
     /// The plan as a gradient-trained one, if it is.
     fn as_trainable(&self) -> Option<&dyn Trainable> {

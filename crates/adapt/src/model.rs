@@ -29,18 +29,32 @@ pub(crate) enum Start {
 
 impl<A: Adaptation> Adapted<A> {
     /// Class logits, [b,classes].
-    pub(crate) fn logits(&self, start: Start, pooling: Pooling, dropout: Option<DropoutPlan>) -> Tensor<2> {
-        let on_pooled = dropout.as_ref().map(|plan| ops::Dropout { rate: plan.hidden, seed: plan.seed ^ HEAD_STREAM });
+    pub(crate) fn logits(
+        &self,
+        start: Start,
+        pooling: Pooling,
+        dropout: Option<DropoutPlan>,
+    ) -> Tensor<2> {
+        let on_pooled = dropout.as_ref().map(|plan| ops::Dropout {
+            rate: plan.hidden,
+            seed: plan.seed ^ HEAD_STREAM,
+        });
         let pooled = self.pooled(start, pooling, dropout); // [b,h]
         let pooled = match on_pooled {
-            Some(d) if d.rate > 0.0 => ops::dropout(pooled.unsqueeze_dim::<3>(1), d).squeeze_dim::<2>(1),
+            Some(d) if d.rate > 0.0 => {
+                ops::dropout(pooled.unsqueeze_dim::<3>(1), d).squeeze_dim::<2>(1)
+            }
             _ => pooled,
         };
         self.head.forward(pooled) // [b,classes]
     }
 
     fn pooled(&self, start: Start, pooling: Pooling, dropout: Option<DropoutPlan>) -> Tensor<2> {
-        let pass = Pass { hooks: &self.adaptation, dropout, past: None };
+        let pass = Pass {
+            hooks: &self.adaptation,
+            dropout,
+            past: None,
+        };
         let blocks = self.backbone.shape().layers;
         let state = match start {
             Start::Pooled(pooled) => return pooled,
@@ -58,11 +72,23 @@ impl<A: Adaptation> Adapted<A> {
 const HEAD_STREAM: u64 = 0x4845_4144_0000_0000;
 
 /// Runs the part below `depth` without gradients and returns where the rest starts.
-pub(crate) fn frozen_part(backbone: &Backbone, batch: &Batch, depth: Depth, pooling: Pooling) -> Start {
-    let pass = Pass { hooks: &transformer::Unhooked, dropout: None, past: None };
+pub(crate) fn frozen_part(
+    backbone: &Backbone,
+    batch: &Batch,
+    depth: Depth,
+    pooling: Pooling,
+) -> Start {
+    let pass = Pass {
+        hooks: &transformer::Unhooked,
+        dropout: None,
+        past: None,
+    };
     match depth {
         Depth::Embeddings => Start::Tokens(batch.clone()),
-        Depth::Block(k) => Start::Block(k, backbone.blocks(backbone.embed(batch, &pass), 0..k, &pass)),
+        Depth::Block(k) => Start::Block(
+            k,
+            backbone.blocks(backbone.embed(batch, &pass), 0..k, &pass),
+        ),
         Depth::Head => Start::Pooled(pool(&backbone.forward(batch, &pass), pooling)),
     }
 }

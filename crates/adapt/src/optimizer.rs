@@ -23,7 +23,11 @@ impl Optimizer for LoopAdamW {
     ) -> (Tensor<D>, Option<Self::State<D>>) {
         let rate = rate * self.rate_factor;
         if D == 1 {
-            ops::AdamW { weight_decay: 0.0, ..self.adamw }.step(rate, tensor, grad, state)
+            ops::AdamW {
+                weight_decay: 0.0,
+                ..self.adamw
+            }
+            .step(rate, tensor, grad, state)
         } else {
             self.adamw.step(rate, tensor, grad, state)
         }

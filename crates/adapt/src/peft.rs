@@ -7,8 +7,8 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError, Predictor, SaveError, Setting, Trainable, default_pooling,
-    sub_seed,
+    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError,
+    Predictor, SaveError, Setting, Trainable, default_pooling, sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
@@ -122,9 +122,16 @@ impl<P: Peft> Plan for P {
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         let base = setting.take_model(self.name())?;
         let model = assemble(&*self, &base, setting.classes, setting.seed, setting.device)?;
-        let (shape, tokenizer, name) = (base.shape.clone(), base.tokenizer.clone(), base.name.clone());
+        let (shape, tokenizer, name) = (
+            base.shape.clone(),
+            base.tokenizer.clone(),
+            base.name.clone(),
+        );
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
-        let pooling = setting.budget.pooling.unwrap_or_else(|| default_pooling(&shape));
+        let pooling = setting
+            .budget
+            .pooling
+            .unwrap_or_else(|| default_pooling(&shape));
         let job = Job {
             train: setting.train,
             validation: setting.validation,
@@ -158,12 +165,20 @@ impl<P: Peft> Plan for P {
         Some(self)
     }
 
-    fn load(self: Box<Self>, dir: &Path, base: Option<&Pretrained>) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+    fn load(
+        self: Box<Self>,
+        dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = assemble(&*self, base, &info.classes, 0, &device)
-            .map_err(|error| LoadAdapterError::Malformed { path: dir.display().to_string(), reason: error.to_string() })?;
+        let model = assemble(&*self, base, &info.classes, 0, &device).map_err(|error| {
+            LoadAdapterError::Malformed {
+                path: dir.display().to_string(),
+                reason: error.to_string(),
+            }
+        })?;
         let trainable = count_trainable(&model);
         let model = saved::read_tensors(model.valid(), dir)?;
         Ok(Box::new(Trained {
@@ -205,7 +220,12 @@ pub(crate) fn assemble<P: Peft>(
     if let Some(group) = plan.train_in_backbone(&base.shape) {
         backbone = backbone.set_require_grad_group(group, true);
     }
-    Ok(Adapted { backbone, adaptation, head }.train())
+    Ok(Adapted {
+        backbone,
+        adaptation,
+        head,
+    }
+    .train())
 }
 
 /// A fitted [`Peft`].
@@ -236,14 +256,22 @@ impl<P: Peft> Trained<P> {
 
 impl<P: Peft> Predictor for Trained<P> {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let encoded = encode_examples(examples, &self.tokenizer, self.budget.max_length.get().min(self.shape.max_length - self.plan.positions_taken()))?;
+        let encoded = encode_examples(
+            examples,
+            &self.tokenizer,
+            self.budget
+                .max_length
+                .get()
+                .min(self.shape.max_length - self.plan.positions_taken()),
+        )?;
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
         let mut logits = vec![Logits::new(); examples.len()];
         for rows in task::batches_sorted(&lengths, self.budget.eval_batch.get()) {
             let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
             let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
-            let scores = crate::cache::floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
+            let scores =
+                crate::cache::floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
             for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
                 logits[row] = scores.to_vec();
             }
@@ -280,8 +308,16 @@ impl<P: Peft> Predictor for Trained<P> {
 
 /// Accuracy and mean negative log-likelihood of logits.
 pub(crate) fn score(logits: &[Logits], labels: &[usize]) -> (f64, f64) {
-    let right = logits.iter().zip(labels).filter(|(l, y)| argmax(l) == **y).count();
-    let loss: f64 = logits.iter().zip(labels).map(|(l, &y)| -crate::log_softmax(l)[y]).sum();
+    let right = logits
+        .iter()
+        .zip(labels)
+        .filter(|(l, y)| argmax(l) == **y)
+        .count();
+    let loss: f64 = logits
+        .iter()
+        .zip(labels)
+        .map(|(l, &y)| -crate::log_softmax(l)[y])
+        .sum();
     let n = labels.len().max(1) as f64;
     (right as f64 / n, loss / n)
 }

@@ -38,8 +38,14 @@ pub struct SavedInfo {
 /// A file that is missing or is not this program's.
 pub fn read_saved_info(dir: &Path) -> Result<SavedInfo, LoadAdapterError> {
     let path = dir.join(SAVED_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read { path: path.display().to_string(), source })?;
-    serde_json::from_str(&text).map_err(|error| LoadAdapterError::Malformed { path: path.display().to_string(), reason: error.to_string() })
+    let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
+        path: path.display().to_string(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| LoadAdapterError::Malformed {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 /// Writes the description alone, for methods that keep their state in files of their own.
@@ -47,10 +53,16 @@ pub fn read_saved_info(dir: &Path) -> Result<SavedInfo, LoadAdapterError> {
 /// # Errors
 /// A directory or file that cannot be written.
 pub fn write_info(info: &SavedInfo, dir: &Path) -> Result<(), SaveError> {
-    std::fs::create_dir_all(dir).map_err(|source| SaveError { path: dir.display().to_string(), source })?;
+    std::fs::create_dir_all(dir).map_err(|source| SaveError {
+        path: dir.display().to_string(),
+        source,
+    })?;
     let path = dir.join(SAVED_FILE);
     let text = serde_json::to_string_pretty(info).expect("a description serialises");
-    std::fs::write(&path, text).map_err(|source| SaveError { path: path.display().to_string(), source })
+    std::fs::write(&path, text).map_err(|source| SaveError {
+        path: path.display().to_string(),
+        source,
+    })
 }
 
 pub(crate) fn write<P: Peft>(
@@ -61,38 +73,69 @@ pub(crate) fn write<P: Peft>(
     dir: &Path,
 ) -> Result<(), SaveError> {
     write_info(info, dir)?;
-    let mut collect = Collect { path: Vec::new(), in_backbone: plan.train_in_backbone(shape), tensors: BTreeMap::new() };
+    let mut collect = Collect {
+        path: Vec::new(),
+        in_backbone: plan.train_in_backbone(shape),
+        tensors: BTreeMap::new(),
+    };
     model.visit(&mut collect);
     let views = collect.tensors.iter().map(|(name, (shape, bytes))| {
-        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("four bytes a value"))
+        (
+            name,
+            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("four bytes a value"),
+        )
     });
     let path = dir.join(TENSORS_FILE);
-    safetensors::serialize_to_file(views, None, &path)
-        .map_err(|error| SaveError { path: path.display().to_string(), source: std::io::Error::other(error) })
+    safetensors::serialize_to_file(views, None, &path).map_err(|error| SaveError {
+        path: path.display().to_string(),
+        source: std::io::Error::other(error),
+    })
 }
 
 /// Overwrites the tensors that the file holds.
-pub(crate) fn read_tensors<A: Adaptation>(model: Adapted<A>, dir: &Path) -> Result<Adapted<A>, LoadAdapterError> {
+pub(crate) fn read_tensors<A: Adaptation>(
+    model: Adapted<A>,
+    dir: &Path,
+) -> Result<Adapted<A>, LoadAdapterError> {
     let path = dir.join(TENSORS_FILE);
     let name = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read { path: name.clone(), source })?;
-    let malformed = |reason: String| LoadAdapterError::Malformed { path: name.clone(), reason };
+    let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
+        path: name.clone(),
+        source,
+    })?;
+    let malformed = |reason: String| LoadAdapterError::Malformed {
+        path: name.clone(),
+        reason,
+    };
     let file = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
     let mut tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
     for (key, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
-            return Err(malformed(format!("tensor \"{key}\" is {:?}, expected F32", view.dtype())));
+            return Err(malformed(format!(
+                "tensor \"{key}\" is {:?}, expected F32",
+                view.dtype()
+            )));
         }
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let values = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
         tensors.insert(key, (view.shape().to_vec(), values));
     }
-    let mut place = Place { path: Vec::new(), tensors, wrong: None };
+    let mut place = Place {
+        path: Vec::new(),
+        tensors,
+        wrong: None,
+    };
     let model = model.map(&mut place);
     if let Some(reason) = place.wrong {
         return Err(malformed(reason));
     }
     match place.tensors.keys().next() {
-        Some(key) => Err(malformed(format!("tensor \"{key}\" has no place in this model; was it trained on another one?"))),
+        Some(key) => Err(malformed(format!(
+            "tensor \"{key}\" has no place in this model; was it trained on another one?"
+        ))),
         None => Ok(model),
     }
 }
@@ -114,15 +157,19 @@ impl ModuleVisitor for Collect {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let differs = match self.path.split_first() {
-            Some((root, rest)) if root == "backbone" => {
-                self.in_backbone.as_ref().is_some_and(|group| group.matches(&param.id, Some(&rest.join("."))))
-            }
+            Some((root, rest)) if root == "backbone" => self
+                .in_backbone
+                .as_ref()
+                .is_some_and(|group| group.matches(&param.id, Some(&rest.join(".")))),
             _ => true,
         };
         if differs {
             let shape = param.val().dims().to_vec();
             let values = crate::cache::floats(param.val());
-            self.tensors.insert(self.path.join("."), (shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()));
+            self.tensors.insert(
+                self.path.join("."),
+                (shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            );
         }
     }
 }
@@ -147,13 +194,16 @@ impl ModuleMapper for Place {
         let in_backbone = self.path.first().is_some_and(|root| root == "backbone");
         let Some((shape, values)) = self.tensors.remove(&key) else {
             if !in_backbone {
-                self.wrong.get_or_insert(format!("tensor \"{key}\" is missing"));
+                self.wrong
+                    .get_or_insert(format!("tensor \"{key}\" is missing"));
             }
             return param;
         };
         let expected = param.val().dims();
         if shape != expected {
-            self.wrong.get_or_insert(format!("tensor \"{key}\" has shape {shape:?}, expected {expected:?}"));
+            self.wrong.get_or_insert(format!(
+                "tensor \"{key}\" has shape {shape:?}, expected {expected:?}"
+            ));
             return param;
         }
         param.map(|old| Tensor::from_data(TensorData::new(values, expected), &old.device()))

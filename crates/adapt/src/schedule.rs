@@ -18,7 +18,18 @@ mod tests {
     #[test]
     fn rises_to_one_and_falls_to_the_last_step() {
         let factors: Vec<f64> = (0..10).map(|s| linear_with_warmup(s, 10, 3)).collect();
-        let expected = [0.25, 0.5, 0.75, 1.0, 6.0 / 7.0, 5.0 / 7.0, 4.0 / 7.0, 3.0 / 7.0, 2.0 / 7.0, 1.0 / 7.0];
+        let expected = [
+            0.25,
+            0.5,
+            0.75,
+            1.0,
+            6.0 / 7.0,
+            5.0 / 7.0,
+            4.0 / 7.0,
+            3.0 / 7.0,
+            2.0 / 7.0,
+            1.0 / 7.0,
+        ];
         for (found, expected) in factors.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-12, "{factors:?}");
         }

@@ -34,7 +34,10 @@ impl Target {
     /// The maps of this model's blocks that any of `targets` covers, in the order of [`Proj::ALL`].
     pub fn sites(targets: &[Target], shape: &Shape) -> Vec<Proj> {
         let exists = |site: Proj| site != Proj::Gate || shape.gated;
-        Proj::ALL.into_iter().filter(|&site| exists(site) && targets.iter().any(|t| t.covers(site))).collect()
+        Proj::ALL
+            .into_iter()
+            .filter(|&site| exists(site) && targets.iter().any(|t| t.covers(site)))
+            .collect()
     }
 
     fn covers(self, site: Proj) -> bool {
@@ -70,7 +73,15 @@ impl<M: Module + ModuleDisplay> Sites<M> {
     /// What `f` gives for each map, in the order of [`Proj::ALL`].
     pub fn from_fn(f: impl FnMut(Proj) -> Option<M>) -> Self {
         let [query, key, value, out, gate, up, down] = Proj::ALL.map(f);
-        Self { query, key, value, out, gate, up, down }
+        Self {
+            query,
+            key,
+            value,
+            out,
+            gate,
+            up,
+            down,
+        }
     }
 
     /// The module at a map, if there is one.

@@ -8,7 +8,10 @@ use crate::optimizer::LoopAdamW;
 use crate::peft::score;
 use crate::schedule::linear_with_warmup;
 use crate::snapshot::Snapshot;
-use crate::{Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split, sub_seed};
+use crate::{
+    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split,
+    sub_seed,
+};
 use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -45,7 +48,11 @@ pub struct Job<'a> {
 ///
 /// # Errors
 /// A text that cannot be tokenised, a loss that is not a number, a cache that cannot be written.
-pub fn train<A: Adaptation>(model: Adapted<A>, job: Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Adapted<A>, FitError> {
+pub fn train<A: Adaptation>(
+    model: Adapted<A>,
+    job: Job<'_>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Adapted<A>, FitError> {
     events(Event::Began(Phase::Prepare));
     let data = prepare(&model, &job, events)?;
     let mut model = model;
@@ -56,16 +63,30 @@ pub fn train<A: Adaptation>(model: Adapted<A>, job: Job<'_>, events: &mut dyn Fn
         model = run.epoch(model, &job, &data, epoch, events)?;
         events(Event::Began(Phase::Validate));
         let (accuracy, loss) = validate(&model, &job, &data)?;
-        events(Event::Validated { step: run.step, epoch: (epoch + 1) as f64, accuracy, loss });
-        let better = best.as_ref().is_none_or(|(a, l, _)| accuracy > *a || (accuracy == *a && loss < *l));
+        events(Event::Validated {
+            step: run.step,
+            epoch: (epoch + 1) as f64,
+            accuracy,
+            loss,
+        });
+        let better = best
+            .as_ref()
+            .is_none_or(|(a, l, _)| accuracy > *a || (accuracy == *a && loss < *l));
         if better {
             best = Some((accuracy, loss, Snapshot::take(&model)));
             epochs_without_gain = 0;
         } else {
             epochs_without_gain += 1;
         }
-        if job.budget.patience.is_some_and(|patience| epochs_without_gain >= patience.get()) {
-            events(Event::Note { name: "stopped_after_epoch".to_owned(), value: (epoch + 1).into() });
+        if job
+            .budget
+            .patience
+            .is_some_and(|patience| epochs_without_gain >= patience.get())
+        {
+            events(Event::Note {
+                name: "stopped_after_epoch".to_owned(),
+                value: (epoch + 1).into(),
+            });
             break;
         }
     }
@@ -82,15 +103,26 @@ struct Data {
     validation_inputs: Inputs,
 }
 
-fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn FnMut(Event)) -> Result<Data, FitError> {
+fn prepare<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    events: &mut dyn FnMut(Event),
+) -> Result<Data, FitError> {
     let max_length = job.budget.max_length.get().min(job.window);
     let train = encode_split(job.train, job.tokenizer, max_length)?;
     let validation = encode_split(job.validation, job.tokenizer, max_length)?;
     if train.truncated + validation.truncated > 0 {
-        events(Event::Note { name: "truncated_texts".to_owned(), value: (train.truncated + validation.truncated).into() });
+        events(Event::Note {
+            name: "truncated_texts".to_owned(),
+            value: (train.truncated + validation.truncated).into(),
+        });
     }
     let plan = CachePlan {
-        depth: if job.budget.cache { job.depth } else { Depth::Embeddings },
+        depth: if job.budget.cache {
+            job.depth
+        } else {
+            Depth::Embeddings
+        },
         pooling: job.pooling,
         batch: job.budget.eval_batch.get(),
         limit_bytes: job.budget.cache_limit_bytes,
@@ -102,9 +134,17 @@ fn prepare<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, events: &mut dyn Fn
     let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
     if let Some(bytes) = train_inputs.bytes() {
         let spilled = train_inputs.spilled() || validation_inputs.spilled();
-        events(Event::Cached { bytes: bytes + validation_inputs.bytes().unwrap_or(0), spilled });
+        events(Event::Cached {
+            bytes: bytes + validation_inputs.bytes().unwrap_or(0),
+            spilled,
+        });
     }
-    Ok(Data { train, train_inputs, validation, validation_inputs })
+    Ok(Data {
+        train,
+        train_inputs,
+        validation,
+        validation_inputs,
+    })
 }
 
 /// The state of a training run between steps, the model aside: it moves through the optimiser, so that its weights have one owner and are
@@ -120,8 +160,16 @@ impl Run {
     fn new(job: &Job<'_>, examples: usize) -> Self {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
-        let adamw = ops::AdamW { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: job.budget.weight_decay };
-        let mut optimizer = ModuleOptimizer::from(LoopAdamW { adamw, rate_factor: 1.0 });
+        let adamw = ops::AdamW {
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: job.budget.weight_decay,
+        };
+        let mut optimizer = ModuleOptimizer::from(LoopAdamW {
+            adamw,
+            rate_factor: 1.0,
+        });
         if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
             optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
         }
@@ -141,9 +189,18 @@ impl Run {
         epoch: usize,
         events: &mut dyn FnMut(Event),
     ) -> Result<Adapted<A>, FitError> {
-        events(Event::Began(if self.step == 0 { Phase::FirstStep } else { Phase::Train }));
+        events(Event::Began(if self.step == 0 {
+            Phase::FirstStep
+        } else {
+            Phase::Train
+        }));
         let lengths = data.train.lengths();
-        let batches = task::batches_by_length(&lengths, job.budget.batch.get(), sub_seed(job.seed, "order"), epoch as u64);
+        let batches = task::batches_by_length(
+            &lengths,
+            job.budget.batch.get(),
+            sub_seed(job.seed, "order"),
+            epoch as u64,
+        );
         let mut seen = 0;
         for rows in batches {
             let loss;
@@ -172,17 +229,30 @@ impl Run {
         data: &Data,
         rows: &[usize],
     ) -> Result<(Adapted<A>, f64), FitError> {
-        let micro_batch = job.budget.micro_batch.map_or(rows.len(), |n| n.get().min(rows.len()));
+        let micro_batch = job
+            .budget
+            .micro_batch
+            .map_or(rows.len(), |n| n.get().min(rows.len()));
         let mut accumulated = GradientsAccumulator::new();
         let mut single = None;
         let mut mean_loss = 0.0;
         for (part, rows_of_part) in rows.chunks(micro_batch).enumerate() {
             let share = rows_of_part.len() as f64 / rows.len() as f64;
-            let start = data.train_inputs.start(&data.train, rows_of_part, job.device)?;
-            let seed = sub_seed(job.seed, "dropout").wrapping_add(self.step << 16).wrapping_add(part as u64);
+            let start = data
+                .train_inputs
+                .start(&data.train, rows_of_part, job.device)?;
+            let seed = sub_seed(job.seed, "dropout")
+                .wrapping_add(self.step << 16)
+                .wrapping_add(part as u64);
             let logits = model.logits(start, job.pooling, dropout_plan(&model, job, seed)); // [b,classes]
-            let labels: Vec<i64> = rows_of_part.iter().map(|&i| data.train.labels[i] as i64).collect();
-            let targets = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows_of_part.len()]), job.device);
+            let labels: Vec<i64> = rows_of_part
+                .iter()
+                .map(|&i| data.train.labels[i] as i64)
+                .collect();
+            let targets = Tensor::<1, Int>::from_data(
+                TensorData::new(labels, [rows_of_part.len()]),
+                job.device,
+            );
             let loss = ops::cross_entropy(logits, targets); // [1], mean over the part
             mean_loss += share * f64::from(floats(loss.clone().detach().inner())[0]);
             if rows_of_part.len() == rows.len() {
@@ -195,7 +265,11 @@ impl Run {
         let factor = linear_with_warmup(self.step, self.total_steps, self.warmup_steps);
         let learning_rate = job.learning_rate * factor;
         if !mean_loss.is_finite() {
-            return Err(FitError::Diverged { step: self.step, loss: mean_loss, learning_rate });
+            return Err(FitError::Diverged {
+                step: self.step,
+                loss: mean_loss,
+                learning_rate,
+            });
         }
         let mut grads = single.unwrap_or_else(|| accumulated.grads());
         clip_by_global_norm(&mut grads, &model, job.budget.clip_norm);
@@ -204,20 +278,35 @@ impl Run {
 }
 
 /// Dropout as the checkpoint's configuration has it (encoders) or the budget says, from the first block that holds trainable computation.
-fn dropout_plan<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, seed: u64) -> Option<DropoutPlan> {
+fn dropout_plan<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    seed: u64,
+) -> Option<DropoutPlan> {
     let shape = model.backbone.shape();
     let hidden = job.budget.dropout.unwrap_or(shape.hidden_dropout);
     let attention = job.budget.dropout.unwrap_or(shape.attention_dropout);
-    (hidden > 0.0 || attention > 0.0).then_some(DropoutPlan { hidden, attention, seed, from: job.depth })
+    (hidden > 0.0 || attention > 0.0).then_some(DropoutPlan {
+        hidden,
+        attention,
+        seed,
+        from: job.depth,
+    })
 }
 
-fn validate<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>, data: &Data) -> Result<(f64, f64), FitError> {
+fn validate<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    data: &Data,
+) -> Result<(f64, f64), FitError> {
     let plain = model.valid();
     let device = job.device.clone().inner();
     let lengths = data.validation.lengths();
     let mut logits = vec![Logits::new(); lengths.len()];
     for rows in task::batches_sorted(&lengths, job.budget.eval_batch.get()) {
-        let start = data.validation_inputs.start(&data.validation, &rows, &device)?;
+        let start = data
+            .validation_inputs
+            .start(&data.validation, &rows, &device)?;
         let scores = plain.logits(start, job.pooling, None); // [b,classes]
         let classes = scores.dims()[1];
         for (scores, &row) in floats(scores).chunks_exact(classes).zip(&rows) {

@@ -27,13 +27,22 @@ pub trait Trainable {
     ///
     /// # Errors
     /// When the method does not fit the model.
-    fn attached_trainable_params(&self, base: &Pretrained, classes: &[String]) -> Result<u64, FitError>;
+    fn attached_trainable_params(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+    ) -> Result<u64, FitError>;
 
     /// Logits of the attached, untrained model, and of the bare backbone with the same head.
     ///
     /// # Errors
     /// When the method does not fit the model or a text cannot be tokenised.
-    fn logits_at_start(&self, base: &Pretrained, classes: &[String], examples: &[Example]) -> Result<[Vec<Logits>; 2], FitError>;
+    fn logits_at_start(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+        examples: &[Example],
+    ) -> Result<[Vec<Logits>; 2], FitError>;
 
     /// Trains with `setting` and tells for each parameter whether it was declared trainable and whether it changed.
     ///
@@ -66,19 +75,41 @@ impl<P: Peft> Trainable for P {
         Peft::acts_from(self, shape)
     }
 
-    fn attached_trainable_params(&self, base: &Pretrained, classes: &[String]) -> Result<u64, FitError> {
+    fn attached_trainable_params(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+    ) -> Result<u64, FitError> {
         let device = base.backbone.device().autodiff();
         Ok(count_trainable(&assemble(self, base, classes, 3, &device)?))
     }
 
-    fn logits_at_start(&self, base: &Pretrained, classes: &[String], examples: &[Example]) -> Result<[Vec<Logits>; 2], FitError> {
+    fn logits_at_start(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+        examples: &[Example],
+    ) -> Result<[Vec<Logits>; 2], FitError> {
         let model = assemble(self, base, classes, 3, &base.backbone.device().autodiff())?.valid();
-        let bare = Adapted { backbone: base.backbone.clone(), adaptation: Frozen::new(), head: model.head.clone() };
-        let encoded = crate::data::encode_examples(examples, &base.tokenizer, base.shape.max_length / 2)?;
+        let bare = Adapted {
+            backbone: base.backbone.clone(),
+            adaptation: Frozen::new(),
+            head: model.head.clone(),
+        };
+        let encoded =
+            crate::data::encode_examples(examples, &base.tokenizer, base.shape.max_length / 2)?;
         let encoded: Vec<_> = encoded.iter().collect();
-        let batch = collate(&encoded, base.tokenizer.pad_id(), Side::Right, &base.backbone.device());
+        let batch = collate(
+            &encoded,
+            base.tokenizer.pad_id(),
+            Side::Right,
+            &base.backbone.device(),
+        );
         let pooling = default_pooling(&base.shape);
-        Ok([forward(&model, Start::Tokens(batch.clone()), pooling), forward(&bare, Start::Tokens(batch), pooling)])
+        Ok([
+            forward(&model, Start::Tokens(batch.clone()), pooling),
+            forward(&bare, Start::Tokens(batch), pooling),
+        ])
     }
 
     fn train_and_compare(&self, mut setting: Setting<'_>) -> Result<Vec<Compared>, FitError> {
@@ -94,7 +125,10 @@ impl<P: Peft> Trainable for P {
             device: setting.device,
             depth: Peft::acts_from(self, &base.shape),
             window: base.shape.max_length - self.positions_taken(),
-            pooling: setting.budget.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: setting
+                .budget
+                .pooling
+                .unwrap_or_else(|| default_pooling(&base.shape)),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };
@@ -103,17 +137,32 @@ impl<P: Peft> Trainable for P {
         Ok(before
             .into_iter()
             .map(|(path, (trainable, old))| {
-                let changed = after[&path].1.iter().zip(&old).any(|(a, b)| a.to_bits() != b.to_bits());
-                Compared { path, trainable, changed }
+                let changed = after[&path]
+                    .1
+                    .iter()
+                    .zip(&old)
+                    .any(|(a, b)| a.to_bits() != b.to_bits());
+                Compared {
+                    path,
+                    trainable,
+                    changed,
+                }
             })
             .collect())
     }
 }
 
-fn forward<A: crate::Adaptation>(model: &Adapted<A>, start: Start, pooling: Pooling) -> Vec<Logits> {
+fn forward<A: crate::Adaptation>(
+    model: &Adapted<A>,
+    start: Start,
+    pooling: Pooling,
+) -> Vec<Logits> {
     let logits = model.logits(start, pooling, None); // [b,classes]
     let classes = logits.dims()[1];
-    floats(logits).chunks_exact(classes).map(<[f32]>::to_vec).collect()
+    floats(logits)
+        .chunks_exact(classes)
+        .map(<[f32]>::to_vec)
+        .collect()
 }
 
 fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
@@ -130,7 +179,10 @@ fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
             self.path.pop();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found.insert(self.path.join("."), (param.is_require_grad(), floats(param.val().detach())));
+            self.found.insert(
+                self.path.join("."),
+                (param.is_require_grad(), floats(param.val().detach())),
+            );
         }
     }
     let mut values = Values::default();

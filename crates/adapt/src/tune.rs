@@ -38,7 +38,12 @@ pub struct SearchOutcome {
 ///
 /// # Errors
 /// When every trial failed, the first failure.
-pub fn tune(method: &dyn Method, config: &Value, n: NonZeroUsize, setting: &Setting<'_>) -> Result<Option<SearchOutcome>, FitError> {
+pub fn tune(
+    method: &dyn Method,
+    config: &Value,
+    n: NonZeroUsize,
+    setting: &Setting<'_>,
+) -> Result<Option<SearchOutcome>, FitError> {
     let ranges = method.search_ranges();
     if ranges.is_empty() {
         return Ok(None);
@@ -51,18 +56,37 @@ pub fn tune(method: &dyn Method, config: &Value, n: NonZeroUsize, setting: &Sett
         let candidate = ranges
             .iter()
             .zip(&values)
-            .fold(config.clone(), |config, (range, &value)| with_setting(config, range.setting, value.into()));
-        let settings = ranges.iter().zip(&values).map(|(r, &v)| (r.setting.to_owned(), v)).collect();
+            .fold(config.clone(), |config, (range, &value)| {
+                with_setting(config, range.setting, value.into())
+            });
+        let settings = ranges
+            .iter()
+            .zip(&values)
+            .map(|(r, &v)| (r.setting.to_owned(), v))
+            .collect();
         match evaluate(method, candidate.clone(), setting) {
             Ok((accuracy, loss)) => {
-                trials.push(SearchTrial { settings, validation_accuracy: Some(accuracy), validation_loss: Some(loss), error: None });
-                if best.as_ref().is_none_or(|(a, l, ..)| accuracy > *a || (accuracy == *a && loss < *l)) {
+                trials.push(SearchTrial {
+                    settings,
+                    validation_accuracy: Some(accuracy),
+                    validation_loss: Some(loss),
+                    error: None,
+                });
+                if best
+                    .as_ref()
+                    .is_none_or(|(a, l, ..)| accuracy > *a || (accuracy == *a && loss < *l))
+                {
                     best = Some((accuracy, loss, candidate, values));
                 }
             }
             Err(error) => {
                 let text = error.to_string();
-                trials.push(SearchTrial { settings, validation_accuracy: None, validation_loss: None, error: Some(text) });
+                trials.push(SearchTrial {
+                    settings,
+                    validation_accuracy: None,
+                    validation_loss: None,
+                    error: Some(text),
+                });
                 first_failure.get_or_insert(error);
             }
         }
@@ -72,17 +96,27 @@ pub fn tune(method: &dyn Method, config: &Value, n: NonZeroUsize, setting: &Sett
             let at_edge = ranges
                 .iter()
                 .zip(values)
-                .filter(|(range, value)| *value <= range.low * 1.000_001 || *value >= range.high * 0.999_999)
+                .filter(|(range, value)| {
+                    *value <= range.low * 1.000_001 || *value >= range.high * 0.999_999
+                })
                 .map(|(range, _)| range.setting.to_owned())
                 .collect();
-            Ok(Some(SearchOutcome { best, at_edge, trials }))
+            Ok(Some(SearchOutcome {
+                best,
+                at_edge,
+                trials,
+            }))
         }
         (None, Some(failure)) => Err(failure),
         (None, None) => Ok(None),
     }
 }
 
-fn evaluate(method: &dyn Method, config: Value, setting: &Setting<'_>) -> Result<(f64, f64), FitError> {
+fn evaluate(
+    method: &dyn Method,
+    config: Value,
+    setting: &Setting<'_>,
+) -> Result<(f64, f64), FitError> {
     let mut ignore = |_: Event| {};
     let trial = Setting {
         base: setting.base.clone(),
@@ -98,7 +132,12 @@ fn evaluate(method: &dyn Method, config: Value, setting: &Setting<'_>) -> Result
     let predictor = method.plan(config)?.fit(trial)?;
     let logits = predictor.class_logits(&setting.validation.examples)?;
     debug_assert!(logits.iter().all(|l| argmax(l) < setting.classes.len()));
-    let labels: Vec<usize> = setting.validation.examples.iter().map(|e| e.label).collect();
+    let labels: Vec<usize> = setting
+        .validation
+        .examples
+        .iter()
+        .map(|e| e.label)
+        .collect();
     Ok(score(&logits, &labels))
 }
 
@@ -140,11 +179,25 @@ mod tests {
     #[test]
     fn the_learning_rates_are_evenly_spaced_in_the_logarithm_and_include_both_ends() {
         let ranges = [
-            SearchRange { setting: "learning_rate", low: 1e-5, high: 1e-2, scale: Scale::Log },
-            SearchRange { setting: "dropout", low: 0.0, high: 0.4, scale: Scale::Linear },
+            SearchRange {
+                setting: "learning_rate",
+                low: 1e-5,
+                high: 1e-2,
+                scale: Scale::Log,
+            },
+            SearchRange {
+                setting: "dropout",
+                low: 0.0,
+                high: 0.4,
+                scale: Scale::Linear,
+            },
         ];
         let points: Vec<Vec<f64>> = (0..4).map(|i| point(&ranges, i, 4)).collect();
-        for (found, expected) in points.iter().zip([(1e-5, 0.2), (1e-4, 0.1), (1e-3, 0.3), (1e-2, 0.05)]) {
+        for (found, expected) in
+            points
+                .iter()
+                .zip([(1e-5, 0.2), (1e-4, 0.1), (1e-3, 0.3), (1e-2, 0.05)])
+        {
             assert!((found[0] / expected.0 - 1.0).abs() < 1e-9, "{points:?}");
             assert!((found[1] - expected.1).abs() < 1e-9, "{points:?}");
         }

@@ -20,7 +20,13 @@ pub struct Bottleneck {
 }
 
 impl Bottleneck {
-    pub(crate) fn new(hidden: usize, bottleneck: usize, deviation: f64, rng: &mut InitRng, device: &Device) -> Self {
+    pub(crate) fn new(
+        hidden: usize,
+        bottleneck: usize,
+        deviation: f64,
+        rng: &mut InitRng,
+        device: &Device,
+    ) -> Self {
         Self {
             down: init::normal(rng, [hidden, bottleneck], deviation, device),
             down_bias: init::constant(0.0, [bottleneck], device),
@@ -32,7 +38,11 @@ impl Bottleneck {
     /// What is added: [b,t,h] -> [b,t,m] -> [b,t,h]
     fn forward(&self, h: Tensor<3>, activation: ops::Activation) -> Tensor<3> {
         let inner = ops::linear(h, self.down.val(), Some(self.down_bias.val()));
-        ops::linear(ops::activate(inner, activation), self.up.val(), Some(self.up_bias.val()))
+        ops::linear(
+            ops::activate(inner, activation),
+            self.up.val(),
+            Some(self.up_bias.val()),
+        )
     }
 }
 
@@ -68,9 +78,19 @@ impl Hooks for AdapterAdaptation {
             Point::FfnInner => None,
             Point::FfnOut => Some(&block.feed_forward),
         };
-        let Some(bottleneck) = bottleneck else { return h };
-        let read = if self.settings.placement == Placement::Parallel { block_input.clone() } else { h.clone() };
+        let Some(bottleneck) = bottleneck else {
+            return h;
+        };
+        let read = if self.settings.placement == Placement::Parallel {
+            block_input.clone()
+        } else {
+            h.clone()
+        };
         let added = bottleneck.forward(read, self.settings.activation.into());
-        if self.settings.scale == 1.0 { h + added } else { h + added * self.settings.scale }
+        if self.settings.scale == 1.0 {
+            h + added
+        } else {
+            h + added * self.settings.scale
+        }
     }
 }

@@ -87,7 +87,15 @@ impl Peft for Adapter {
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<AdapterAdaptation, FitError> {
         let (hidden, layers, device) = (to.shape.hidden, to.shape.layers, to.device);
-        let mut bottleneck = || Bottleneck::new(hidden, self.bottleneck.get(), self.init_deviation, &mut to.rng, device);
+        let mut bottleneck = || {
+            Bottleneck::new(
+                hidden,
+                self.bottleneck.get(),
+                self.init_deviation,
+                &mut to.rng,
+                device,
+            )
+        };
         let blocks = (0..layers)
             .map(|_| BlockAdapters {
                 attention: (self.placement == Placement::Houlsby).then(&mut bottleneck),
@@ -103,7 +111,11 @@ impl Peft for Adapter {
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
         let (h, m) = (shape.hidden, self.bottleneck.get());
-        let per_block = if self.placement == Placement::Houlsby { 2 } else { 1 };
+        let per_block = if self.placement == Placement::Houlsby {
+            2
+        } else {
+            1
+        };
         (shape.layers * per_block * (2 * h * m + m + h)) as u64
     }
 

@@ -1,6 +1,6 @@
 //! What the registry holds.
 
-use crate::config::{Adapter};
+use crate::config::Adapter;
 use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
 use serde_json::Value;
 
@@ -27,6 +27,11 @@ impl Method for AdapterMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 5e-5, high: 5e-3, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 5e-5,
+            high: 5e-3,
+            scale: Scale::Log,
+        }]
     }
 }

@@ -15,7 +15,9 @@ pub struct BitFit {
 
 impl Default for BitFit {
     fn default() -> Self {
-        Self { learning_rate: 1e-3 }
+        Self {
+            learning_rate: 1e-3,
+        }
     }
 }
 
@@ -32,7 +34,9 @@ impl Peft for BitFit {
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<Frozen, FitError> {
         if bias_params(to.shape) == 0 {
-            return Err(FitError::NotApplicable("bitfit: the model has no bias terms".to_owned()));
+            return Err(FitError::NotApplicable(
+                "bitfit: the model has no bias terms".to_owned(),
+            ));
         }
         Ok(Frozen::new())
     }
@@ -60,7 +64,9 @@ pub struct LayerNorm {
 
 impl Default for LayerNorm {
     fn default() -> Self {
-        Self { learning_rate: 1e-3 }
+        Self {
+            learning_rate: 1e-3,
+        }
     }
 }
 
@@ -107,10 +113,23 @@ fn norms_act_from(shape: &Shape) -> Depth {
 
 /// All bias terms, those of the norms included.
 pub(crate) fn bias_params(shape: &Shape) -> u64 {
-    let (h, f, q, kv) = (shape.hidden, shape.intermediate, shape.query_width(), shape.key_value_width());
-    let attention = if shape.attention_bias { q + 2 * kv + h } else { 0 };
+    let (h, f, q, kv) = (
+        shape.hidden,
+        shape.intermediate,
+        shape.query_width(),
+        shape.key_value_width(),
+    );
+    let attention = if shape.attention_bias {
+        q + 2 * kv + h
+    } else {
+        0
+    };
     let ups = if shape.gated { 2 } else { 1 };
-    let feed_forward = if shape.feed_forward_bias { ups * f + h } else { 0 };
+    let feed_forward = if shape.feed_forward_bias {
+        ups * f + h
+    } else {
+        0
+    };
     let norm = if shape.norm == NormKind::Layer { h } else { 0 };
     (shape.layers * (attention + feed_forward + 2 * norm) + norm) as u64
 }

@@ -28,11 +28,17 @@ impl Method for BitFitMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 1e-4, high: 1e-2, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 1e-4,
+            high: 1e-2,
+            scale: Scale::Log,
+        }]
     }
 
     fn not_applicable(&self, base: &Pretrained) -> Option<String> {
-        (crate::config::bias_params(&base.shape) == 0).then(|| "the model has no bias terms".to_owned())
+        (crate::config::bias_params(&base.shape) == 0)
+            .then(|| "the model has no bias terms".to_owned())
     }
 }
 
@@ -55,10 +61,18 @@ impl Method for LayerNormMethod {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(parse_config::<LayerNorm>(self.info().name, config)?))
+        Ok(Box::new(parse_config::<LayerNorm>(
+            self.info().name,
+            config,
+        )?))
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 1e-4, high: 1e-2, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 1e-4,
+            high: 1e-2,
+            scale: Scale::Log,
+        }]
     }
 }

@@ -17,7 +17,9 @@ pub struct Output {
 
 impl Default for Output {
     fn default() -> Self {
-        Self { learning_rate: 1e-3 }
+        Self {
+            learning_rate: 5e-3,
+        }
     }
 }
 
@@ -57,7 +59,10 @@ pub struct Last {
 
 impl Default for Last {
     fn default() -> Self {
-        Self { learning_rate: 1e-4, blocks: NonZeroUsize::MIN }
+        Self {
+            learning_rate: 1e-4,
+            blocks: NonZeroUsize::MIN,
+        }
     }
 }
 
@@ -113,7 +118,9 @@ pub struct All {
 
 impl Default for All {
     fn default() -> Self {
-        Self { learning_rate: 5e-5 }
+        Self {
+            learning_rate: 5e-5,
+        }
     }
 }
 
@@ -141,6 +148,8 @@ impl Peft for All {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        embedding_params(shape) + shape.layers as u64 * block_params(shape) + final_norm_params(shape)
+        embedding_params(shape)
+            + shape.layers as u64 * block_params(shape)
+            + final_norm_params(shape)
     }
 }

@@ -31,7 +31,12 @@ impl Method for FinetuneOutput {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 3e-4, high: 3e-2, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 3e-4,
+            high: 3e-2,
+            scale: Scale::Log,
+        }]
     }
 }
 
@@ -55,7 +60,12 @@ impl Method for FinetuneLast {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 3e-5, high: 3e-3, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 3e-5,
+            high: 3e-3,
+            scale: Scale::Log,
+        }]
     }
 }
 
@@ -79,6 +89,11 @@ impl Method for FinetuneAll {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 1e-5, high: 1e-3, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 1e-5,
+            high: 1e-3,
+            scale: Scale::Log,
+        }]
     }
 }

@@ -16,7 +16,9 @@ pub struct Scaling {
 impl Scaling {
     /// Ones.
     pub fn new(width: usize, device: &Device) -> Self {
-        Self { scale: init::constant(1.0, [width], device) }
+        Self {
+            scale: init::constant(1.0, [width], device),
+        }
     }
 
     fn apply(&self, x: Tensor<3>) -> Tensor<3> {
@@ -36,12 +38,17 @@ impl Ia3Adaptation {
     pub(crate) fn merge_into(&self, mut backbone: Backbone) -> Backbone {
         for (block, sites) in backbone.blocks.iter_mut().zip(&self.blocks) {
             for site in Proj::ALL {
-                let (Some(scaling), Some(map)) = (sites.get(site), block.map_mut(site)) else { continue };
+                let (Some(scaling), Some(map)) = (sites.get(site), block.map_mut(site)) else {
+                    continue;
+                };
                 let scale = scaling.scale.val();
                 if scales_input(site) {
                     map.weight = map.weight.clone().map(|w| w * scale.unsqueeze_dim::<2>(1)); // [d_in,d_out] ⊙ [d_in,1]
                 } else {
-                    map.weight = map.weight.clone().map(|w| w * scale.clone().unsqueeze::<2>()); // [d_in,d_out] ⊙ [1,d_out]
+                    map.weight = map
+                        .weight
+                        .clone()
+                        .map(|w| w * scale.clone().unsqueeze::<2>()); // [d_in,d_out] ⊙ [1,d_out]
                     map.bias = map.bias.clone().map(|bias| bias.map(|b| b * scale));
                 }
             }

@@ -17,7 +17,10 @@ pub struct Ia3 {
 
 impl Default for Ia3 {
     fn default() -> Self {
-        Self { learning_rate: 5e-3, targets: vec![Target::Key, Target::Value, Target::Down] }
+        Self {
+            learning_rate: 5e-3,
+            targets: vec![Target::Key, Target::Value, Target::Down],
+        }
     }
 }
 
@@ -52,10 +55,19 @@ impl Peft for Ia3 {
     fn attach(&self, to: &mut Attach<'_>) -> Result<Ia3Adaptation, FitError> {
         let sites = self.sites(to.shape);
         if sites.is_empty() {
-            return Err(FitError::NotApplicable(format!("ia3.targets {:?} match no linear map of this model", self.targets)));
+            return Err(FitError::NotApplicable(format!(
+                "ia3.targets {:?} match no linear map of this model",
+                self.targets
+            )));
         }
         let blocks = (0..to.shape.layers)
-            .map(|_| Sites::from_fn(|site| sites.contains(&site).then(|| Scaling::new(width(to.shape, site), to.device))))
+            .map(|_| {
+                Sites::from_fn(|site| {
+                    sites
+                        .contains(&site)
+                        .then(|| Scaling::new(width(to.shape, site), to.device))
+                })
+            })
             .collect();
         Ok(Ia3Adaptation { blocks })
     }
@@ -65,7 +77,11 @@ impl Peft for Ia3 {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let per_block: usize = self.sites(shape).into_iter().map(|site| width(shape, site)).sum();
+        let per_block: usize = self
+            .sites(shape)
+            .into_iter()
+            .map(|site| width(shape, site))
+            .sum();
         (shape.layers * per_block) as u64
     }
 

@@ -1,6 +1,6 @@
 //! What the registry holds.
 
-use crate::config::{Ia3};
+use crate::config::Ia3;
 use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
 use serde_json::Value;
 
@@ -27,6 +27,11 @@ impl Method for Ia3Method {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 5e-4, high: 5e-2, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 5e-4,
+            high: 5e-2,
+            scale: Scale::Log,
+        }]
     }
 }

@@ -18,7 +18,10 @@ pub struct LowRank {
 impl LowRank {
     /// A correction that is zero at the start.
     pub fn new(d_in: usize, rank: usize, d_out: usize, rng: &mut InitRng, device: &Device) -> Self {
-        Self { a: init::kaiming_uniform(rng, [d_in, rank], device), b: init::constant(0.0, [rank, d_out], device) }
+        Self {
+            a: init::kaiming_uniform(rng, [d_in, rank], device),
+            b: init::constant(0.0, [rank, d_out], device),
+        }
     }
 }
 
@@ -40,7 +43,9 @@ impl LoraAdaptation {
     pub(crate) fn merge_into(&self, mut backbone: Backbone) -> Backbone {
         for (block, sites) in backbone.blocks.iter_mut().zip(&self.blocks) {
             for site in Proj::ALL {
-                let (Some(pair), Some(map)) = (sites.get(site), block.map_mut(site)) else { continue };
+                let (Some(pair), Some(map)) = (sites.get(site), block.map_mut(site)) else {
+                    continue;
+                };
                 let correction = pair.a.val().matmul(pair.b.val()) * self.scale; // [d_in,r] x [r,d_out] -> [d_in,d_out]
                 map.weight = map.weight.clone().map(|weight| weight + correction);
             }
@@ -54,7 +59,14 @@ impl Hooks for LoraAdaptation {
         match self.blocks[at.layer].get(at.site) {
             Some(pair) => {
                 let bias = map.bias.as_ref().map(Param::val);
-                ops::linear_low_rank(x.clone(), map.weight.val(), bias, pair.a.val(), pair.b.val(), self.scale) // [b,t,d_in] -> [b,t,d_out]
+                ops::linear_low_rank(
+                    x.clone(),
+                    map.weight.val(),
+                    bias,
+                    pair.a.val(),
+                    pair.b.val(),
+                    self.scale,
+                ) // [b,t,d_in] -> [b,t,d_out]
             }
             None => map.apply(x),
         }

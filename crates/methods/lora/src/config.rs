@@ -45,7 +45,12 @@ impl Lora {
     /// s.
     pub fn scale(&self) -> f64 {
         let rank = self.rank.get() as f64;
-        self.alpha / if self.rank_stabilized { rank.sqrt() } else { rank }
+        self.alpha
+            / if self.rank_stabilized {
+                rank.sqrt()
+            } else {
+                rank
+            }
     }
 
     /// The maps of a block that get a correction.
@@ -79,7 +84,8 @@ impl Peft for Lora {
                 let here = block >= self.from_block;
                 Sites::from_fn(|site| {
                     let [d_in, d_out] = shape.map_widths(site);
-                    (here && sites.contains(&site)).then(|| LowRank::new(d_in, rank, d_out, &mut to.rng, to.device))
+                    (here && sites.contains(&site))
+                        .then(|| LowRank::new(d_in, rank, d_out, &mut to.rng, to.device))
                 })
             })
             .collect();
@@ -91,12 +97,21 @@ impl Peft for Lora {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let per_block: usize = self.sites(shape).into_iter().map(|site| self.rank.get() * shape.map_widths(site).iter().sum::<usize>()).sum();
+        let per_block: usize = self
+            .sites(shape)
+            .into_iter()
+            .map(|site| self.rank.get() * shape.map_widths(site).iter().sum::<usize>())
+            .sum();
         (shape.layers - self.from_block) as u64 * per_block as u64
     }
 
     fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
-        (self.b_rate_ratio != 1.0).then(|| (ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"), self.b_rate_ratio))
+        (self.b_rate_ratio != 1.0).then(|| {
+            (
+                ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"),
+                self.b_rate_ratio,
+            )
+        })
     }
 
     fn merge(&self, adaptation: &LoraAdaptation, backbone: Backbone) -> Option<Backbone> {

@@ -27,6 +27,11 @@ impl Method for LoraMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 5e-5, high: 5e-3, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 5e-5,
+            high: 5e-3,
+            scale: Scale::Log,
+        }]
     }
 }

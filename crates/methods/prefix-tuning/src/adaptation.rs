@@ -25,8 +25,16 @@ pub struct PrefixAdaptation {
 }
 
 impl PrefixAdaptation {
-    pub(crate) fn new(layers: Vec<Prefix>, network: Option<Reparametrisation>, tokens: usize) -> Self {
-        Self { layers, network, tokens }
+    pub(crate) fn new(
+        layers: Vec<Prefix>,
+        network: Option<Reparametrisation>,
+        tokens: usize,
+    ) -> Self {
+        Self {
+            layers,
+            network,
+            tokens,
+        }
     }
 }
 
@@ -34,7 +42,10 @@ impl Hooks for PrefixAdaptation {
     fn prefix(&self, layer: usize) -> Option<KeyValue> {
         Some(match &self.network {
             Some(network) => network.layer(layer),
-            None => KeyValue { key: self.layers[layer].key.val(), value: self.layers[layer].value.val() },
+            None => KeyValue {
+                key: self.layers[layer].key.val(),
+                value: self.layers[layer].value.val(),
+            },
         })
     }
 
@@ -60,7 +71,13 @@ pub struct Reparametrisation {
 }
 
 impl Reparametrisation {
-    pub(crate) fn new(shape: &Shape, tokens: usize, inner: usize, rng: &mut InitRng, device: &Device) -> Self {
+    pub(crate) fn new(
+        shape: &Shape,
+        tokens: usize,
+        inner: usize,
+        rng: &mut InitRng,
+        device: &Device,
+    ) -> Self {
         let (hidden, width) = (shape.hidden, shape.key_value_width());
         let all = 2 * shape.layers * width;
         Self {
@@ -75,12 +92,21 @@ impl Reparametrisation {
 
     /// Only this layer's columns of the outer map are multiplied.
     fn layer(&self, layer: usize) -> KeyValue {
-        let inner = (self.vectors.val().matmul(self.inner.val()) + self.inner_bias.val().unsqueeze()).tanh(); // [p,h] -> [p,e]
+        let inner = (self.vectors.val().matmul(self.inner.val())
+            + self.inner_bias.val().unsqueeze())
+        .tanh(); // [p,h] -> [p,e]
         let part = |i: usize| {
             let columns = (2 * layer + i) * self.width..(2 * layer + i + 1) * self.width;
-            let weight = self.outer.val().slice([0..inner.dims()[1], columns.clone()]); // [e,h_kv]
-            (inner.clone().matmul(weight) + self.outer_bias.val().slice([columns]).unsqueeze()).unsqueeze::<3>() // [1,p,h_kv]
+            let weight = self
+                .outer
+                .val()
+                .slice([0..inner.dims()[1], columns.clone()]); // [e,h_kv]
+            (inner.clone().matmul(weight) + self.outer_bias.val().slice([columns]).unsqueeze())
+                .unsqueeze::<3>() // [1,p,h_kv]
         };
-        KeyValue { key: part(0), value: part(1) }
+        KeyValue {
+            key: part(0),
+            value: part(1),
+        }
     }
 }

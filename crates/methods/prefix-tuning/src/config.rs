@@ -61,7 +61,11 @@ impl Peft for PrefixTuning {
     }
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<PrefixAdaptation, FitError> {
-        let (tokens, layers, width) = (self.tokens.get(), to.shape.layers, to.shape.key_value_width());
+        let (tokens, layers, width) = (
+            self.tokens.get(),
+            to.shape.layers,
+            to.shape.key_value_width(),
+        );
         if tokens + 2 > to.shape.max_length {
             return Err(FitError::NotApplicable(format!(
                 "prefix-tuning.tokens is {tokens}; the model's window of {} tokens leaves no room for a text",
@@ -70,13 +74,20 @@ impl Peft for PrefixTuning {
         }
         let deviation = to.shape.initializer_range;
         if self.reparametrise {
-            let network = Reparametrisation::new(to.shape, tokens, self.width.get(), &mut to.rng, to.device);
+            let network =
+                Reparametrisation::new(to.shape, tokens, self.width.get(), &mut to.rng, to.device);
             return Ok(PrefixAdaptation::new(Vec::new(), Some(network), tokens));
         }
         let values = match self.init {
-            Init::Random => (0..layers).map(|_| [(); 2].map(|()| to.rng.normal(tokens * width, deviation))).collect(),
+            Init::Random => (0..layers)
+                .map(|_| [(); 2].map(|()| to.rng.normal(tokens * width, deviation)))
+                .collect(),
             Init::Words => {
-                let text = if self.init_text.is_empty() { to.classes.join(" ").replace('_', " ") } else { self.init_text.clone() };
+                let text = if self.init_text.is_empty() {
+                    to.classes.join(" ").replace('_', " ")
+                } else {
+                    self.init_text.clone()
+                };
                 keys_and_values(to, &text, tokens)?
             }
         };
@@ -96,8 +107,16 @@ impl Peft for PrefixTuning {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let (p, e, all) = (self.tokens.get(), self.width.get(), 2 * shape.layers * shape.key_value_width());
-        let count = if self.reparametrise { p * shape.hidden + (shape.hidden * e + e) + (e * all + all) } else { p * all };
+        let (p, e, all) = (
+            self.tokens.get(),
+            self.width.get(),
+            2 * shape.layers * shape.key_value_width(),
+        );
+        let count = if self.reparametrise {
+            p * shape.hidden + (shape.hidden * e + e) + (e * all + all)
+        } else {
+            p * all
+        };
         count as u64
     }
 

@@ -1,6 +1,6 @@
 //! What the registry holds.
 
-use crate::config::{PrefixTuning};
+use crate::config::PrefixTuning;
 use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
 use serde_json::Value;
 
@@ -23,10 +23,18 @@ impl Method for PrefixTuningMethod {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(parse_config::<PrefixTuning>(self.info().name, config)?))
+        Ok(Box::new(parse_config::<PrefixTuning>(
+            self.info().name,
+            config,
+        )?))
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 1e-3, high: 1e-1, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 1e-3,
+            high: 1e-1,
+            scale: Scale::Log,
+        }]
     }
 }

@@ -9,18 +9,33 @@ use transformer::{At, Encoded, Hooks, Linear, Pass, Proj, Side, collate};
 ///
 /// # Errors
 /// A text without a word.
-pub(crate) fn keys_and_values(to: &Attach<'_>, text: &str, tokens: usize) -> Result<Vec<[Vec<f32>; 2]>, FitError> {
+pub(crate) fn keys_and_values(
+    to: &Attach<'_>,
+    text: &str,
+    tokens: usize,
+) -> Result<Vec<[Vec<f32>; 2]>, FitError> {
     let words = to.tokenizer.encode_plain(text);
     if words.is_empty() {
         let reason = "prefix-tuning.init is \"words\" and there are none; set prefix-tuning.init_text, or init to \"random\"";
         return Err(FitError::NotApplicable(reason.to_owned()));
     }
     let ids: Vec<u32> = words.iter().copied().cycle().take(tokens).collect();
-    let encoded = Encoded { types: vec![0; ids.len()], ids, truncated_tokens: 0 };
+    let encoded = Encoded {
+        types: vec![0; ids.len()],
+        ids,
+        truncated_tokens: 0,
+    };
     let device = to.backbone.device().inner();
     let batch = collate(&[&encoded], to.tokenizer.pad_id(), Side::Right, &device);
-    let seen = Seen(RefCell::new(vec![[Vec::new(), Vec::new()]; to.shape.layers]));
-    let pass = Pass { hooks: &seen, dropout: None, past: None };
+    let seen = Seen(RefCell::new(vec![
+        [Vec::new(), Vec::new()];
+        to.shape.layers
+    ]));
+    let pass = Pass {
+        hooks: &seen,
+        dropout: None,
+        past: None,
+    };
     // Rotary models rotate keys after the map; a prefix is not rotated, which leaves its keys at the position 0 of all.
     to.backbone.forward(&batch, &pass);
     Ok(seen.0.into_inner())

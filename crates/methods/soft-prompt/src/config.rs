@@ -86,7 +86,9 @@ impl Peft for SoftPrompt {
         let values = match self.init {
             Init::Random => to.rng.normal(tokens * hidden, to.shape.initializer_range),
             Init::Vocabulary => {
-                let rows = (0..tokens).map(|_| to.rng.below(to.shape.vocab) as u32).collect::<Vec<_>>();
+                let rows = (0..tokens)
+                    .map(|_| to.rng.below(to.shape.vocab) as u32)
+                    .collect::<Vec<_>>();
                 word_vectors(to, &rows)
             }
             Init::Text => {
@@ -99,8 +101,19 @@ impl Peft for SoftPrompt {
                 word_vectors(to, &rows)
             }
         };
-        let encoder = PromptEncoder::new(self.encoder, hidden, self.encoder_width.get(), &mut to.rng, to.device);
-        Ok(SoftPromptAdaptation { prompt: Prompt { vectors: init::param(values, [tokens, hidden], to.device) }, encoder })
+        let encoder = PromptEncoder::new(
+            self.encoder,
+            hidden,
+            self.encoder_width.get(),
+            &mut to.rng,
+            to.device,
+        );
+        Ok(SoftPromptAdaptation {
+            prompt: Prompt {
+                vectors: init::param(values, [tokens, hidden], to.device),
+            },
+            encoder,
+        })
     }
 
     fn acts_from(&self, _shape: &Shape) -> Depth {
@@ -138,7 +151,10 @@ impl Peft for SoftPrompt {
 fn word_vectors(to: &Attach<'_>, rows: &[u32]) -> Vec<f32> {
     let table = to.backbone.embeddings.word.weight.val();
     let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(
-        TensorData::new(rows.iter().map(|&r| i64::from(r)).collect::<Vec<_>>(), [rows.len()]),
+        TensorData::new(
+            rows.iter().map(|&r| i64::from(r)).collect::<Vec<_>>(),
+            [rows.len()],
+        ),
         &table.device(),
     );
     adapt::to_floats(table.select(0, ids)) // [vocab,h] -> [p,h]

@@ -15,7 +15,13 @@ pub enum PromptEncoder {
 }
 
 impl PromptEncoder {
-    pub(crate) fn new(kind: Encoder, hidden: usize, width: usize, rng: &mut InitRng, device: &Device) -> Option<Self> {
+    pub(crate) fn new(
+        kind: Encoder,
+        hidden: usize,
+        width: usize,
+        rng: &mut InitRng,
+        device: &Device,
+    ) -> Option<Self> {
         match kind {
             Encoder::None => None,
             Encoder::Mlp => Some(Self::Mlp(MlpEncoder::new(hidden, width, rng, device))),
@@ -45,7 +51,10 @@ impl Affine {
     /// Starts as `torch.nn.Linear` does.
     fn new([d_in, d_out]: [usize; 2], rng: &mut InitRng, device: &Device) -> Self {
         let bound = 1.0 / (d_in as f64).sqrt();
-        Self { weight: init::kaiming_uniform(rng, [d_in, d_out], device), bias: init::param(rng.uniform(d_out, bound), [d_out], device) }
+        Self {
+            weight: init::kaiming_uniform(rng, [d_in, d_out], device),
+            bias: init::param(rng.uniform(d_out, bound), [d_out], device),
+        }
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -75,7 +84,8 @@ impl MlpEncoder {
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let inner = activation::relu(self.first.forward(x));
-        self.third.forward(activation::relu(self.second.forward(inner)))
+        self.third
+            .forward(activation::relu(self.second.forward(inner)))
     }
 }
 
@@ -92,8 +102,10 @@ pub struct LstmEncoder {
 
 impl LstmEncoder {
     fn new(hidden: usize, width: usize, rng: &mut InitRng, device: &Device) -> Self {
-        let layers = [hidden, 2 * width]
-            .map(|d_in| BothDirections { forwards: Cell::new(d_in, width, rng, device), backwards: Cell::new(d_in, width, rng, device) });
+        let layers = [hidden, 2 * width].map(|d_in| BothDirections {
+            forwards: Cell::new(d_in, width, rng, device),
+            backwards: Cell::new(d_in, width, rng, device),
+        });
         Self {
             layers: layers.to_vec(),
             first: Affine::new([2 * width, 2 * width], rng, device),
@@ -103,7 +115,8 @@ impl LstmEncoder {
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let read = self.layers.iter().fold(x, |x, layer| layer.forward(x)); // [p,h] -> [p,2e]
-        self.second.forward(activation::relu(self.first.forward(read)))
+        self.second
+            .forward(activation::relu(self.first.forward(read)))
     }
 }
 
@@ -137,10 +150,17 @@ impl Cell {
         // torch.nn.LSTM draws everything within 1/√e, whatever the input's width.
         let bound = 1.0 / (width as f64).sqrt();
         let mut affine = |rows: usize| Affine {
-            weight: init::param(rng.uniform(rows * 4 * width, bound), [rows, 4 * width], device),
+            weight: init::param(
+                rng.uniform(rows * 4 * width, bound),
+                [rows, 4 * width],
+                device,
+            ),
             bias: init::param(rng.uniform(4 * width, bound), [4 * width], device),
         };
-        Self { input: affine(d_in), state: affine(width) }
+        Self {
+            input: affine(d_in),
+            state: affine(width),
+        }
     }
 
     /// [p, d_in] -> [p, e], each row a step.
@@ -155,7 +175,11 @@ impl Cell {
             let row = if reversed { steps - 1 - i } else { i };
             let gates = gates_of_input.clone().slice([row..row + 1]) + self.state.forward(h); // [1,4e]
             let gate = |k: usize| gates.clone().slice([0..1, k * width..(k + 1) * width]);
-            let (input, forget, output) = (activation::sigmoid(gate(0)), activation::sigmoid(gate(1)), activation::sigmoid(gate(3)));
+            let (input, forget, output) = (
+                activation::sigmoid(gate(0)),
+                activation::sigmoid(gate(1)),
+                activation::sigmoid(gate(3)),
+            );
             c = forget * c + input * gate(2).tanh();
             h = output * c.clone().tanh();
             outputs[row] = Some(h.clone());

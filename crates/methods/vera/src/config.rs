@@ -58,12 +58,22 @@ impl Peft for Vera {
         // The shared matrices are as wide as the widest map; narrower ones use their first rows and columns, as in PEFT.
         let widest = |i: usize| sites.iter().map(|&site| to.shape.map_widths(site)[i]).max();
         let (Some(d_in), Some(d_out)) = (widest(0), widest(1)) else {
-            return Err(FitError::NotApplicable(format!("vera.targets {:?} match no linear map of this model", self.targets)));
+            return Err(FitError::NotApplicable(format!(
+                "vera.targets {:?} match no linear map of this model",
+                self.targets
+            )));
         };
         let blocks = (0..to.shape.layers)
             .map(|_| {
                 Sites::from_fn(|site| {
-                    sites.contains(&site).then(|| Scalings::new(rank, to.shape.map_widths(site)[1], self.d_initial, to.device))
+                    sites.contains(&site).then(|| {
+                        Scalings::new(
+                            rank,
+                            to.shape.map_widths(site)[1],
+                            self.d_initial,
+                            to.device,
+                        )
+                    })
                 })
             })
             .collect();
@@ -73,7 +83,11 @@ impl Peft for Vera {
             let values = rng.uniform(rows * columns, (6.0 / fan_in as f64).sqrt());
             Tensor::from_data(TensorData::new(values, [rows, columns]), to.device)
         };
-        Ok(VeraAdaptation { a: draw(d_in, rank, d_in), b: draw(rank, d_out, rank), blocks })
+        Ok(VeraAdaptation {
+            a: draw(d_in, rank, d_in),
+            b: draw(rank, d_out, rank),
+            blocks,
+        })
     }
 
     fn acts_from(&self, _shape: &Shape) -> Depth {
@@ -81,7 +95,11 @@ impl Peft for Vera {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let per_block: usize = self.sites(shape).into_iter().map(|site| self.rank.get() + shape.map_widths(site)[1]).sum();
+        let per_block: usize = self
+            .sites(shape)
+            .into_iter()
+            .map(|site| self.rank.get() + shape.map_widths(site)[1])
+            .sum();
         (shape.layers * per_block) as u64
     }
 

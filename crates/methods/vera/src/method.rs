@@ -1,6 +1,6 @@
 //! What the registry holds.
 
-use crate::config::{Vera};
+use crate::config::Vera;
 use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
 use serde_json::Value;
 
@@ -27,6 +27,11 @@ impl Method for VeraMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange { setting: "learning_rate", low: 1e-3, high: 1e-1, scale: Scale::Log }]
+        &[SearchRange {
+            setting: "learning_rate",
+            low: 1e-3,
+            high: 1e-1,
+            scale: Scale::Log,
+        }]
     }
 }
