@@ -15,7 +15,7 @@ use transformer::{Backbone, Depth, Embedded, Pooling, Side, collate};
 pub(crate) enum Inputs {
     /// Token ids: nothing could be.
     Tokens { pad_id: u32 },
-    /// States that enter a block: row i is [lengths[i], hidden].
+    /// States that enter a block: row i is [lengths`[i]`, hidden].
     Hidden {
         block: usize,
         hidden: usize,
@@ -23,7 +23,7 @@ pub(crate) enum Inputs {
         lengths: Vec<usize>,
         values: Store,
     },
-    /// Pooled final states: row i is [hidden].
+    /// Pooled final states: row i is `[hidden]`.
     Pooled { hidden: usize, values: Vec<f32> },
 }
 

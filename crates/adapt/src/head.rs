@@ -11,9 +11,9 @@ const INITIAL_DEVIATION: f64 = 0.02;
 /// pooled hidden state → class logits.
 #[derive(Module, Debug)]
 pub struct Head {
-    /// [hidden, classes]
+    /// `[hidden, classes]`
     pub weight: Param<Tensor<2>>,
-    /// [classes]
+    /// `[classes]`
     pub bias: Param<Tensor<1>>,
 }
 
@@ -27,8 +27,8 @@ impl Head {
     }
 
     /// # Shapes
-    /// - pooled: [batch, hidden]
-    /// - result: [batch, classes]
+    /// - pooled: `[batch, hidden]`
+    /// - result: `[batch, classes]`
     pub fn forward(&self, pooled: Tensor<2>) -> Tensor<2> {
         pooled.matmul(self.weight.val()) + self.bias.val().unsqueeze() // [b,h] x [h,c] + [1,c] -> [b,c]
     }

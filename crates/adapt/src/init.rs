@@ -67,7 +67,7 @@ pub fn normal<const D: usize>(
     )
 }
 
-/// A trainable [d_in, d_out] matrix as `torch.nn.Linear` starts it: uniform within 1/√d_in (Kaiming with a = √5).
+/// A trainable `[d_in, d_out]` matrix as `torch.nn.Linear` starts it: uniform within 1/√d_in (Kaiming with a = √5).
 pub fn kaiming_uniform(
     rng: &mut InitRng,
     [d_in, d_out]: [usize; 2],

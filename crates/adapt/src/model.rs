@@ -17,18 +17,22 @@ pub struct Adapted<A: Adaptation> {
 }
 
 /// Where a forward pass starts.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made and moved a step; its tensors are handles"
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum Start {
     /// From token ids.
     Tokens(Batch),
     /// From the states that enter block `.0`.
     Block(usize, Embedded),
-    /// From the pooled final state, [b,h].
+    /// From the pooled final state, `[b,h]`.
     Pooled(Tensor<2>),
 }
 
 impl<A: Adaptation> Adapted<A> {
-    /// Class logits, [b,classes].
+    /// Class logits, `[b,classes]`.
     pub(crate) fn logits(
         &self,
         start: Start,

@@ -9,13 +9,13 @@ use transformer::{At, Hooks, Point};
 /// down, non-linearity, up.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
-    /// [h, m]
+    /// `[h, m]`
     pub down: Param<Tensor<2>>,
-    /// [m]
+    /// `[m]`
     pub down_bias: Param<Tensor<1>>,
-    /// [m, h]
+    /// `[m, h]`
     pub up: Param<Tensor<2>>,
-    /// [h]
+    /// `[h]`
     pub up_bias: Param<Tensor<1>>,
 }
 
@@ -35,7 +35,7 @@ impl Bottleneck {
         }
     }
 
-    /// What is added: [b,t,h] -> [b,t,m] -> [b,t,h]
+    /// What is added: `[b,t,h] -> [b,t,m] -> [b,t,h]`
     fn forward(&self, h: Tensor<3>, activation: ops::Activation) -> Tensor<3> {
         let inner = ops::linear(h, self.down.val(), Some(self.down_bias.val()));
         ops::linear(

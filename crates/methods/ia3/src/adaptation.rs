@@ -9,7 +9,7 @@ use transformer::{At, Backbone, Hooks, Linear, Proj};
 /// One learned vector.
 #[derive(Module, Debug)]
 pub struct Scaling {
-    /// [width], starts at one.
+    /// `[width]`, starts at one.
     pub scale: Param<Tensor<1>>,
 }
 

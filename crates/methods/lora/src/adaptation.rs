@@ -9,9 +9,9 @@ use transformer::{At, Backbone, Hooks, Linear, Proj};
 /// A and B of one map.
 #[derive(Module, Debug)]
 pub struct LowRank {
-    /// [d_in, r], starts as `torch.nn.Linear` starts (PEFT's choice; the paper draws normally).
+    /// `[d_in, r]`, starts as `torch.nn.Linear` starts (PEFT's choice; the paper draws normally).
     pub a: Param<Tensor<2>>,
-    /// [r, d_out], starts at zero.
+    /// `[r, d_out]`, starts at zero.
     pub b: Param<Tensor<2>>,
 }
 

@@ -8,9 +8,9 @@ use transformer::{Hooks, KeyValue, Shape};
 /// The keys and values of one layer.
 #[derive(Module, Debug)]
 pub struct Prefix {
-    /// [1, p, h_kv]
+    /// `[1, p, h_kv]`
     pub key: Param<Tensor<3>>,
-    /// [1, p, h_kv]
+    /// `[1, p, h_kv]`
     pub value: Param<Tensor<3>>,
 }
 
@@ -57,15 +57,15 @@ impl Hooks for PrefixAdaptation {
 /// All layers' keys and values from p vectors: linear, tanh, linear. Li & Liang 2021, §4.3, as PEFT's `PrefixEncoder`.
 #[derive(Module, Debug)]
 pub struct Reparametrisation {
-    /// P′, [p, h]
+    /// P′, `[p, h]`
     pub vectors: Param<Tensor<2>>,
-    /// [h, e]
+    /// `[h, e]`
     pub inner: Param<Tensor<2>>,
-    /// [e]
+    /// `[e]`
     pub inner_bias: Param<Tensor<1>>,
     /// [e, 2·L·h_kv]: layer by layer, keys before values
     pub outer: Param<Tensor<2>>,
-    /// [2·L·h_kv]
+    /// `[2·L·h_kv]`
     pub outer_bias: Param<Tensor<1>>,
     width: usize,
 }

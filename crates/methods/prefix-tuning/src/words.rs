@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use std::cell::RefCell;
 use transformer::{At, Encoded, Hooks, Linear, Pass, Proj, Side, collate};
 
-/// For every layer the keys and values of `tokens` tokens, the text repeated to fill them; [tokens · h_kv] each.
+/// For every layer the keys and values of `tokens` tokens, the text repeated to fill them; `[tokens · h_kv]` each.
 ///
 /// # Errors
 /// A text without a word.

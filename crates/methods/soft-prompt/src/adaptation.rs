@@ -8,7 +8,7 @@ use transformer::{Embedded, Hooks};
 /// The trained vectors.
 #[derive(Module, Debug)]
 pub struct Prompt {
-    /// [p, h]
+    /// `[p, h]`
     pub vectors: Param<Tensor<2>>,
 }
 
@@ -22,7 +22,7 @@ pub struct SoftPromptAdaptation {
 }
 
 impl SoftPromptAdaptation {
-    /// What stands in front of every text, [p, h].
+    /// What stands in front of every text, `[p, h]`.
     pub fn prompt(&self) -> Tensor<2> {
         let vectors = self.prompt.vectors.val();
         match &self.encoder {

@@ -29,7 +29,7 @@ impl PromptEncoder {
         }
     }
 
-    /// [p, h] -> [p, h]
+    /// `[p, h] -> [p, h]`
     pub fn forward(&self, vectors: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Mlp(mlp) => mlp.forward(vectors),
@@ -41,9 +41,9 @@ impl PromptEncoder {
 /// y = xW + b
 #[derive(Module, Debug)]
 pub struct Affine {
-    /// [d_in, d_out]
+    /// `[d_in, d_out]`
     pub weight: Param<Tensor<2>>,
-    /// [d_out]
+    /// `[d_out]`
     pub bias: Param<Tensor<1>>,
 }
 
@@ -65,11 +65,11 @@ impl Affine {
 /// Linear, ReLU, linear, ReLU, linear.
 #[derive(Module, Debug)]
 pub struct MlpEncoder {
-    /// [h, e]
+    /// `[h, e]`
     pub first: Affine,
-    /// [e, e]
+    /// `[e, e]`
     pub second: Affine,
-    /// [e, h]
+    /// `[e, h]`
     pub third: Affine,
 }
 
@@ -94,9 +94,9 @@ impl MlpEncoder {
 pub struct LstmEncoder {
     /// Each layer: forwards and backwards in time.
     pub layers: Vec<BothDirections>,
-    /// [2e, 2e]
+    /// `[2e, 2e]`
     pub first: Affine,
-    /// [2e, h]
+    /// `[2e, h]`
     pub second: Affine,
 }
 
@@ -139,9 +139,9 @@ impl BothDirections {
 /// An LSTM cell (Hochreiter & Schmidhuber 1997) with PyTorch's gate order (input, forget, cell, output) and its two biases.
 #[derive(Module, Debug)]
 pub struct Cell {
-    /// [d_in, 4e]
+    /// `[d_in, 4e]`
     pub input: Affine,
-    /// [e, 4e]
+    /// `[e, 4e]`
     pub state: Affine,
 }
 
@@ -163,7 +163,7 @@ impl Cell {
         }
     }
 
-    /// [p, d_in] -> [p, e], each row a step.
+    /// `[p, d_in] -> [p, e]`, each row a step.
     fn run(&self, x: Tensor<2>, reversed: bool) -> Tensor<2> {
         let [steps, _] = x.dims();
         let width = self.state.weight.val().dims()[0];
@@ -173,7 +173,7 @@ impl Cell {
         let mut outputs = vec![None; steps];
         for i in 0..steps {
             let row = if reversed { steps - 1 - i } else { i };
-            let gates = gates_of_input.clone().slice([row..row + 1]) + self.state.forward(h); // [1,4e]
+            let gates = gates_of_input.clone().narrow(0, row, 1) + self.state.forward(h); // [1,4e]
             let gate = |k: usize| gates.clone().slice([0..1, k * width..(k + 1) * width]);
             let (input, forget, output) = (
                 activation::sigmoid(gate(0)),

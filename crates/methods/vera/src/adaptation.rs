@@ -8,9 +8,9 @@ use transformer::{At, Backbone, Hooks, Linear, Proj};
 /// The trained vectors of one map.
 #[derive(Module, Debug)]
 pub struct Scalings {
-    /// Λ_d, [r]
+    /// Λ_d, `[r]`
     pub d: Param<Tensor<1>>,
-    /// Λ_b, [d_out], starts at zero
+    /// Λ_b, `[d_out]`, starts at zero
     pub b: Param<Tensor<1>>,
 }
 
@@ -26,16 +26,16 @@ impl Scalings {
 /// The vectors of all blocks, and what they share. A and B are no parameters: they are drawn again from their seed.
 #[derive(Module, Debug)]
 pub struct VeraAdaptation {
-    /// [d_in, r], frozen
+    /// `[d_in, r]`, frozen
     pub a: Tensor<2>,
-    /// [r, d_out], frozen
+    /// `[r, d_out]`, frozen
     pub b: Tensor<2>,
     /// By block.
     pub blocks: Vec<Sites<Scalings>>,
 }
 
 impl VeraAdaptation {
-    /// A with its first `d_in` rows and B with its first `d_out` columns, the vectors multiplied in: [d_in,r], [r,d_out].
+    /// A with its first `d_in` rows and B with its first `d_out` columns, the vectors multiplied in: `[d_in,r]`, `[r,d_out]`.
     fn scaled(&self, scalings: &Scalings, [d_in, d_out]: [usize; 2]) -> [Tensor<2>; 2] {
         let rank = self.a.dims()[1];
         let a = self.a.clone().slice([0..d_in, 0..rank]);
