@@ -27,6 +27,18 @@ pub(crate) enum Command {
         /// Directories of runs
         #[arg(required = true)]
         dirs: Vec<PathBuf>,
+        /// Also rewrite this file's tables between `<!-- results:NAME -->` marks: NAME of a run's directory, or `methods`
+        #[arg(long, value_name = "FILE")]
+        readme: Option<PathBuf>,
+    },
+    /// Say which methods to choose under limits, which are tied, and what would change the answer
+    Recommend(RecommendArgs),
+    /// Compare two runs method by method, paired by seed and test example
+    Compare {
+        /// Directory of the first run
+        first: PathBuf,
+        /// Directory of the second run
+        second: PathBuf,
     },
     /// List the methods
     Methods(ListArgs),
@@ -42,6 +54,25 @@ pub(crate) enum Command {
     /// Whether a device and a model can be used, asked on stdin (used by `run`)
     #[command(hide = true)]
     Probe,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecommendArgs {
+    /// Directories of runs
+    #[arg(required = true)]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Most resident memory while training, such as 2GiB
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_memory: Option<bytesize::ByteSize>,
+    /// Longest training (preparation, first step, training), such as 5m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_train_time: Option<humantime::Duration>,
+    /// Most bytes to keep for the task beside the pretrained weights, such as 1MiB
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_stored: Option<bytesize::ByteSize>,
+    /// Longest prediction of one text, such as 5ms
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_predict_time: Option<humantime::Duration>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -24,6 +24,7 @@ mod predict;
 mod probe;
 mod progress;
 mod registry;
+mod results;
 mod run_dir;
 mod score;
 mod settings;
@@ -62,7 +63,11 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Run(arguments) => parent::run(methods, &arguments),
         Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
         Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
-        Command::Report { dirs } => listing::report(&dirs).map(|()| FINISHED),
+        Command::Report { dirs, readme } => {
+            results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
+        }
+        Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
+        Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
         Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),

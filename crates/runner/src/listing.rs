@@ -1,12 +1,10 @@
-//! `methods`, `models`, `tasks`, `devices` and `report`: what there is, as a table or as JSON.
+//! `methods`, `models`, `tasks` and `devices`: what there is, as a table or as JSON.
 
 use crate::cli::ListArgs;
 use crate::devices::DEVICES;
 use crate::registry::Methods;
-use crate::{bundled, probe, words};
-use anyhow::Context;
+use crate::{bundled, probe};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 /// Lists the methods.
 ///
@@ -113,20 +111,6 @@ pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
         return print_json(&rows);
     }
     print_table(&rows, &["name", "definition", "state"]);
-    Ok(())
-}
-
-/// Rebuilds tables, charts and page of finished runs.
-///
-/// # Errors
-/// A directory that is no run, or cannot be written.
-pub(crate) fn report(dirs: &[PathBuf]) -> anyhow::Result<()> {
-    for dir in dirs {
-        let run = report::load_run(dir)?;
-        let written =
-            report::write(&run, dir).with_context(|| format!("the report of {}", dir.display()))?;
-        words::print_results(&run, &written);
-    }
     Ok(())
 }
 

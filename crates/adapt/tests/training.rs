@@ -1,0 +1,283 @@
+//! What the one training loop promises, on a tiny BERT that is trained whole.
+
+use adapt::{Attach, Budget, Event, FitError, Frozen, Peft, Phase, Plan, Setting};
+use burn::module::ParamGroup;
+use burn::tensor::Device;
+use serde::Serialize;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use task::{Example, Split};
+use transformer::{Depth, Pretrained, Shape};
+
+/// Trains everything; the loop's behaviour does not depend on the method.
+#[derive(Clone, Serialize)]
+struct Whole {
+    learning_rate: f64,
+}
+
+impl Peft for Whole {
+    type Adaptation = Frozen;
+    fn name(&self) -> &'static str {
+        "whole"
+    }
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+    fn attach(&self, _to: &mut Attach<'_>) -> Result<Frozen, FitError> {
+        Ok(Frozen::new())
+    }
+    fn train_in_backbone(&self, _shape: &Shape) -> Option<ParamGroup> {
+        Some(ParamGroup::from_regex("").unwrap())
+    }
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Embeddings
+    }
+    fn trainable_params(&self, _shape: &Shape) -> u64 {
+        unreachable!("not asked here")
+    }
+}
+
+fn split(texts: &[(&str, usize)]) -> Split {
+    let examples = texts
+        .iter()
+        .enumerate()
+        .map(|(row, &(text, label))| Example {
+            row: row as u64,
+            text: text.to_owned(),
+            second: None,
+            label,
+        });
+    Split {
+        examples: examples.collect(),
+    }
+}
+
+fn train() -> Split {
+    split(&[
+        (
+            "not bad at all , in fact rather good despite the slow opening",
+            1,
+        ),
+        ("x", 0),
+        ("a gripping film", 1),
+        ("it was fine", 1),
+        ("where was the treaty signed ?", 0),
+        ("a long and dull evening", 0),
+        ("good", 1),
+        ("nobody came and the soup was cold", 0),
+    ])
+}
+
+fn validation() -> Split {
+    split(&[
+        ("rather good", 1),
+        ("the soup was dull", 0),
+        ("fine", 1),
+        ("bad", 0),
+        ("a film", 1),
+    ])
+}
+
+fn n(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).unwrap()
+}
+
+fn budget() -> Budget {
+    Budget {
+        epochs: n(2),
+        batch: n(8),
+        max_length: n(24),
+        dropout: Some(0.0),
+        ..Budget::default()
+    }
+}
+
+fn model() -> Pretrained {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/oracle/bert");
+    transformer::load(&dir, &Device::flex()).unwrap()
+}
+
+struct Fitted {
+    events: Vec<Event>,
+    /// Logits of the validation split, or the error.
+    logits: Result<Vec<Vec<f32>>, FitError>,
+}
+
+fn fit(learning_rate: f64, budget: Budget) -> Fitted {
+    let (train, validation) = (train(), validation());
+    let classes = ["bad", "good"].map(str::to_owned);
+    let mut events = Vec::new();
+    let setting = Setting {
+        base: Some(model()),
+        classes: &classes,
+        descriptions: None,
+        train: &train,
+        validation: &validation,
+        budget,
+        seed: 3,
+        device: &Device::flex().autodiff(),
+        events: &mut |event| events.push(event),
+    };
+    let logits = Box::new(Whole { learning_rate })
+        .fit(setting)
+        .map(|predictor| predictor.class_logits(&validation.examples).unwrap());
+    Fitted { events, logits }
+}
+
+fn losses(events: &[Event]) -> Vec<f64> {
+    let loss = |event: &Event| match event {
+        Event::StepDone { loss, .. } => Some(*loss),
+        _ => None,
+    };
+    events.iter().filter_map(loss).collect()
+}
+
+fn accuracies(events: &[Event]) -> Vec<f64> {
+    let accuracy = |event: &Event| match event {
+        Event::Validated { accuracy, .. } => Some(*accuracy),
+        _ => None,
+    };
+    events.iter().filter_map(accuracy).collect()
+}
+
+#[test]
+fn accumulating_over_uneven_parts_equals_the_whole_batch() {
+    let whole = fit(
+        1e-3,
+        Budget {
+            epochs: n(3),
+            ..budget()
+        },
+    );
+    let parts = fit(
+        1e-3,
+        Budget {
+            epochs: n(3),
+            micro_batch: Some(n(3)),
+            ..budget()
+        },
+    );
+    for (a, b) in losses(&whole.events).iter().zip(losses(&parts.events)) {
+        assert!((a - b).abs() < 2e-5, "{a} and {b}");
+    }
+    assert_eq!(losses(&parts.events).len(), 3);
+}
+
+#[test]
+fn the_kept_model_is_that_of_the_best_validation_accuracy() {
+    // A rate at which the last epoch is not the best.
+    for rate in [3e-3, 1e-2] {
+        let fitted = fit(
+            rate,
+            Budget {
+                epochs: n(8),
+                batch: n(3),
+                ..budget()
+            },
+        );
+        let best = accuracies(&fitted.events).into_iter().fold(0.0, f64::max);
+        let right = fitted
+            .logits
+            .unwrap()
+            .iter()
+            .zip(&validation().examples)
+            .filter(|(l, e)| (l[1] > l[0]) == (e.label == 1))
+            .count();
+        assert_eq!(
+            right as f64 / 5.0,
+            best,
+            "rate {rate}: {:?}",
+            accuracies(&fitted.events)
+        );
+    }
+}
+
+#[test]
+fn patience_ends_training_and_is_recorded() {
+    let fitted = fit(
+        0.0,
+        Budget {
+            epochs: n(9),
+            patience: Some(n(2)),
+            ..budget()
+        },
+    );
+    // A rate of 0 changes nothing: the first epoch is the best, and two more are waited for.
+    assert_eq!(accuracies(&fitted.events).len(), 3);
+    let note = Event::Note {
+        name: "stopped_after_epoch".to_owned(),
+        value: 3.into(),
+    };
+    assert!(fitted.events.contains(&note));
+}
+
+#[test]
+fn phases_come_in_order_and_validation_is_never_within_training() {
+    let fitted = fit(
+        1e-3,
+        Budget {
+            batch: n(3),
+            ..budget()
+        },
+    );
+    let phases: Vec<Phase> = fitted
+        .events
+        .iter()
+        .filter_map(|e| {
+            if let Event::Began(phase) = e {
+                Some(*phase)
+            } else {
+                None
+            }
+        })
+        .collect();
+    use Phase::{FirstStep, Prepare, Train, Validate};
+    assert_eq!(
+        phases,
+        [Prepare, FirstStep, Train, Validate, Train, Validate]
+    );
+    assert_eq!(losses(&fitted.events).len(), 6);
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_an_error_that_names_the_rate() {
+    let error = fit(
+        1e20,
+        Budget {
+            epochs: n(6),
+            batch: n(2),
+            clip_norm: 1e30,
+            ..budget()
+        },
+    )
+    .logits
+    .unwrap_err();
+    assert!(matches!(error, FitError::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("learning rate"), "{error}");
+}
+
+#[test]
+fn clipping_keeps_a_huge_gradient_from_changing_much() {
+    let free = fit(
+        1e-3,
+        Budget {
+            clip_norm: f64::INFINITY,
+            ..budget()
+        },
+    );
+    let clipped = fit(
+        1e-3,
+        Budget {
+            clip_norm: 1e-9,
+            ..budget()
+        },
+    );
+    // Adam rescales gradients, so only its epsilon (1e-8) tells a clipped one: with a norm of 1e-9 the step all but vanishes.
+    let change = |losses: Vec<f64>| (losses[0] - losses[1]).abs();
+    assert!(
+        change(losses(&clipped.events)) < 0.1 * change(losses(&free.events)),
+        "{:?} {:?}",
+        losses(&clipped.events),
+        losses(&free.events)
+    );
+}

@@ -1,0 +1,106 @@
+//! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
+
+use crate::cli::RecommendArgs;
+use crate::registry::Methods;
+use crate::words;
+use anyhow::Context;
+use report::{Limits, Run};
+use std::path::{Path, PathBuf};
+use std::{fs, time::Duration};
+
+/// Rebuilds tables, charts and page of finished runs, and the tables of a README.
+///
+/// # Errors
+/// A directory that is no run, or cannot be written; a README without the closing mark of a table.
+pub(crate) fn report(
+    methods: Methods,
+    dirs: &[PathBuf],
+    readme: Option<&Path>,
+) -> anyhow::Result<()> {
+    let runs = load(dirs)?;
+    for (run, dir) in runs.iter().zip(dirs) {
+        let written =
+            report::write(run, dir).with_context(|| format!("the report of {}", dir.display()))?;
+        words::print_results(run, &written);
+    }
+    if let Some(readme) = readme {
+        let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
+        let before =
+            fs::read_to_string(readme).with_context(|| format!("reading {}", readme.display()))?;
+        if let Some(after) = report::replace_between(&before, "methods", &methods_table(methods)) {
+            fs::write(readme, after).with_context(|| format!("writing {}", readme.display()))?;
+        }
+        println!("{}: {tables} tables of results", readme.display());
+    }
+    Ok(())
+}
+
+/// The methods as a Markdown table.
+pub(crate) fn methods_table(methods: Methods) -> String {
+    let rows = methods.iter().map(|method| {
+        let info = method.info();
+        format!(
+            "| `{}` | {} | {} | {} |\n",
+            info.name,
+            info.level.as_str(),
+            info.definition,
+            info.paper
+        )
+    });
+    let head = "| method | level | what it does | paper |\n|---|---|---|---|\n";
+    std::iter::once(head.to_owned()).chain(rows).collect()
+}
+
+/// Says which methods to choose under limits.
+///
+/// # Errors
+/// A directory that is no run.
+pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
+    let seconds = |time: Option<humantime::Duration>| time.map(|t| Duration::from(t).as_secs_f64());
+    let bytes = |size: Option<bytesize::ByteSize>| size.map(|s| s.as_u64() as f64);
+    let limits = Limits {
+        max_memory_bytes: bytes(arguments.max_memory),
+        max_train_s: seconds(arguments.max_train_time),
+        max_stored_bytes: bytes(arguments.max_stored),
+        max_predict_s: seconds(arguments.max_predict_time),
+    };
+    for run in load(&arguments.dirs)? {
+        print!("{}", report::advice_text(&report::recommend(&run, &limits)));
+    }
+    Ok(())
+}
+
+/// Compares two runs, paired by seed and test example.
+///
+/// # Errors
+/// A directory that is no run.
+pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
+    let [first, second] = [report::load_run(first)?, report::load_run(second)?];
+    print!(
+        "{}",
+        report::comparison_table(&report::compare(&first, &second))
+    );
+    Ok(())
+}
+
+fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
+    Ok(dirs
+        .iter()
+        .map(|dir| report::load_run(dir))
+        .collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_lists_the_methods_that_there_are() {
+        let readme = include_str!("../../../README.md");
+        let table = super::methods_table(crate::METHODS);
+        let expected =
+            report::replace_between(readme, "methods", &table).expect("README has the marks");
+        assert_eq!(
+            readme, expected,
+            "rewrite it: cargo run -p runner -- report results/* --readme README.md"
+        );
+    }
+}
