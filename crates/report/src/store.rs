@@ -77,6 +77,10 @@ pub fn read_record(run_dir: &Path, trial_id: &str) -> Result<Option<TrialRecord>
     }
 }
 
+/// With more classes than this, `predictions.csv` keeps the log-probabilities of the label and of the prediction only: 77 classes × 3,080 rows × 48 trials
+/// would be 100 MB, and every statistic of the report needs no others.
+const MOST_CLASSES_WRITTEN: usize = 16;
+
 /// Writes a trial's `predictions.csv`: `row,label,predicted,logp_<class>..`; row numbers, never texts.
 ///
 /// # Errors
@@ -89,14 +93,29 @@ pub fn write_predictions(
 ) -> Result<(), ReportError> {
     let path = trial_dir(run_dir, trial_id).join("predictions.csv");
     let mut table = csv::Writer::from_writer(Vec::new());
+    let every_class = classes.len() <= MOST_CLASSES_WRITTEN;
+    let columns = match every_class {
+        true => classes.to_vec(),
+        false => vec!["label".to_owned(), "predicted".to_owned()],
+    };
     let header = PREDICTION_COLUMNS
         .iter()
         .map(|c| (*c).to_owned())
-        .chain(classes.iter().map(|c| format!("logp_{c}")));
+        .chain(columns.iter().map(|c| format!("logp_{c}")));
     let rows = predictions.iter().map(|p| {
         let cells = [p.row.to_string(), p.label.clone(), p.predicted.clone()];
-        // Five decimals: nothing uses more, and 77 classes x 3,080 rows add up.
-        let logs = p.log_probabilities.iter().map(|l| format!("{l:.5}"));
+        let of = |name: &str| {
+            let place = classes.iter().position(|class| class == name);
+            place.and_then(|i| p.log_probabilities.get(i).copied())
+        };
+        let logs: Vec<Option<f64>> = match every_class {
+            true => p.log_probabilities.iter().copied().map(Some).collect(),
+            false => vec![of(&p.label), of(&p.predicted)],
+        };
+        // Five decimals: nothing uses more, and they add up. What is missing is an empty cell.
+        let logs = logs
+            .into_iter()
+            .map(|l| l.map(|l| format!("{l:.5}")).unwrap_or_default());
         cells.into_iter().chain(logs).collect::<Vec<_>>()
     });
     for row in std::iter::once(header.collect()).chain(rows) {
@@ -155,9 +174,11 @@ fn parse_predictions(text: &[u8]) -> Result<Predictions, String> {
     for (index, cells) in table.records().enumerate() {
         let line = index + 2;
         let cells = cells.map_err(|e| e.to_string())?;
-        let number = |cell: &str| {
-            cell.parse::<f64>()
-                .map_err(|_| format!("line {line} has {cell:?} where a number belongs"))
+        let number = |cell: &str| match cell {
+            "" => Ok(f64::NAN),
+            _ => cell
+                .parse::<f64>()
+                .map_err(|_| format!("line {line} has {cell:?} where a number belongs")),
         };
         rows.push(Prediction {
             row: cells[0].parse().map_err(|_| {
@@ -235,6 +256,23 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ReportErr
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn many_classes_keep_the_log_probabilities_of_label_and_prediction() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(super::trial_dir(dir.path(), "t")).unwrap();
+        let classes: Vec<String> = (0..17).map(|i| format!("c{i}")).collect();
+        let prediction = super::Prediction {
+            row: 4,
+            label: "c3".into(),
+            predicted: "c9".into(),
+            log_probabilities: (0..17).map(|i| -f64::from(i)).collect(),
+        };
+        super::write_predictions(dir.path(), "t", &classes, &[prediction]).unwrap();
+        let read = super::read_predictions(dir.path(), "t").unwrap().unwrap();
+        assert_eq!(read.classes, ["label", "predicted"]);
+        assert_eq!(read.rows[0].log_probabilities, [-3.0, -9.0]);
+    }
+
     use super::*;
 
     fn prediction(row: u64, label: &str, predicted: &str, logs: &[f64]) -> Prediction {
