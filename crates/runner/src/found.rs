@@ -86,7 +86,15 @@ pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::
             .to_owned(),
         features: devices::compiled(),
     };
-    let mut info = measure::environment::run_info(build, std::env::args().collect());
+    // The program by its name alone: where it lay says nothing about the run.
+    let mut command_line: Vec<String> = std::env::args().collect();
+    if let Some(program) = command_line.first_mut() {
+        let path = std::path::Path::new(program.as_str());
+        *program = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    }
+    let mut info = measure::environment::run_info(build, command_line);
     info.model_digests = found
         .models
         .values()
