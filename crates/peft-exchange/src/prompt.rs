@@ -12,7 +12,7 @@ const TENSOR: &str = "prompt_embeddings";
 pub(crate) enum Front {
     Nothing,
     /// `[p, hidden]`.
-    Prompt(Tensor<2>),
+    Prompt(Box<Tensor<2>>),
     /// By layer, `[1, p, kv]`.
     Prefix(Vec<KeyValue>),
 }
@@ -25,7 +25,7 @@ impl Front {
     ) -> Result<Front, PeftError> {
         let why = " (num_virtual_tokens by the model's width)";
         let prompt = tensors.take(TENSOR, [tokens, shape.hidden], why)?;
-        Ok(Front::Prompt(prompt))
+        Ok(Front::Prompt(Box::new(prompt)))
     }
 
     /// Row v is [k_0, v_0, k_1, v_1, ...]; keys are kept rotated.
@@ -65,7 +65,10 @@ impl Hooks for Front {
         };
         let [batch, _, hidden] = text.x.dims();
         let p = prompt.dims()[0];
-        let front = prompt.clone().unsqueeze::<3>().expand([batch, p, hidden]);
+        let front = (**prompt)
+            .clone()
+            .unsqueeze::<3>()
+            .expand([batch, p, hidden]);
         let ones = Tensor::ones([batch, p], &text.mask.device());
         Embedded {
             x: Tensor::cat(vec![front, text.x], 1), // [b, p, h] + [b, t, h] -> [b, p + t, h]
