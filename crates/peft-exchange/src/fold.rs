@@ -49,8 +49,12 @@ pub(crate) fn lora(
             false => None,
         };
         let trained_bias: Option<Tensor<1>> = match lora.trained_biases {
-            true => tensors.take_if_there(&at("base_layer.bias"), [map.d_out], "")?,
-            false => None,
+            true if has_bias(model, &map) => Some(tensors.take(
+                &at("base_layer.bias"),
+                [map.d_out],
+                ", which bias=\"lora_only\" needs",
+            )?),
+            _ => None,
         };
         change_parts(model, &map, |part, columns| {
             let weight = part.weight.val() + columns.of(&change);
@@ -179,6 +183,11 @@ fn targeted(model: &Model, tensors: &Tensors, targets: &Targets, part: &str) -> 
     let all = maps(&model.backbone).into_iter();
     all.filter(|map| targets.contains(&map.name) && (there(map) || !may_lack(map)))
         .collect()
+}
+
+fn has_bias(model: &mut Model, map: &Map) -> bool {
+    let part = model.map_mut(map.parts[0].0);
+    part.is_some_and(|part| part.bias.is_some())
 }
 
 /// The columns that one map here has of a wider one.

@@ -63,32 +63,20 @@ impl Tensors {
         expected: [usize; D],
         why: &str,
     ) -> Result<Tensor<D>, PeftError> {
-        let found = self.take_if_there(name, expected, why)?;
-        found.ok_or_else(|| PeftError::MissingTensor {
-            tensor: name.to_owned(),
-            reason: why.to_owned(),
-        })
-    }
-
-    /// The same for one that may be absent.
-    pub(crate) fn take_if_there<const D: usize>(
-        &mut self,
-        name: &str,
-        expected: [usize; D],
-        why: &str,
-    ) -> Result<Option<Tensor<D>>, PeftError> {
         let Some(found) = self.dims(name) else {
-            return Ok(None);
+            return Err(PeftError::MissingTensor {
+                tensor: name.to_owned(),
+                reason: why.to_owned(),
+            });
         };
-        if found != expected {
-            return Err(PeftError::Shape {
+        match self.by_name.remove(name) {
+            Some(data) if found == expected => Ok(Tensor::from_data(data, &self.device)),
+            _ => Err(PeftError::Shape {
                 tensor: name.to_owned(),
                 found,
                 expected: expected.to_vec(),
                 reason: why.to_owned(),
-            });
+            }),
         }
-        let data = self.by_name.remove(name);
-        Ok(data.map(|data| Tensor::from_data(data, &self.device)))
     }
 }

@@ -141,6 +141,11 @@ fn a_tensor_that_is_missing_does_not_fit_or_has_no_place_is_refused_by_name() {
         config["num_virtual_tokens"] = json!(4);
     });
     refused(fewer_tokens, &["prompt_embeddings", "[5, 288]", "[4, 288]"]);
+    let own_bias = "base_model.model.bert.encoder.layer.2.attention.self.value.base_layer.bias";
+    let bias_missing = read_changed("peft/bert/lora-biases", &bert, |_, tensors| {
+        tensors.remove(own_bias);
+    });
+    refused(bias_missing, &[own_bias, "lora_only"]);
     let whole_numbers = read_changed(lora, &bert, |_, tensors| {
         tensors.get_mut(key).unwrap().0 = Dtype::I32;
     });
