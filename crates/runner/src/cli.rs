@@ -169,7 +169,7 @@ pub(crate) struct PredictArgs {
     /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// What `run --keep-adapters` saved: RUN/trials/<id>/adapter
+    /// What `run --keep-adapters` saved (RUN/trials/<id>/adapter), or a PEFT checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
@@ -178,7 +178,7 @@ pub(crate) struct PredictArgs {
     /// The CSV file to write: row,label,logit_0,..
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Longest text in tokens [default: as in training]
+    /// Longest text in tokens [default: as in training; the model's own for PEFT checkpoints]
     #[arg(long, value_name = "N")]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device

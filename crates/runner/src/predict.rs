@@ -1,4 +1,4 @@
-//! `predict`: class scores of texts by a model that `run --keep-adapters` adapted and kept.
+//! `predict`: class scores of texts by a model that `run --keep-adapters` adapted and kept, or by a PEFT checkpoint.
 
 use crate::cli::PredictArgs;
 use crate::registry::{Methods, find};
@@ -6,8 +6,10 @@ use crate::{devices, features, flops, sources};
 use adapt::{Budget, Logits, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail, ensure};
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use task::Example;
+use transformer::Pretrained;
 
 /// Writes `row,label,logit_0,..`, rows in input order.
 ///
@@ -22,27 +24,15 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
             "a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id>/adapter (from run --keep-adapters)"
         );
     };
+    if !dir.join(SAVED_FILE).is_file() && dir.join(peft_exchange::CONFIG_FILE).is_file() {
+        return write_of_peft(arguments, dir);
+    }
     let mut info = saved(dir)?;
     let method = find(methods, &info.method)
         .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?;
-    let examples: Vec<Example> = features::read(&arguments.input)?
-        .into_iter()
-        .map(|row| Example {
-            row: row.row,
-            text: row.text,
-            second: row.second,
-            label: 0,
-        })
-        .collect();
+    let examples = examples(&arguments.input)?;
     let base = if method.info().uses_model {
-        let model = sources::model_dir(&arguments.model)?;
-        let device = devices::open(&arguments.device)?;
-        let base = transformer::load(&model, &device)
-            .with_context(|| format!("the model \"{}\"", arguments.model))?;
-        base.warnings
-            .iter()
-            .for_each(|warning| eprintln!("warning: {warning}"));
-        Some(base)
+        Some(base(arguments)?)
     } else {
         None
     };
@@ -69,17 +59,64 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
         })?;
     if let Some(base) = &base {
         let window = info.budget.max_length.get().min(base.shape.max_length);
-        let full = flops::lengths(&examples, &base.tokenizer, usize::MAX).unwrap_or_default();
-        let cut = full.iter().filter(|length| **length > window).count();
-        if cut > 0 {
-            eprintln!(
-                "note: {cut} of {} texts are longer than {window} tokens and were cut",
-                examples.len()
-            );
-        }
+        note_cuts(&examples, base, window);
     }
     let logits = predictor.class_logits(&examples)?;
     write_csv(&arguments.output, &info.classes, &examples, &logits)
+}
+
+/// The same by a PEFT checkpoint, which names no classes: their numbers stand for them.
+fn write_of_peft(arguments: &PredictArgs, dir: &Path) -> anyhow::Result<()> {
+    let examples = examples(&arguments.input)?;
+    let base = base(arguments)?;
+    let predictor = peft_exchange::read(dir, &base).with_context(|| {
+        format!(
+            "the PEFT checkpoint in {} (model {})",
+            dir.display(),
+            arguments.model
+        )
+    })?;
+    let asked = arguments.max_length.map_or(usize::MAX, NonZeroUsize::get);
+    let window = asked.min(predictor.longest_text());
+    note_cuts(&examples, &base, window);
+    let batch = Budget::default().eval_batch;
+    let logits = predictor.class_logits(&examples, window, batch)?;
+    let classes: Vec<String> = (0..predictor.classes()).map(|c| c.to_string()).collect();
+    write_csv(&arguments.output, &classes, &examples, &logits)
+}
+
+fn examples(input: &Path) -> anyhow::Result<Vec<Example>> {
+    let rows = features::read(input)?.into_iter();
+    Ok(rows
+        .map(|row| Example {
+            row: row.row,
+            text: row.text,
+            second: row.second,
+            label: 0,
+        })
+        .collect())
+}
+
+fn base(arguments: &PredictArgs) -> anyhow::Result<Pretrained> {
+    let model = sources::model_dir(&arguments.model)?;
+    let device = devices::open(&arguments.device)?;
+    let base = transformer::load(&model, &device)
+        .with_context(|| format!("the model \"{}\"", arguments.model))?;
+    base.warnings
+        .iter()
+        .for_each(|warning| eprintln!("warning: {warning}"));
+    Ok(base)
+}
+
+fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
+    let full = flops::lengths(examples, &base.tokenizer, usize::MAX).unwrap_or_default();
+    let cut = full.iter().filter(|length| **length > window).count();
+    if cut > 0 {
+        eprintln!(
+            "note: {cut} of {} texts are longer than {window} tokens and were cut",
+            examples.len()
+        );
+    }
 }
 
 /// What is known of the adapter in `dir`.
@@ -93,15 +130,11 @@ fn saved(dir: &Path) -> anyhow::Result<SavedInfo> {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     found.sort();
-    let expected =
-        format!("expected what run --keep-adapters saved ({SAVED_FILE} and its tensors)");
-    if found.iter().any(|name| name == "adapter_config.json") {
-        bail!(
-            "{} holds a PEFT checkpoint (found {}), which this build cannot read; {expected}",
-            dir.display(),
-            found.join(", ")
-        );
-    }
+    let expected = format!(
+        "expected what run --keep-adapters saved ({SAVED_FILE} and its tensors), or a PEFT checkpoint ({} and {})",
+        peft_exchange::CONFIG_FILE,
+        peft_exchange::TENSORS_FILE
+    );
     bail!(
         "{} holds no adapter (found {}); {expected}",
         dir.display(),

@@ -217,3 +217,41 @@ fn bundled_test() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../crates/runner/bundled/tasks/support-intents/test.tsv")
 }
+
+#[test]
+fn predict_reads_a_peft_checkpoint_and_refuses_what_it_does_not_understand() {
+    let dir = scratch();
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/gpt2");
+    let texts = dir.path().join("texts.txt");
+    fs::write(&texts, "a gripping film\nx\n").unwrap();
+    let predict = |adapter: &Path| {
+        let output = dir.path().join("predicted.csv");
+        let paths = [&oracle, adapter, &texts, &output].map(|path| path.to_str().unwrap());
+        let [model, adapter, input, output_name] = paths;
+        let arguments = ["predict", "--model", model, "--adapter", adapter];
+        let ended = run(&[&arguments[..], &["--input", input, "--output", output_name]].concat());
+        (ended, fs::read_to_string(&output).unwrap_or_default())
+    };
+    let adapter = oracle.join("adapters/lora-qv");
+    let (ended, written) = predict(&adapter);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines.len(), 3, "{written}");
+    assert_eq!(lines[0], "row,label,logit_0,logit_1,logit_2");
+    let reference = fs::read(adapter.join("expected.safetensors")).unwrap();
+    let reference = safetensors::SafeTensors::deserialize(&reference).unwrap();
+    let reference = reference.tensor("logits").unwrap().data()[..12].to_vec(); // the same first text
+    for (cell, expected) in lines[1].split(',').skip(2).zip(reference.chunks_exact(4)) {
+        let expected = f32::from_le_bytes([expected[0], expected[1], expected[2], expected[3]]);
+        let found: f32 = cell.parse().unwrap();
+        assert!((found - expected).abs() < 1e-4, "{cell} for {expected}");
+    }
+    let changed = dir.path().join("changed");
+    fs::create_dir(&changed).unwrap();
+    let config = fs::read_to_string(adapter.join("adapter_config.json")).unwrap();
+    let config = config.replace("\"LORA\"", "\"LOHA\"");
+    fs::write(changed.join("adapter_config.json"), config).unwrap();
+    let (ended, _) = predict(&changed);
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stderr.contains("LOHA"), "{}", ended.stderr);
+}

@@ -1,0 +1,100 @@
+//! Why a PEFT checkpoint is refused: what was found, what is supported, what to do.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A PEFT checkpoint that cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PeftError {
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}{hint}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+        /// What else is there.
+        hint: &'static str,
+    },
+    /// A file that is not what its name says.
+    #[error("{} is broken: {reason}; save the adapter again with `save_pretrained` of PEFT", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A kind of adapter that is not known here.
+    #[error(
+        "peft_type is {found}, supported are {supported}; merge the adapter into the model with PEFT's `merge_and_unload`, or train one of these"
+    )]
+    UnknownType {
+        /// What stands in adapter_config.json.
+        found: String,
+        /// All that are read.
+        supported: String,
+    },
+    /// A setting that changes the mathematics in a way not implemented.
+    #[error("\"{key}\" is {found} in adapter_config.json, supported is {supported}{next}")]
+    Setting {
+        /// Its name.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What is understood.
+        supported: String,
+        /// What to do, with the separator before it.
+        next: &'static str,
+    },
+    /// A tensor that the configuration promises.
+    #[error("tensor \"{tensor}\" is missing from adapter_model.safetensors{reason}")]
+    MissingTensor {
+        /// Its name.
+        tensor: String,
+        /// What it is for and what to do, with the separator before it.
+        reason: String,
+    },
+    /// A tensor of another size.
+    #[error(
+        "tensor \"{tensor}\" has shape {found:?}, expected {expected:?}{reason}; was the adapter trained on another model?"
+    )]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// Its dimensions.
+        found: Vec<usize>,
+        /// What fits the base model.
+        expected: Vec<usize>,
+        /// Where the expectation comes from, with the separator before it.
+        reason: String,
+    },
+    /// Numbers of a kind that is not read.
+    #[error("tensor \"{tensor}\" is {found}, supported are F32, F16, BF16 and F64")]
+    Numbers {
+        /// Its name.
+        tensor: String,
+        /// Its type.
+        found: String,
+    },
+    /// Tensors that nothing here uses.
+    #[error(
+        "{count} tensors have no place in {architecture} with {peft_type}: {first}; adapters are read on the linear maps and norms of the blocks, BERT's pooler, and the classification head"
+    )]
+    LeftOver {
+        /// How many.
+        count: usize,
+        /// The base model's family.
+        architecture: &'static str,
+        /// The kind of adapter.
+        peft_type: &'static str,
+        /// The first of them, by name.
+        first: String,
+    },
+    /// The base model lacks what the head reads.
+    #[error(
+        "the base model's file has no pooler.dense, which a BERT classification head reads; use the checkpoint that the adapter was trained on"
+    )]
+    NoPooler,
+}

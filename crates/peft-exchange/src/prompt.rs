@@ -1,0 +1,93 @@
+//! Virtual tokens in front of the text (Lester et al. 2021) or in front of every layer's keys and values (Liu et al. 2022).
+
+use crate::PeftError;
+use crate::tensors::Tensors;
+use burn::tensor::Tensor;
+use transformer::{Embedded, Hooks, KeyValue, Shape};
+
+/// PEFT saves what a prompt encoder or a prefix network computed, under this one name.
+const TENSOR: &str = "prompt_embeddings";
+
+/// What stands before every text.
+pub(crate) enum Front {
+    Nothing,
+    /// `[p, hidden]`.
+    Prompt(Box<Tensor<2>>),
+    /// By layer, `[1, p, kv]`.
+    Prefix(Vec<KeyValue>),
+}
+
+impl Front {
+    pub(crate) fn prompt(
+        tensors: &mut Tensors,
+        shape: &Shape,
+        tokens: usize,
+    ) -> Result<Front, PeftError> {
+        let why = " (num_virtual_tokens by the model's width)";
+        let prompt = tensors.take(TENSOR, [tokens, shape.hidden], why)?;
+        Ok(Front::Prompt(Box::new(prompt)))
+    }
+
+    /// Row v is [k_0, v_0, k_1, v_1, ...]; keys are kept rotated.
+    pub(crate) fn prefix(
+        tensors: &mut Tensors,
+        shape: &Shape,
+        tokens: usize,
+    ) -> Result<Front, PeftError> {
+        let width = shape.key_value_width();
+        let why = " (num_virtual_tokens by 2 * layers * width of the keys)";
+        let all: Tensor<2> = tensors.take(TENSOR, [tokens, 2 * shape.layers * width], why)?;
+        let part = |i: usize| {
+            let part = all.clone().narrow(1, i * width, width);
+            part.unsqueeze::<3>() // [p, kv] -> [1, p, kv]
+        };
+        let layers = (0..shape.layers).map(|layer| KeyValue {
+            key: part(2 * layer),
+            value: part(2 * layer + 1),
+        });
+        Ok(Front::Prefix(layers.collect()))
+    }
+
+    /// Positions that it takes from the text.
+    pub(crate) fn tokens(&self) -> usize {
+        match self {
+            Front::Nothing => 0,
+            Front::Prompt(prompt) => prompt.dims()[0],
+            Front::Prefix(layers) => layers.first().map_or(0, |layer| layer.key.dims()[1]),
+        }
+    }
+}
+
+impl Hooks for Front {
+    fn embed(&self, text: Embedded) -> Embedded {
+        let Front::Prompt(prompt) = self else {
+            return text;
+        };
+        let [batch, _, hidden] = text.x.dims();
+        let p = prompt.dims()[0];
+        let front = (**prompt)
+            .clone()
+            .unsqueeze::<3>()
+            .expand([batch, p, hidden]);
+        let ones = Tensor::ones([batch, p], &text.mask.device());
+        Embedded {
+            x: Tensor::cat(vec![front, text.x], 1), // [b, p, h] + [b, t, h] -> [b, p + t, h]
+            mask: Tensor::cat(vec![ones, text.mask], 1),
+            ..text
+        }
+    }
+
+    fn prefix(&self, layer: usize) -> Option<KeyValue> {
+        match self {
+            Front::Prefix(layers) => layers.get(layer).cloned(),
+            _ => None,
+        }
+    }
+
+    fn prefix_length(&self) -> usize {
+        match self {
+            Front::Prefix(_) => self.tokens(),
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! From a directory to a predictor.
+
+use crate::PeftError;
+use crate::config::{Config, Kind};
+use crate::fold::{self, WRAPPED};
+use crate::head::Head;
+use crate::modules::Model;
+use crate::predictor::PeftPredictor;
+use crate::prompt::Front;
+use crate::tensors::Tensors;
+use burn::module::Module;
+use serde_json::{Map, Value};
+use std::path::Path;
+use transformer::Pretrained;
+
+/// What a PEFT checkpoint says of itself.
+pub const CONFIG_FILE: &str = "adapter_config.json";
+
+/// A PEFT checkpoint's tensors.
+pub const TENSORS_FILE: &str = "adapter_model.safetensors";
+
+/// Reads the checkpoint in `dir` onto the model that it was trained on.
+///
+/// # Errors
+/// A file that is missing or broken, a kind of adapter or a setting that is not supported, a tensor that is missing, does
+/// not fit the base model, or has no place.
+pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
+    let config = Config::parse(json(&dir.join(CONFIG_FILE))?)?;
+    let backbone = base.backbone.clone().no_grad().valid();
+    let shape = &base.shape;
+    let mut tensors = Tensors::open(&dir.join(TENSORS_FILE), backbone.device())?;
+    let prefix = match config.kind.is_prompt_learning() {
+        true => "base_model.",
+        false => WRAPPED,
+    };
+    let pooler = base
+        .pooler
+        .as_ref()
+        .map(|pooler| pooler.clone().no_grad().valid());
+    let head = Head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
+    let mut model = Model { backbone, head };
+    let mut front = Front::Nothing;
+    match &config.kind {
+        Kind::Lora(lora) => fold::lora(&mut model, &mut tensors, &config, lora)?,
+        Kind::Ia3 { feed_forward } => {
+            fold::ia3(&mut model, &mut tensors, &config, feed_forward.as_ref())?;
+        }
+        Kind::Vera { rank } => fold::vera(&mut model, &mut tensors, &config, *rank)?,
+        Kind::LayerNorm => fold::layer_norm(&mut model, &mut tensors, &config)?,
+        Kind::Prompt { tokens } => front = Front::prompt(&mut tensors, shape, *tokens)?,
+        Kind::Prefix { tokens } => front = Front::prefix(&mut tensors, shape, *tokens)?,
+    }
+    let left: Vec<&String> = tensors.names().collect();
+    if let Some(first) = left.first() {
+        return Err(PeftError::LeftOver {
+            count: left.len(),
+            architecture: shape.architecture.name(),
+            peft_type: config.kind.name(),
+            first: (*first).clone(),
+        });
+    }
+    Ok(PeftPredictor::new(model, front, base))
+}
+
+fn json(path: &Path) -> Result<Map<String, Value>, PeftError> {
+    let text = std::fs::read(path).map_err(|source| PeftError::Read {
+        path: path.to_owned(),
+        source,
+        hint: "",
+    })?;
+    serde_json::from_slice(&text).map_err(|error| PeftError::Broken {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
