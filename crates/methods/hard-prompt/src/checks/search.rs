@@ -8,6 +8,7 @@ use crate::model::floats;
 use crate::search::vocabulary;
 use burn::tensor::{Tensor, TensorData};
 use serde_json::{Value, json};
+use transformer::Unhooked;
 
 #[test]
 fn the_first_order_score_is_the_slope_of_the_loss() {
@@ -177,5 +178,44 @@ fn the_seed_decides() {
         };
         assert_eq!(trigger(3), trigger(3));
         assert_ne!(trigger(3), trigger(4));
+    }
+}
+
+#[test]
+fn an_offset_by_the_difference_of_two_words_is_the_exchange_of_one_for_the_other() {
+    for (architecture, _) in MODES {
+        let bench = Bench::new(architecture, json!({"trigger_tokens": 3}));
+        let hidden = bench.frozen.shape.hidden;
+        let table = floats(bench.frozen.backbone.embeddings.word.weight.val());
+        let (trigger, word) = ([21, 30, 25], 33);
+        for position in 0..3 {
+            let mut offset = vec![0f32; 3 * hidden];
+            for i in 0..hidden {
+                let present = trigger[position] as usize;
+                offset[position * hidden + i] =
+                    table[word * hidden + i] - table[present * hidden + i];
+            }
+            let mut exchanged = trigger;
+            exchanged[position] = word as u32;
+            let [rows, expected] = [bench.rows(&trigger), bench.rows(&exchanged)];
+            let [rows, expected] = [&rows, &expected].map(|rows| rows.iter().collect::<Vec<_>>());
+            let hook = Offset {
+                offset: Tensor::from_data(
+                    TensorData::new(offset, [3, hidden]),
+                    &bench.frozen.device,
+                ),
+                starts: rows.iter().map(|row| row.trigger_at).collect(),
+            };
+            let scores = |rows: &[&Row], hooks| {
+                floats(bench.frozen.class_scores(rows, &bench.verbalizer, hooks))
+            };
+            let found = scores(&rows, &hook);
+            for (found, expected) in found.iter().zip(scores(&expected, &Unhooked)) {
+                assert!(
+                    (found - expected).abs() < 1e-4,
+                    "{architecture} {position}: {found} and {expected}"
+                );
+            }
+        }
     }
 }
