@@ -7,6 +7,7 @@ pub const METHODS: &[&dyn Method] = &[
     &baseline::MAJORITY,
     &baseline::TF_IDF,
     &in_context::IN_CONTEXT,
+    &hard_prompt::HARD_PROMPT,
     &feature_based::FEATURE_BASED,
     &feature_based::KNN,
     &finetune::FINETUNE_OUTPUT,
