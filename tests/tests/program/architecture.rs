@@ -15,7 +15,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("transformer", &["ops"]),
     ("measure", &["record"]),
     ("report", &["record"]),
-    ("adapt", &["ops", "record", "task", "transformer"]),
+    ("adapt", &["ops", "task", "transformer"]),
     ("peft-exchange", &["adapt", "ops", "task", "transformer"]),
 ];
 

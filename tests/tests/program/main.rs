@@ -1,6 +1,13 @@
 //! The program from outside: what a user types, and what must be on the disk afterwards.
 
 mod architecture;
+#[cfg(any(
+    feature = "cpu",
+    feature = "cuda",
+    feature = "ndarray",
+    feature = "wgpu"
+))]
+mod devices;
 mod harness;
 mod inputs;
 mod interruption;

@@ -1,7 +1,7 @@
 //! The choice of C, told as events.
 
 use adapt::{Event, FitError, Phase};
-use linear::{Choice, Grid, Labelled, Options, Progress, choose_c};
+use linear::{Choice, Grid, Labelled, Options, Progress, Trial, choose_c};
 use serde_json::Value;
 
 /// Fits with every C and keeps the best on validation. A step of a curve is a step of L-BFGS, which sees the training split once.
@@ -17,6 +17,7 @@ pub(crate) fn choose(
         return Err(FitError::Other(reason.to_owned()));
     }
     let mut step = 0;
+    let mut best: Option<Trial> = None;
     let choice = choose_c(
         train,
         validation,
@@ -28,8 +29,12 @@ pub(crate) fn choose(
             Progress::Validating => events(Event::Began(Phase::Validate)),
             Progress::Done(trial) => {
                 step += trial.convergence.iterations as u64;
+                let so_far = *best.insert(
+                    best.filter(|best| !trial.is_better_than(best))
+                        .unwrap_or(trial),
+                );
                 if let (Some(accuracy), Some(loss)) =
-                    (trial.validation_accuracy, trial.validation_loss)
+                    (so_far.validation_accuracy, so_far.validation_loss)
                 {
                     events(Event::Validated {
                         step,

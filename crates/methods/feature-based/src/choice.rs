@@ -1,9 +1,10 @@
 //! The choice of C, told as events.
 
 use adapt::{Event, FitError, Phase, Setting};
-use linear::{Choice, Grid, Labelled, Options, Progress, choose_c};
+use linear::{Choice, Grid, Labelled, Options, Progress, Trial, choose_c};
 
-/// Fits with every C and keeps the best on validation. A step of a curve is a step of L-BFGS, which sees the training split once.
+/// Fits with every C and keeps the best on validation. A step of a curve is a step of L-BFGS, which sees the training split once; a point is the best C
+/// so far, which is what a search that ended there would give.
 pub(crate) fn choose(
     train: Labelled<'_>,
     validation: Labelled<'_>,
@@ -12,6 +13,7 @@ pub(crate) fn choose(
     step: &mut u64,
     events: &mut dyn FnMut(Event),
 ) -> Choice {
+    let mut best: Option<Trial> = None;
     choose_c(
         train,
         validation,
@@ -23,8 +25,12 @@ pub(crate) fn choose(
             Progress::Validating => events(Event::Began(Phase::Validate)),
             Progress::Done(trial) => {
                 *step += trial.convergence.iterations as u64;
+                let so_far = *best.insert(
+                    best.filter(|best| !trial.is_better_than(best))
+                        .unwrap_or(trial),
+                );
                 if let (Some(accuracy), Some(loss)) =
-                    (trial.validation_accuracy, trial.validation_loss)
+                    (so_far.validation_accuracy, so_far.validation_loss)
                 {
                     events(Event::Validated {
                         step: *step,
