@@ -21,6 +21,7 @@ mod parent;
 mod plan;
 mod plan_file;
 mod predict;
+mod pretrain;
 mod probe;
 mod progress;
 mod registry;
@@ -63,6 +64,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Run(arguments) => parent::run(methods, &arguments),
         Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
         Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
+        Command::Pretrain(arguments) => pretrain::run(&arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
