@@ -173,26 +173,29 @@ impl Sizes {
     /// `config.json` as `transformers` writes it. `vocab`: what the tokenizer really has.
     pub(crate) fn config_json(&self, vocab: usize, length: usize, special: SpecialIds) -> Value {
         let inner = self.inner();
+        // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width: narrow models that begin as small stay with the
+        // frequencies of words for much longer.
+        let spread = (0.02 * (768.0 / self.hidden as f64).sqrt() * 1e4).round() / 1e4;
         match self.family {
             Family::Bert => json!({
                 "architectures": ["BertForMaskedLM"], "model_type": "bert",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "intermediate_size": inner, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
-                "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+                "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": spread, "layer_norm_eps": 1e-12,
                 "pad_token_id": special.pad, "tie_word_embeddings": true,
             }),
             Family::Gpt2 => json!({
                 "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
                 "vocab_size": vocab, "n_embd": self.hidden, "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
                 "activation_function": "gelu_new", "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
-                "n_positions": length, "initializer_range": 0.02, "layer_norm_epsilon": 1e-5,
+                "n_positions": length, "initializer_range": spread, "layer_norm_epsilon": 1e-5,
                 "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
             }),
             Family::Llama => json!({
                 "architectures": ["LlamaForCausalLM"], "model_type": "llama",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "num_key_value_heads": self.heads, "intermediate_size": inner, "hidden_act": "silu", "attention_dropout": 0.0,
-                "max_position_embeddings": length, "initializer_range": 0.02, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+                "max_position_embeddings": length, "initializer_range": spread, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
                 "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
             }),
         }

@@ -249,6 +249,12 @@ pub(crate) struct PretrainArgs {
     /// Sequences a step
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) batch: NonZeroUsize,
+    /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    pub(crate) short: f64,
+    /// Share of a masked model's tokens that are to be predicted
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
+    pub(crate) mask: f64,
     /// Peak learning rate
     #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
     pub(crate) learning_rate: f64,
