@@ -46,5 +46,5 @@ pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use schedule::linear_with_warmup;
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
 pub use sites::{Sites, Target};
-pub use trainable::{Compared, Trainable};
+pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use tune::{SearchOutcome, SearchTrial, tune};
