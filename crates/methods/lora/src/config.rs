@@ -173,11 +173,7 @@ impl Peft for Lora {
         Ok(LoraAdaptation::new(blocks, self.scale()))
     }
 
-    fn settle(
-        &self,
-        adaptation: LoraAdaptation,
-        backbone: Backbone,
-    ) -> (LoraAdaptation, Backbone) {
+    fn settle(&self, adaptation: LoraAdaptation, backbone: Backbone) -> (LoraAdaptation, Backbone) {
         adaptation.settle(backbone)
     }
 

@@ -11,7 +11,7 @@ const ITERATIONS: usize = 8;
 
 /// Columns of the sketch for so many wanted directions: the flat spectra of trained weights want more than the usual handful to spare.
 fn sketch_width(rank: usize, smallest_side: usize) -> usize {
-    (4 * rank).max(rank + 32).min(smallest_side)
+    (4 * rank).max(rank + 48).min(smallest_side)
 }
 
 /// UΣVᵀ cut to its first `rank` directions, as U√Σ `[d_in, r]` and √ΣVᵀ `[r, d_out]`; row-major.
@@ -29,8 +29,9 @@ pub(crate) fn principal_factors(
     let mut basis = orthonormal(times(weight.clone(), sketch)); // [d_in, k]
     if width < d_in.min(d_out) {
         for _ in 0..ITERATIONS {
-            let right = orthonormal(times(weight.clone().transpose(), basis)); // [d_out, k]
-            basis = orthonormal(times(weight.clone(), right));
+            // Orthonormal again once a round is enough: a round spreads the columns by (σ_1 / σ_k)², a few hundred at most.
+            let right = times(weight.clone().transpose(), basis); // [d_out, k]
+            basis = orthonormal(times(weight.clone(), right)); // [d_in, k]
         }
     }
     // W ≈ QQᵀW, and the SVD of the thin WᵀQ = V Σ Uqᵀ gives W ≈ (Q Uq) Σ Vᵀ.

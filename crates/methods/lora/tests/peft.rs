@@ -346,7 +346,10 @@ fn merged_weights_give_the_unmerged_logits_and_unmerging_gives_the_weights_back(
             let changed = worst(&weights(&merged.backbone), &before);
             assert!(changed > 1e-2, "{architecture} {name}: merging did nothing");
             let back = worst(&weights(&merged.unmerge(&model.adaptation)), &before);
-            assert!(back < 1e-6, "{architecture} {name}: {back:e} after unmerging");
+            assert!(
+                back < 1e-6,
+                "{architecture} {name}: {back:e} after unmerging"
+            );
         }
     }
 }
