@@ -17,6 +17,7 @@ mod data;
 mod error;
 mod head;
 pub mod init;
+pub mod linear_fit;
 mod method;
 mod model;
 mod optimizer;
