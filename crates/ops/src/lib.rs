@@ -47,7 +47,7 @@ pub use attention::{Attention, attention};
 pub use device::{device, test_device};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
-pub use gradient::squared_norm;
+pub use gradient::{scaled, squared_norm};
 pub use kernels::activation::Activation;
 pub use linear::linear;
 pub use loss::cross_entropy;
