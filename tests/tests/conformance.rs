@@ -2,7 +2,6 @@
 
 use adapt::Method;
 use adapt::conformance::{Bench, CHECKS, variants};
-use burn::tensor::Device;
 use std::path::Path;
 
 #[test]
@@ -25,8 +24,9 @@ fn conforms(architecture: &str) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures/oracle")
         .join(architecture);
-    let base = transformer::load(&dir, &Device::flex()).expect("the fixture loads");
-    let bench = Bench::new(base, Device::flex().autodiff());
+    let device = ops::test_device();
+    let base = transformer::load(&dir, &device).expect("the fixture loads");
+    let bench = Bench::new(base, device.autodiff());
     let applicable = |method: &&&dyn Method| method.not_applicable(&bench.base).is_none();
     let mut failures = Vec::new();
     let methods = runner::METHODS.iter().filter(applicable);

@@ -14,6 +14,12 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+/// A number of things, of which there must be one at least.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number above 0".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train and measure methods x models x tasks x seeds, each trial in a process of its own
@@ -91,22 +97,22 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     pub(crate) methods: Vec<String>,
     /// Number of seeds, counted from 0
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) seeds: Option<NonZeroUsize>,
     /// Device; repeatable
     #[arg(long, value_name = "D", value_delimiter = ',')]
     pub(crate) device: Vec<String>,
     /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) train_limit: Option<NonZeroUsize>,
     /// Passes over the training examples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Examples a step
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) batch: Option<NonZeroUsize>,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Search trials for every method's settings (the learning rate first), scored on validation; 0 takes the defaults
     #[arg(long, value_name = "N")]
@@ -159,7 +165,7 @@ pub(crate) struct FeaturesArgs {
     #[arg(long, value_enum, default_value = "none")]
     pub(crate) pooling: PoolingArg,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
@@ -181,7 +187,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Longest text in tokens [default: as in training; the model's own for PEFT checkpoints]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]

@@ -50,6 +50,8 @@ const FINISHED: u8 = 0;
 const SOME_FAILED: u8 = 1;
 /// Bad usage or input.
 const BAD_INPUT: u8 = 2;
+/// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
+const NOT_WRITTEN: u8 = 74;
 
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
@@ -83,7 +85,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", words::of_error(&error));
             ExitCode::from(BAD_INPUT)
         }
     }

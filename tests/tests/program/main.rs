@@ -2,6 +2,13 @@
 
 mod architecture;
 mod bundled_tasks;
+#[cfg(any(
+    feature = "cpu",
+    feature = "cuda",
+    feature = "ndarray",
+    feature = "wgpu"
+))]
+mod devices;
 mod harness;
 mod inputs;
 mod interruption;
