@@ -38,10 +38,15 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    // As the program runs a trial.
+    kernels::workers::alert(|| time(&arguments))
+}
+
+fn time(arguments: &Arguments) -> anyhow::Result<()> {
     let mut step_s = if arguments.method == "forward" {
-        forwards(&arguments)?
+        forwards(arguments)?
     } else {
-        steps(&arguments)?
+        steps(arguments)?
     };
     step_s.drain(..arguments.warmup.min(step_s.len() - 1));
     step_s.sort_by(f64::total_cmp);

@@ -5,11 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 /// Scales all gradients by `max / norm` when their common norm is larger than `max`; returns the norm before.
-pub(crate) fn clip_by_global_norm<M: Module>(
-    grads: &mut GradientsParams,
-    module: &M,
-    max: f64,
-) -> f64 {
+pub fn clip_by_global_norm<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) -> f64 {
     let mut sum = SumOfSquares { grads, total: 0.0 };
     module.visit(&mut sum);
     let norm = sum.total.sqrt();
@@ -44,7 +40,8 @@ struct Scale<'a> {
 impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.remove::<D>(param.id) {
-            self.grads.register(param.id, grad * self.factor);
+            self.grads
+                .register(param.id, ops::scaled(grad, self.factor));
         }
     }
 }

@@ -108,6 +108,11 @@ pub trait Peft: Clone + Serialize + 'static {
         true
     }
 
+    /// Whether training begins from random weights instead of the pretrained ones: the comparison that shows what pretraining is worth.
+    fn from_scratch(&self) -> bool {
+        false
+    }
+
     /// Tokens added to every input.
     fn extra_tokens(&self) -> f64 {
         0.0
@@ -246,7 +251,10 @@ fn attach<P: Peft>(
     let mut rng = InitRng::new(sub_seed(seed, "head"));
     let head = Head::new(base.shape.hidden, classes.len(), &mut rng, device);
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
-    let mut backbone = base.backbone.clone().no_grad();
+    let mut backbone = match plan.from_scratch() {
+        true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
+        false => base.backbone.clone().no_grad(),
+    };
     if let Some(group) = plan.train_in_backbone(&base.shape) {
         backbone = backbone.set_require_grad_group(group, true);
     }

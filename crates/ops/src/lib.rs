@@ -45,7 +45,7 @@ pub use activation::{activate, silu_mul};
 pub use attention::{Attention, attention};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
-pub use gradient::squared_norm;
+pub use gradient::{scaled, squared_norm};
 pub use kernels::activation::Activation;
 pub use linear::linear;
 pub use loss::cross_entropy;

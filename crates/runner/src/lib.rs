@@ -21,6 +21,7 @@ mod parent;
 mod plan;
 mod plan_file;
 mod predict;
+mod pretrain;
 mod probe;
 mod progress;
 mod registry;
@@ -33,6 +34,7 @@ mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command};
+use kernels::workers::alert;
 use std::process::ExitCode;
 
 pub use registry::METHODS;
@@ -61,8 +63,11 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
-        Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
-        Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
+        Command::Features(arguments) => alert(|| features::write(&arguments)).map(|()| FINISHED),
+        Command::Predict(arguments) => {
+            alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
+        }
+        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
@@ -72,7 +77,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
-        Command::Trial => return child::main(methods),
+        Command::Trial => return alert(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
     };
     match done {

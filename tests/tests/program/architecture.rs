@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What each crate of the foundation may depend on. `record`, `task`, `kernels`, `linear` and `prompt` know nobody.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("kernels", &[]),
     ("linear", &[]),
     ("prompt", &[]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("measure", &["record"]),
     ("report", &["record"]),
     ("adapt", &["linear", "ops", "record", "task", "transformer"]),
+    ("pretrain", &["adapt", "ops", "transformer"]),
     ("peft-exchange", &["adapt", "ops", "task", "transformer"]),
 ];
 
