@@ -1,7 +1,7 @@
-//! Every method of `METHODS` through the conformance kit, on an encoder with a pooler, one without, and a decoder, all tiny and of odd sizes.
+//! Every method of `METHODS`, as it is by default and under each variant it names, through the conformance kit, on an encoder with a pooler, one without, and a decoder, all tiny and of odd sizes.
 
 use adapt::Method;
-use adapt::conformance::{Bench, CHECKS};
+use adapt::conformance::{Bench, CHECKS, variants};
 use burn::tensor::Device;
 use std::path::Path;
 
@@ -29,13 +29,11 @@ fn conforms(architecture: &str) {
     let bench = Bench::new(base, Device::flex().autodiff());
     let applicable = |method: &&&dyn Method| method.not_applicable(&bench.base).is_none();
     let mut failures = Vec::new();
-    for method in runner::METHODS.iter().filter(applicable) {
+    let methods = runner::METHODS.iter().filter(applicable);
+    for variant in methods.flat_map(|method| variants(*method)) {
         for (name, check) in CHECKS {
-            if let Err(reason) = check(*method, &bench) {
-                failures.push(format!(
-                    "{} on {architecture}: {name}: {reason}",
-                    method.info().name
-                ));
+            if let Err(reason) = check(&variant, &bench) {
+                failures.push(format!("{variant} on {architecture}: {name}: {reason}"));
             }
         }
     }

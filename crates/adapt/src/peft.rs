@@ -77,6 +77,16 @@ pub trait Peft: Clone + Serialize + 'static {
     /// A setting that does not fit this model.
     fn attach(&self, to: &mut Attach<'_>) -> Result<Self::Adaptation, FitError>;
 
+    /// Fits the pretrained weights and what was attached to each other: before training, and after reading back.
+    /// PiSSA takes its start out of the weights, DoRA looks at their norms. Changes nothing by default.
+    fn settle(
+        &self,
+        adaptation: Self::Adaptation,
+        backbone: Backbone,
+    ) -> (Self::Adaptation, Backbone) {
+        (adaptation, backbone)
+    }
+
     /// The backbone's parameters that train as well, by module path.
     fn train_in_backbone(&self, _shape: &Shape) -> Option<ParamGroup> {
         None
@@ -98,6 +108,11 @@ pub trait Peft: Clone + Serialize + 'static {
         true
     }
 
+    /// Whether training begins from random weights instead of the pretrained ones: the comparison that shows what pretraining is worth.
+    fn from_scratch(&self) -> bool {
+        false
+    }
+
     /// Tokens added to every input.
     fn extra_tokens(&self) -> f64 {
         0.0
@@ -108,7 +123,7 @@ pub trait Peft: Clone + Serialize + 'static {
         0
     }
 
-    /// The backbone with the adaptation folded into its weights, where the method's mathematics allows.
+    /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
     }
@@ -173,14 +188,14 @@ impl<P: Peft> Plan for P {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = assemble(&*self, base, &info.classes, 0, &device).map_err(|error| {
+        let model = attach(&*self, base, &info.classes, 0, &device).map_err(|error| {
             LoadAdapterError::Malformed {
                 path: dir.display().to_string(),
                 reason: error.to_string(),
             }
         })?;
         let trainable = count_trainable(&model);
-        let model = saved::read_tensors(model.valid(), dir)?;
+        let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
         Ok(Box::new(Trained {
             plan: *self,
             model,
@@ -196,8 +211,28 @@ impl<P: Peft> Plan for P {
     }
 }
 
-/// The backbone with everything frozen but what the method trains, its adaptation, and a fresh head.
+/// The backbone with everything frozen but what the method trains, its adaptation, and a fresh head: ready to train.
 pub(crate) fn assemble<P: Peft>(
+    plan: &P,
+    base: &Pretrained,
+    classes: &[String],
+    seed: u64,
+    device: &Device,
+) -> Result<Adapted<P::Adaptation>, FitError> {
+    Ok(settle(plan, attach(plan, base, classes, seed, device)?))
+}
+
+fn settle<P: Peft>(plan: &P, model: Adapted<P::Adaptation>) -> Adapted<P::Adaptation> {
+    let (adaptation, backbone) = plan.settle(model.adaptation, model.backbone);
+    Adapted {
+        backbone,
+        adaptation,
+        head: model.head,
+    }
+}
+
+/// The parts of [`assemble`], not yet settled.
+fn attach<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
@@ -216,7 +251,10 @@ pub(crate) fn assemble<P: Peft>(
     let mut rng = InitRng::new(sub_seed(seed, "head"));
     let head = Head::new(base.shape.hidden, classes.len(), &mut rng, device);
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
-    let mut backbone = base.backbone.clone().no_grad();
+    let mut backbone = match plan.from_scratch() {
+        true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
+        false => base.backbone.clone().no_grad(),
+    };
     if let Some(group) = plan.train_in_backbone(&base.shape) {
         backbone = backbone.set_require_grad_group(group, true);
     }

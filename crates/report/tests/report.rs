@@ -75,7 +75,10 @@ fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
     assert_eq!(lost["train_peak_rss_bytes"], (566_u64 << 20).to_string());
 
     let curves = rows(&dir.join("curves.csv"));
-    assert_eq!(curves.len(), ((13 * 3 * 2) - 2) * 9 * 2);
+    assert_eq!(
+        curves.len(),
+        ((13 * 3 * 2) - 2) * 9 * 2 + ((11 * 3 * 2) - 2) * 9
+    );
 
     let summary = rows(&dir.join("summary.csv"));
     assert_eq!(summary.len(), 17 * 2);

@@ -21,6 +21,7 @@ mod parent;
 mod plan;
 mod plan_file;
 mod predict;
+mod pretrain;
 mod probe;
 mod progress;
 mod registry;
@@ -66,6 +67,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Predict(arguments) => {
             alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
         }
+        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
