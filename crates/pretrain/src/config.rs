@@ -63,6 +63,9 @@ pub struct Pretraining {
     pub short_share: f64,
     /// Share of a causal model's sequences that are in-context episodes.
     pub episode_share: f64,
+    /// Share of a causal model's sequences that repeat a passage until they are full: what teaches a small model to look up what stood before
+    /// (induction heads; Olsson et al. 2022, arXiv:2209.11895), without which it cannot use a context.
+    pub repeat_share: f64,
     /// How many times a label of an episode counts in the loss.
     pub label_weight: usize,
     /// Share of a masked model's tokens that are to be predicted.
@@ -94,6 +97,11 @@ impl Pretraining {
         };
         share("short_share", self.short_share)?;
         share("episode_share", self.episode_share)?;
+        share("repeat_share", self.repeat_share)?;
+        share(
+            "episode_share + repeat_share",
+            self.episode_share + self.repeat_share,
+        )?;
         share("mask_share", self.mask_share)?;
         share("warmup_share", self.warmup_share)?;
         if self.corpus.is_empty() {

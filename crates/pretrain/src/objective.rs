@@ -8,6 +8,7 @@ use crate::model::Model;
 use crate::packing::{Packed, cuts, random};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
 use transformer::{Encoded, Pass, Side, collate};
 
@@ -78,24 +79,9 @@ impl Objective<'_> {
                     Objective::Masked(masked) => {
                         masked.add(&mut rows, text, settings.mask_share, &mut random)
                     }
-                    Objective::Causal(causal) => match &causal.passages {
-                        Some(passages) if random.random_bool(settings.episode_share) => {
-                            let episode =
-                                passages.episode(short + 1, causal.tokenizer, &mut random)?;
-                            rows.add_next_tokens(&episode.ids);
-                            let row = rows.inputs.len() - 1;
-                            for at in episode.known.into_iter().flatten() {
-                                let target = Target {
-                                    row,
-                                    at: at - 1,
-                                    id: episode.ids[at],
-                                };
-                                rows.targets
-                                    .extend(std::iter::repeat_n(target, settings.label_weight - 1));
-                            }
-                        }
-                        _ => rows.add_next_tokens(text),
-                    },
+                    Objective::Causal(causal) => {
+                        causal.add(&mut rows, text, settings, &mut random)?;
+                    }
                 }
             }
         }
@@ -103,14 +89,45 @@ impl Objective<'_> {
     }
 }
 
-impl Masked {
-    pub(crate) fn add(
+impl Causal<'_> {
+    /// An episode, a repeated passage, or the text as it is.
+    fn add(
         &self,
         rows: &mut Rows,
         text: &[u32],
-        share: f64,
-        random: &mut rand_chacha::ChaCha8Rng,
-    ) {
+        settings: &Pretraining,
+        random: &mut ChaCha8Rng,
+    ) -> Result<(), PretrainError> {
+        let kind = random.random::<f64>();
+        match &self.passages {
+            Some(passages) if kind < settings.episode_share => {
+                let episode = passages.episode(text.len(), self.tokenizer, random)?;
+                rows.add_next_tokens(&episode.ids);
+                let row = rows.inputs.len() - 1;
+                for at in episode.known.into_iter().flatten() {
+                    let id = episode.ids[at];
+                    let target = Target {
+                        row,
+                        at: at - 1,
+                        id,
+                    };
+                    rows.targets
+                        .extend(std::iter::repeat_n(target, settings.label_weight - 1));
+                }
+            }
+            _ if kind >= 1.0 - settings.repeat_share => {
+                let passage = random.random_range(text.len() / 8..=text.len() / 2);
+                let repeated = text[..passage].iter().copied().cycle();
+                rows.add_next_tokens(&repeated.take(text.len()).collect::<Vec<_>>());
+            }
+            _ => rows.add_next_tokens(text),
+        }
+        Ok(())
+    }
+}
+
+impl Masked {
+    pub(crate) fn add(&self, rows: &mut Rows, text: &[u32], share: f64, random: &mut ChaCha8Rng) {
         let mut ids = Vec::with_capacity(text.len() + 2);
         ids.push(self.cls);
         ids.extend(text);

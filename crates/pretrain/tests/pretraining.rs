@@ -51,6 +51,7 @@ fn settings(family: Family, dir: &Path) -> Pretraining {
         batch: 7,
         short_share: 0.4,
         episode_share: if family == Family::Bert { 0.0 } else { 0.3 },
+        repeat_share: if family == Family::Bert { 0.0 } else { 0.1 },
         label_weight: 3,
         mask_share: 0.15,
         learning_rate: 5e-3,

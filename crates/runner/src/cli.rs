@@ -261,6 +261,9 @@ pub(crate) struct PretrainArgs {
     /// Share of a causal model's sequences that are in-context episodes made from the corpus [default: 0.25]
     #[arg(long, value_name = "SHARE")]
     pub(crate) episodes: Option<f64>,
+    /// Share of a causal model's sequences that repeat one passage, which teaches it to look back [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) repeats: Option<f64>,
     /// Seed of weights, order, masks and episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -82,6 +82,7 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
         episode_share: arguments
             .episodes
             .unwrap_or(if masked { 0.0 } else { 0.25 }),
+        repeat_share: arguments.repeats.unwrap_or(if masked { 0.0 } else { 0.1 }),
         label_weight: 5,
         mask_share: arguments.mask,
         learning_rate: arguments.learning_rate,

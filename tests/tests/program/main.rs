@@ -6,5 +6,6 @@ mod harness;
 mod inputs;
 mod interruption;
 mod outcomes;
+mod pretraining;
 mod real_methods;
 mod usage;
