@@ -3,7 +3,9 @@
 //! Each check returns the reason when it fails, with the numbers. Data is small and uneven on purpose: unequal lengths, an odd number of
 //! examples, three classes.
 
-use crate::{Budget, Event, FitError, Logits, Method, Predictor, Setting, with_setting};
+use crate::{
+    Budget, Event, FitError, Head, HeadPolicy, Logits, Method, Predictor, Setting, with_setting,
+};
 use burn::tensor::Device;
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
@@ -60,6 +62,8 @@ pub struct Bench {
     pub base: Pretrained,
     /// The device with autodiff.
     pub device: Device,
+    /// The head that is trained.
+    pub head: HeadPolicy,
     classes: Vec<String>,
     train: Split,
     validation: Split,
@@ -83,9 +87,27 @@ impl Bench {
         Self {
             base,
             device,
+            head: HeadPolicy::Linear,
             classes: ["bad", "fine", "good"].map(str::to_owned).to_vec(),
             train: split(&TRAIN),
             validation: split(&VALIDATION),
+        }
+    }
+
+    /// The same with another head.
+    pub fn with_head(self, head: HeadPolicy) -> Self {
+        Self { head, ..self }
+    }
+
+    fn budget(&self, epochs: usize, batch: usize) -> Budget {
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        Budget {
+            epochs: n(epochs),
+            batch: n(batch),
+            max_length: n(24),
+            eval_batch: n(4),
+            head: self.head,
+            ..Budget::default()
         }
     }
 
@@ -134,17 +156,6 @@ impl Bench {
     }
 }
 
-fn budget(epochs: usize, batch: usize) -> Budget {
-    let n = |n| NonZeroUsize::new(n).expect("not zero");
-    Budget {
-        epochs: n(epochs),
-        batch: n(batch),
-        max_length: n(24),
-        eval_batch: n(4),
-        ..Budget::default()
-    }
-}
-
 fn without_dropout(budget: Budget) -> Budget {
     Budget {
         dropout: Some(0.0),
@@ -190,7 +201,12 @@ fn identity_at_start(method: &dyn Method, bench: &Bench) -> Result<(), String> {
         return Ok(());
     }
     let [attached, bare] = plan
-        .logits_at_start(&bench.base, &bench.classes, &bench.train.examples)
+        .logits_at_start(
+            &bench.base,
+            &bench.classes,
+            bench.head,
+            &bench.train.examples,
+        )
         .map_err(|e| e.to_string())?;
     close(&attached, &bare, 1e-5)
 }
@@ -204,7 +220,7 @@ fn two_steps_move_what_is_declared(method: &dyn Method, bench: &Bench) -> Result
     let batch = TRAIN.len().div_ceil(2);
     let compared = plan
         .train_and_compare(bench.setting(
-            without_dropout(budget(1, batch)),
+            without_dropout(bench.budget(1, batch)),
             &bench.train,
             &mut ignore,
         ))
@@ -235,10 +251,10 @@ fn trainable_count_is_the_closed_form(method: &dyn Method, bench: &Bench) -> Res
     let Some(plan) = plan.as_trainable() else {
         return Ok(());
     };
-    let head = (bench.base.shape.hidden + 1) * bench.classes.len();
-    let expected = plan.trainable_params(&bench.base.shape) + head as u64;
+    let head = Head::params(bench.head, &bench.base.shape, bench.classes.len());
+    let expected = plan.trainable_params(&bench.base.shape) + head;
     let found = plan
-        .attached_trainable_params(&bench.base, &bench.classes)
+        .attached_trainable_params(&bench.base, &bench.classes, bench.head)
         .map_err(|e| e.to_string())?;
     ensure(found == expected, || {
         format!("{found} parameters require a gradient, the closed form says {expected}")
@@ -246,7 +262,7 @@ fn trainable_count_is_the_closed_form(method: &dyn Method, bench: &Bench) -> Res
 }
 
 fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
+    let predictor = bench.fit(method, Value::Null, bench.budget(2, 4))?;
     let before = predictor
         .class_logits(&bench.validation.examples)
         .map_err(|e| e.to_string())?;
@@ -268,8 +284,8 @@ fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<()
 
 fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let [first, second] = [
-        bench.losses(method, budget(2, 4))?,
-        bench.losses(method, budget(2, 4))?,
+        bench.losses(method, bench.budget(2, 4))?,
+        bench.losses(method, bench.budget(2, 4))?,
     ];
     ensure(first == second, || {
         format!("losses {first:?} and {second:?}")
@@ -279,8 +295,8 @@ fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> 
             .map_err(|e| e.to_string())
     };
     let [first, second] = [
-        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
-        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
+        logits(bench.fit(method, Value::Null, bench.budget(2, 4))?)?,
+        logits(bench.fit(method, Value::Null, bench.budget(2, 4))?)?,
     ];
     ensure(first == second, || {
         "two fits with one seed give different logits".to_owned()
@@ -288,7 +304,7 @@ fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> 
 }
 
 fn padding_changes_nothing(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
+    let predictor = bench.fit(method, Value::Null, bench.budget(2, 4))?;
     let together = predictor
         .class_logits(&bench.validation.examples)
         .map_err(|e| e.to_string())?;
@@ -317,7 +333,7 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
     let mut ignore = |_: Event| {};
     let same = Setting {
         validation: &eight,
-        ..bench.setting(without_dropout(budget(200, 8)), &eight, &mut ignore)
+        ..bench.setting(without_dropout(bench.budget(200, 8)), &eight, &mut ignore)
     };
     let predictor = plan.fit(same).map_err(|e| e.to_string())?;
     if predictor.footprint().trainable_params == 0 {
@@ -334,12 +350,12 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
 }
 
 fn cached_is_uncached(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let cached = bench.losses(method, budget(2, 4))?;
+    let cached = bench.losses(method, bench.budget(2, 4))?;
     let uncached = bench.losses(
         method,
         Budget {
             cache: false,
-            ..budget(2, 4)
+            ..bench.budget(2, 4)
         },
     )?;
     let worst = cached

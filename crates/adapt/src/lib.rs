@@ -34,7 +34,7 @@ pub use cache::floats as to_floats;
 pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split, log_softmax};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
-pub use head::{Head, default_pooling};
+pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
 };

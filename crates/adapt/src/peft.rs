@@ -7,8 +7,8 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError,
-    Predictor, SaveError, Setting, Trainable, default_pooling, sub_seed,
+    Adapted, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Plan,
+    PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
@@ -121,17 +121,21 @@ impl<P: Peft> Plan for P {
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         let base = setting.take_model(self.name())?;
-        let model = assemble(&*self, &base, setting.classes, setting.seed, setting.device)?;
+        let model = assemble(
+            &*self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
         let (shape, tokenizer, name) = (
             base.shape.clone(),
             base.tokenizer.clone(),
             base.name.clone(),
         );
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
-        let pooling = setting
-            .budget
-            .pooling
-            .unwrap_or_else(|| default_pooling(&shape));
+        let pooling = setting.budget.pooling_of(&shape);
         let job = Job {
             train: setting.train,
             validation: setting.validation,
@@ -173,12 +177,12 @@ impl<P: Peft> Plan for P {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = assemble(&*self, base, &info.classes, 0, &device).map_err(|error| {
-            LoadAdapterError::Malformed {
+        let model = assemble(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(
+            |error| LoadAdapterError::Malformed {
                 path: dir.display().to_string(),
                 reason: error.to_string(),
-            }
-        })?;
+            },
+        )?;
         let trainable = count_trainable(&model);
         let model = saved::read_tensors(model.valid(), dir)?;
         Ok(Box::new(Trained {
@@ -187,7 +191,9 @@ impl<P: Peft> Plan for P {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             classes: info.classes,
-            pooling: info.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: info
+                .pooling
+                .unwrap_or_else(|| info.budget.pooling_of(&base.shape)),
             budget: info.budget,
             trainable,
             base_name: base.name.clone(),
@@ -201,6 +207,7 @@ pub(crate) fn assemble<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
+    head: HeadPolicy,
     seed: u64,
     device: &Device,
 ) -> Result<Adapted<P::Adaptation>, FitError> {
@@ -214,7 +221,14 @@ pub(crate) fn assemble<P: Peft>(
     };
     let adaptation = plan.attach(&mut to)?;
     let mut rng = InitRng::new(sub_seed(seed, "head"));
-    let head = Head::new(base.shape.hidden, classes.len(), &mut rng, device);
+    let head = Head::new(
+        head,
+        &base.shape,
+        base.pooler.as_ref(),
+        classes.len(),
+        &mut rng,
+        device,
+    );
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
     let mut backbone = base.backbone.clone().no_grad();
     if let Some(group) = plan.train_in_backbone(&base.shape) {

@@ -5,7 +5,7 @@ use crate::model::Start;
 use crate::peft::assemble;
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
-use crate::{Adapted, Event, FitError, Frozen, Logits, Peft, Setting, default_pooling};
+use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use std::collections::BTreeMap;
@@ -31,6 +31,7 @@ pub trait Trainable {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
     ) -> Result<u64, FitError>;
 
     /// Logits of the attached, untrained model, and of the bare backbone with the same head.
@@ -41,6 +42,7 @@ pub trait Trainable {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
         examples: &[Example],
     ) -> Result<[Vec<Logits>; 2], FitError>;
 
@@ -79,18 +81,23 @@ impl<P: Peft> Trainable for P {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
     ) -> Result<u64, FitError> {
         let device = base.backbone.device().autodiff();
-        Ok(count_trainable(&assemble(self, base, classes, 3, &device)?))
+        Ok(count_trainable(&assemble(
+            self, base, classes, head, 3, &device,
+        )?))
     }
 
     fn logits_at_start(
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
         examples: &[Example],
     ) -> Result<[Vec<Logits>; 2], FitError> {
-        let model = assemble(self, base, classes, 3, &base.backbone.device().autodiff())?.valid();
+        let device = base.backbone.device().autodiff();
+        let model = assemble(self, base, classes, head, 3, &device)?.valid();
         let bare = Adapted {
             backbone: base.backbone.clone(),
             adaptation: Frozen::new(),
@@ -105,7 +112,11 @@ impl<P: Peft> Trainable for P {
             Side::Right,
             &base.backbone.device(),
         );
-        let pooling = default_pooling(&base.shape);
+        let budget = Budget {
+            head,
+            ..Budget::default()
+        };
+        let pooling = budget.pooling_of(&base.shape);
         Ok([
             forward(&model, Start::Tokens(batch.clone()), pooling),
             forward(&bare, Start::Tokens(batch), pooling),
@@ -114,7 +125,14 @@ impl<P: Peft> Trainable for P {
 
     fn train_and_compare(&self, mut setting: Setting<'_>) -> Result<Vec<Compared>, FitError> {
         let base = setting.take_model(self.name())?;
-        let model = assemble(self, &base, setting.classes, setting.seed, setting.device)?;
+        let model = assemble(
+            self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
         let before = values(&model);
         let job = Job {
             train: setting.train,
@@ -125,10 +143,7 @@ impl<P: Peft> Trainable for P {
             device: setting.device,
             depth: Peft::acts_from(self, &base.shape),
             window: base.shape.max_length - self.positions_taken(),
-            pooling: setting
-                .budget
-                .pooling
-                .unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: setting.budget.pooling_of(&base.shape),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };

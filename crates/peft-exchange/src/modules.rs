@@ -1,6 +1,6 @@
 //! The base model's modules as PEFT calls them, and where each stands here; GPT-2's one map for queries, keys and values is three here.
 
-use crate::head::Head;
+use adapt::Head;
 use std::ops::Range;
 use transformer::{Architecture, Backbone, Linear, Norm, ParameterName, Proj, Storage};
 
@@ -46,7 +46,7 @@ impl Model {
     pub(crate) fn map_mut(&mut self, place: Place) -> Option<&mut Linear> {
         match place {
             Place::Block(layer, site) => self.backbone.blocks[layer].map_mut(site),
-            Place::Pooler => self.head.inner_map_mut(),
+            Place::Pooler => self.head.inner.as_mut().map(|inner| &mut inner.dense),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::PeftError;
 use crate::config::{Config, Kind};
 use crate::fold::{self, WRAPPED};
-use crate::head::Head;
+use crate::head;
 use crate::modules::Model;
 use crate::predictor::PeftPredictor;
 use crate::prompt::Front;
@@ -37,7 +37,7 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
         .pooler
         .as_ref()
         .map(|pooler| pooler.clone().no_grad().valid());
-    let head = Head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
+    let head = head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
     let mut model = Model { backbone, head };
     let mut front = Front::Nothing;
     match &config.kind {
