@@ -129,12 +129,7 @@ impl Head {
         }
     }
 
-    /// Whether heads of this policy have a map below the output layer on this family.
-    pub fn has_inner(policy: HeadPolicy, architecture: Architecture) -> bool {
-        Form::of(policy, architecture).inner.is_some()
-    }
-
-    /// Whether their output layer has a bias.
+    /// Whether the output layer of this policy's heads has a bias on this family.
     pub fn has_bias(policy: HeadPolicy, architecture: Architecture) -> bool {
         Form::of(policy, architecture).bias
     }
@@ -142,15 +137,12 @@ impl Head {
     /// Number of parameters of such a head, all of them trained.
     pub fn params(policy: HeadPolicy, shape: &Shape, classes: usize) -> u64 {
         let form = Form::of(policy, shape.architecture);
-        let square = |there: bool| {
-            if there {
-                (shape.hidden + 1) * shape.hidden
-            } else {
-                0
-            }
+        let inner = match form.inner {
+            Some(_) => (shape.hidden + 1) * shape.hidden,
+            None => 0,
         };
         let out = (shape.hidden + usize::from(form.bias)) * classes;
-        (square(form.inner.is_some()) + out) as u64
+        (inner + out) as u64
     }
 
     /// Number of classes.

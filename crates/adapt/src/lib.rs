@@ -21,6 +21,7 @@ mod method;
 mod model;
 mod optimizer;
 mod peft;
+mod portable;
 mod saved;
 mod schedule;
 mod setting;
@@ -40,6 +41,7 @@ pub use method::{
 };
 pub use model::Adapted;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
+pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
 pub use sites::{Sites, Target};

@@ -7,8 +7,8 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Plan,
-    PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
+    Adapted, Budget, Change, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Plan,
+    Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
@@ -106,6 +106,11 @@ pub trait Peft: Clone + Serialize + 'static {
     /// Positions of the window that the method takes away from the text.
     fn positions_taken(&self) -> usize {
         0
+    }
+
+    /// What was trained, in terms that other programs share; `None` where they have no equivalent.
+    fn change(&self, _adaptation: &Self::Adaptation) -> Option<Change> {
+        None
     }
 
     /// The backbone with the adaptation folded into its weights, where the method's mathematics allows.
@@ -317,6 +322,16 @@ impl<P: Peft> Predictor for Trained<P> {
             base_model: self.base_name.clone(),
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable {
+            change: self.plan.change(&self.model.adaptation)?,
+            backbone: self.model.backbone.clone(),
+            head: self.model.head.clone(),
+            head_policy: self.budget.head,
+            classes: self.classes.clone(),
+        })
     }
 }
 

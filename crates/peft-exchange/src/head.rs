@@ -1,6 +1,7 @@
 //! The classification heads of `transformers`' `...ForSequenceClassification` under PEFT's names, one a family.
 
 use crate::PeftError;
+use crate::stored::Stored;
 use crate::tensors::Tensors;
 use adapt::{Head, HeadPolicy};
 use burn::module::Param;
@@ -72,4 +73,26 @@ fn linear(
 /// A parameter that gets no gradient.
 pub(crate) fn frozen<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
     Param::from_tensor(value).set_require_grad(false)
+}
+
+/// Puts the head under PEFT's names; the opposite of [`take`].
+pub(crate) fn put(tensors: &mut Stored, prefix: &str, architecture: Architecture, head: &Head) {
+    let (inner, out) = names(architecture);
+    if let (Some(name), Some(inner)) = (inner, &head.inner) {
+        let dense = &inner.dense;
+        tensors.put(
+            format!("{prefix}{name}.weight"),
+            dense.weight.val().transpose(),
+        );
+        if let Some(bias) = &dense.bias {
+            tensors.put(format!("{prefix}{name}.bias"), bias.val());
+        }
+    }
+    tensors.put(
+        format!("{prefix}{out}.weight"),
+        head.weight.val().transpose(),
+    ); // [h, c] -> [c, h]
+    if let Some(bias) = &head.bias {
+        tensors.put(format!("{prefix}{out}.bias"), bias.val());
+    }
 }

@@ -62,6 +62,16 @@ impl Model {
     }
 }
 
+/// The norm at a place, to be read.
+pub(crate) fn norm(backbone: &Backbone, place: NormPlace) -> Option<&Norm> {
+    match place {
+        NormPlace::Embeddings => backbone.embeddings.norm.as_ref(),
+        NormPlace::Attention(layer) => Some(&backbone.blocks[layer].attention.norm),
+        NormPlace::FeedForward(layer) => Some(&backbone.blocks[layer].feed_forward.norm),
+        NormPlace::Final => backbone.final_norm.as_ref(),
+    }
+}
+
 /// What a model with a classification head calls its backbone.
 pub(crate) fn prefix(architecture: Architecture) -> &'static str {
     match architecture {

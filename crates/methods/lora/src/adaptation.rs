@@ -1,7 +1,7 @@
 //! The correction beside each targeted map, and its merging into the map. Hu et al. 2021, eq. 3.
 
-use adapt::Sites;
 use adapt::init::{self, InitRng};
+use adapt::{LowRankMap, Sites};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use transformer::{At, Backbone, Hooks, Linear, Proj};
@@ -37,6 +37,18 @@ pub struct LoraAdaptation {
 impl LoraAdaptation {
     pub(crate) fn new(blocks: Vec<Sites<LowRank>>, scale: f64) -> Self {
         Self { blocks, scale }
+    }
+
+    /// Every correction with its place.
+    pub(crate) fn maps(&self) -> Vec<LowRankMap> {
+        Sites::all(&self.blocks)
+            .map(|(at, pair)| LowRankMap {
+                at,
+                a: pair.a.val(),
+                b: pair.b.val(),
+                magnitude: None,
+            })
+            .collect()
     }
 
     /// W ← W + s·AB for every targeted map.

@@ -1,7 +1,7 @@
 //! LoRA's settings, and what they mean for a model of a given shape.
 
 use crate::adaptation::{LoraAdaptation, LowRank};
-use adapt::{Attach, FitError, Peft, Sites, Target};
+use adapt::{Attach, Change, FitError, Peft, Sites, Target};
 use burn::module::ParamGroup;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -111,6 +111,14 @@ impl Peft for Lora {
                 ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"),
                 self.b_rate_ratio,
             )
+        })
+    }
+
+    fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {
+        Some(Change::LowRank {
+            maps: adaptation.maps(),
+            scale: adaptation.scale,
+            rank_stabilized: self.rank_stabilized,
         })
     }
 
