@@ -134,11 +134,8 @@ impl<P: Peft> Plan for P {
             setting.seed,
             setting.device,
         )?;
-        let (shape, tokenizer, name) = (
-            base.shape.clone(),
-            base.tokenizer.clone(),
-            base.name.clone(),
-        );
+        let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
+        let (name, digest) = (base.name.clone(), base.digest.clone());
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let pooling = setting.budget.pooling_of(&shape);
         let job = Job {
@@ -166,6 +163,7 @@ impl<P: Peft> Plan for P {
             pooling,
             trainable,
             base_name: name,
+            base_digest: digest,
             device: setting.device.clone(),
         }))
     }
@@ -202,6 +200,7 @@ impl<P: Peft> Plan for P {
             budget: info.budget,
             trainable,
             base_name: base.name.clone(),
+            base_digest: base.digest.clone(),
             device,
         }))
     }
@@ -258,6 +257,7 @@ pub struct Trained<P: Peft> {
     pub(crate) pooling: Pooling,
     pub(crate) trainable: u64,
     pub(crate) base_name: String,
+    pub(crate) base_digest: String,
     pub(crate) device: Device,
 }
 
@@ -320,6 +320,7 @@ impl<P: Peft> Predictor for Trained<P> {
             budget: self.budget.clone(),
             pooling: Some(self.pooling),
             base_model: self.base_name.clone(),
+            base_digest: Some(self.base_digest.clone()),
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
     }

@@ -8,7 +8,8 @@ use transformer::{At, Backbone, KeyValue, Proj};
 pub struct Portable {
     /// What the method changed.
     pub change: Change,
-    /// The backbone with the weights that trained in place; no inserted computation is folded in.
+    /// The backbone that was trained on, with the weights that trained in place. PiSSA takes its start out of it; what is
+    /// inserted is not folded in.
     pub backbone: Backbone,
     /// The trained head.
     pub head: Head,

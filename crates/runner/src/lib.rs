@@ -5,10 +5,12 @@
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
 
+mod adapters;
 mod bundled;
 mod child;
 mod cli;
 mod devices;
+mod export;
 mod features;
 mod flops;
 mod found;
@@ -63,6 +65,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Run(arguments) => parent::run(methods, &arguments),
         Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
         Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
+        Command::Export(arguments) => export::write(methods, &arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
