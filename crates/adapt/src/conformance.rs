@@ -99,7 +99,13 @@ impl Bench {
         Self { head, ..self }
     }
 
-    fn budget(&self, epochs: usize, batch: usize) -> Budget {
+    /// The texts that are scored, of unequal length.
+    pub fn examples(&self) -> &[Example] {
+        &self.validation.examples
+    }
+
+    /// A small budget with this bench's head.
+    pub fn budget(&self, epochs: usize, batch: usize) -> Budget {
         let n = |n| NonZeroUsize::new(n).expect("not zero");
         Budget {
             epochs: n(epochs),
@@ -130,7 +136,11 @@ impl Bench {
         }
     }
 
-    fn fit(
+    /// Trains on the bench's texts.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn fit(
         &self,
         method: &dyn Method,
         config: Value,

@@ -193,9 +193,9 @@ pub(crate) struct ExportArgs {
     /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
     #[arg(value_name = "TRIAL_DIR")]
     pub(crate) trial: PathBuf,
-    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
+    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name [default: as the trial's record has it]
     #[arg(long, value_name = "M")]
-    pub(crate) model: String,
+    pub(crate) model: Option<String>,
     /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,

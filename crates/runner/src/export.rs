@@ -5,6 +5,7 @@ use crate::cli::ExportArgs;
 use crate::registry::Methods;
 use crate::{devices, sources};
 use anyhow::{Context, bail, ensure};
+use record::TrialRecord;
 use std::fs;
 use std::path::Path;
 
@@ -28,8 +29,12 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
     };
     let method = adapters::method(methods, &dir, &info)?;
     let named = || adapters::named(&dir, &info);
+    let model = match &arguments.model {
+        Some(model) => model.clone(),
+        None => recorded_model(&dir)?,
+    };
     devices::allow();
-    let base = adapters::model(&arguments.model, DEVICE)?;
+    let base = adapters::model(&model, DEVICE)?;
     if let Some(other) = adapters::other_model(&info, &base) {
         bail!("{other}");
     }
@@ -37,7 +42,7 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
         .plan(info.config.clone())?
         .load(&dir, Some(&base))
         .with_context(named)?;
-    let name = base_name(&arguments.model)?;
+    let name = base_name(&model)?;
     let portable = predictor.portable();
     let kind = peft_exchange::write(output, portable.as_ref(), &base, &name).with_context(named)?;
     let classes = info.classes.len();
@@ -54,6 +59,20 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
         output.display().to_string(),
     );
     Ok(())
+}
+
+/// The model as the trial was told it; the record stands beside the adapter's directory.
+fn recorded_model(adapter: &Path) -> anyhow::Result<String> {
+    let trial = adapter.parent().unwrap_or(adapter);
+    let text = fs::read_to_string(trial.join("record.json")).with_context(|| {
+        format!(
+            "no record.json in {} says which model was adapted; name it with --model",
+            trial.display()
+        )
+    })?;
+    let record: TrialRecord = serde_json::from_str(&text)
+        .with_context(|| format!("{}", trial.join("record.json").display()))?;
+    Ok(record.spec.model)
 }
 
 /// What Python is told to load: a directory where `name` means one, else a Hub id.
