@@ -5,11 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 /// Scales all gradients by `max / norm` when their common norm is larger than `max`; returns the norm before.
-pub(crate) fn clip_by_global_norm<M: Module>(
-    grads: &mut GradientsParams,
-    module: &M,
-    max: f64,
-) -> f64 {
+pub fn clip_by_global_norm<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) -> f64 {
     let mut sum = SumOfSquares { grads, total: 0.0 };
     module.visit(&mut sum);
     let norm = sum.total.sqrt();

@@ -6,9 +6,11 @@ use burn::tensor::{Device, Tensor};
 
 /// AdamW whose weight decay leaves vectors alone.
 #[derive(Clone)]
-pub(crate) struct LoopAdamW {
-    pub(crate) adamw: ops::AdamW,
-    pub(crate) rate_factor: f64,
+pub struct LoopAdamW {
+    /// Betas, epsilon, and the weight decay of matrices.
+    pub adamw: ops::AdamW,
+    /// On the learning rate.
+    pub rate_factor: f64,
 }
 
 impl Optimizer for LoopAdamW {

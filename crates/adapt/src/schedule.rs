@@ -3,7 +3,7 @@
 /// Factor on the peak learning rate at `step` (from 0) of `total`, of which the first `warmup` rise.
 ///
 /// The first step would have the factor 0 in transformers' schedule and do nothing; here step `s` of the warm-up has `(s + 1) / (warmup + 1)`.
-pub(crate) fn linear_with_warmup(step: u64, total: u64, warmup: u64) -> f64 {
+pub fn linear_with_warmup(step: u64, total: u64, warmup: u64) -> f64 {
     if step < warmup {
         (step + 1) as f64 / (warmup + 1) as f64
     } else {

@@ -22,8 +22,13 @@ pub(crate) enum Command {
     Features(FeaturesArgs),
     /// Classify texts with an adapted model
     Predict(PredictArgs),
+<<<<<<< HEAD
     /// Write an adapted model as a PEFT checkpoint, which PEFT and transformers load in Python
     Export(ExportArgs),
+=======
+    /// Pretrain a small transformer from plain text: tokenizer, masked or causal language model, in Hugging Face layout
+    Pretrain(Box<PretrainArgs>),
+>>>>>>> main
     /// Rebuild CSV, plots and page of finished runs from their raw records
     Report {
         /// Directories of runs
@@ -188,6 +193,7 @@ pub(crate) struct PredictArgs {
     pub(crate) device: String,
 }
 
+<<<<<<< HEAD
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
@@ -199,6 +205,87 @@ pub(crate) struct ExportArgs {
     /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+=======
+/// `pretrain`'s families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FamilyArg {
+    /// Masked language model
+    Bert,
+    /// Causal, learned positions
+    Gpt2,
+    /// Causal, rotary positions
+    Llama,
+}
+
+/// How `pretrain` stores weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrecisionArg {
+    /// 2 bytes a weight
+    F16,
+    /// 4 bytes a weight
+    F32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PretrainArgs {
+    /// Text files, or directories of .txt files: one paragraph a line, documents apart by empty lines; repeatable
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) corpus: Vec<PathBuf>,
+    /// Text files to measure the loss on [default: every hundredth document of the corpus, which is then not trained on]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) held_out: Vec<PathBuf>,
+    /// Directory of the model; one that holds the same pretraining is continued from its last checkpoint
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Go on from this model (a directory, a Hub id, a bundled name) rather than from random weights, with its tokenizer
+    #[arg(long, value_name = "M")]
+    pub(crate) from: Option<String>,
+    /// Family of a new model [default: bert]
+    #[arg(long, value_enum)]
+    pub(crate) architecture: Option<FamilyArg>,
+    /// Tokens of a new vocabulary [default: 8000]
+    #[arg(long, value_name = "N")]
+    pub(crate) vocab: Option<NonZeroUsize>,
+    /// Width of a new model [default: 192]
+    #[arg(long, value_name = "N")]
+    pub(crate) hidden: Option<NonZeroUsize>,
+    /// Blocks of a new model [default: 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) layers: Option<NonZeroUsize>,
+    /// Attention heads of a new model [default: 6]
+    #[arg(long, value_name = "N")]
+    pub(crate) heads: Option<NonZeroUsize>,
+    /// Inner width of a new model's feed-forward [default: 4 x width; 8/3 x width where it is gated]
+    #[arg(long, value_name = "N")]
+    pub(crate) intermediate: Option<NonZeroUsize>,
+    /// Tokens to train on
+    #[arg(long, value_name = "N", default_value_t = 20_000_000)]
+    pub(crate) tokens: u64,
+    /// Tokens a sequence; also the positions of a new model
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) length: usize,
+    /// Sequences a step
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub(crate) batch: NonZeroUsize,
+    /// Peak learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
+    pub(crate) learning_rate: f64,
+    /// Share of a causal model's sequences that are in-context episodes made from the corpus [default: 0.25]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) episodes: Option<f64>,
+    /// Seed of weights, order, masks and episodes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "S", default_value_t = 300.0)]
+    pub(crate) checkpoint_every: f64,
+    /// How the finished weights are stored
+    #[arg(long, value_enum, default_value = "f16")]
+    pub(crate) precision: PrecisionArg,
+    /// Device
+    #[arg(long, value_name = "D", default_value = "flex")]
+    pub(crate) device: String,
+>>>>>>> main
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -23,6 +23,7 @@ mod parent;
 mod plan;
 mod plan_file;
 mod predict;
+mod pretrain;
 mod probe;
 mod progress;
 mod registry;
@@ -66,6 +67,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
         Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
         Command::Export(arguments) => export::write(methods, &arguments).map(|()| FINISHED),
+        Command::Pretrain(arguments) => pretrain::run(&arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }

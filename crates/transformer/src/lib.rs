@@ -20,6 +20,7 @@ mod load;
 mod norm;
 mod past;
 mod pooling;
+mod save;
 mod shape;
 mod tokenizer;
 
@@ -42,5 +43,6 @@ pub use load::{
 pub use norm::Norm;
 pub use past::Past;
 pub use pooling::{Pooling, pool};
+pub use save::{Precision, SaveError, save_weights};
 pub use shape::{Architecture, NormKind, NormOrder, Positions, Shape};
 pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};

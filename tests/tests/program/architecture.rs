@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What each crate of the foundation may depend on. `record`, `task`, `kernels` and `linear` know nobody.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("kernels", &[]),
     ("linear", &[]),
     ("record", &[]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("measure", &["record"]),
     ("report", &["record"]),
     ("adapt", &["ops", "record", "task", "transformer"]),
+    ("pretrain", &["adapt", "ops", "transformer"]),
     ("peft-exchange", &["adapt", "ops", "task", "transformer"]),
 ];
 

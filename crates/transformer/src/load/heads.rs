@@ -16,10 +16,37 @@ pub(crate) struct HeadNames {
 
 /// Full names: a language head has no prefix.
 pub(crate) fn language_head(shape: &Shape, checkpoint: &Checkpoint) -> HeadNames {
+    language_head_in(shape, &|name| checkpoint.contains(name))
+}
+
+/// The names a language head is written under.
+pub(crate) fn head_names(shape: &Shape, tied: bool) -> Vec<ParameterName> {
+    let names = language_head_in(shape, &|_| false);
+    let mut all = names.parameters;
+    if !tied {
+        all.push(ParameterName {
+            path: "decoder".to_owned(),
+            tensor: names.decoder.to_owned(),
+            dims: vec![shape.vocab, shape.hidden],
+            storage: Storage::Same,
+        });
+    }
+    all
+}
+
+/// What stands before the backbone's names in a file that is written: nothing where there is no head.
+pub(crate) fn save_prefix(architecture: Architecture, has_head: bool) -> &'static str {
+    match has_head {
+        true => super::names::prefixes(architecture)[0],
+        false => "",
+    }
+}
+
+fn language_head_in(shape: &Shape, contains: &dyn Fn(&str) -> bool) -> HeadNames {
     match shape.architecture {
         Architecture::Bert => masked(
             shape,
-            checkpoint,
+            contains,
             [
                 "cls.predictions.transform.dense",
                 "cls.predictions.transform.LayerNorm",
@@ -30,7 +57,7 @@ pub(crate) fn language_head(shape: &Shape, checkpoint: &Checkpoint) -> HeadNames
         ),
         Architecture::Roberta => masked(
             shape,
-            checkpoint,
+            contains,
             ["lm_head.dense", "lm_head.layer_norm"],
             ["lm_head.bias", "lm_head.decoder.bias"],
             "lm_head.decoder.weight",
@@ -38,7 +65,7 @@ pub(crate) fn language_head(shape: &Shape, checkpoint: &Checkpoint) -> HeadNames
         ),
         Architecture::DistilBert => masked(
             shape,
-            checkpoint,
+            contains,
             ["vocab_transform", "vocab_layer_norm"],
             ["vocab_projector.bias"; 2],
             "vocab_projector.weight",
@@ -54,7 +81,7 @@ pub(crate) fn language_head(shape: &Shape, checkpoint: &Checkpoint) -> HeadNames
 
 fn masked(
     shape: &Shape,
-    checkpoint: &Checkpoint,
+    contains: &dyn Fn(&str) -> bool,
     [dense, norm]: [&str; 2],
     biases: [&str; 2],
     decoder: &'static str,
@@ -64,7 +91,7 @@ fn masked(
     let square = [shape.hidden, shape.hidden];
     list.linear("transform.dense", dense, square, true, Storage::Transposed);
     list.norm("transform.norm", norm, shape);
-    let bias = biases.into_iter().find(|name| checkpoint.contains(name));
+    let bias = biases.into_iter().find(|name| contains(name));
     let bias = bias.unwrap_or(biases[0]).to_owned();
     list.push("bias".to_owned(), bias, &[shape.vocab], Storage::Same);
     HeadNames {

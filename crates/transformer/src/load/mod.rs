@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 pub use errors::LoadError;
+pub(crate) use heads::{head_names, save_prefix};
 pub use names::{ParameterName, Storage};
 
 use crate::backbone::Backbone;

@@ -1,0 +1,27 @@
+//! Pretraining from plain text: masked language models (BERT; Devlin et al. 2019) and causal ones (GPT-2, Llama).
+//!
+//! [`pretrain`] goes from text files to a model directory in Hugging Face layout: it trains the tokenizer ([`vocabulary`]), packs the corpus into
+//! sequences of equal length ([`packing`]), runs AdamW over masked ([`masking`]) or next-token predictions, writes loss curves, and keeps checkpoints
+//! from which the same command goes on after a kill. A decoder's mixture may hold in-context [`episodes`], made from the corpus without labels.
+//!
+//! What step `s` sees is a function of the seed and of `s` alone, so that a run that was killed and continued ends with the same weights.
+
+mod card;
+mod checkpoint;
+mod config;
+mod corpus;
+pub mod episodes;
+mod error;
+mod held_out;
+pub mod masking;
+mod model;
+mod objective;
+pub mod packing;
+mod prepare;
+mod train;
+pub mod vocabulary;
+
+pub use config::{Family, Pretraining, Sizes, Source};
+pub use corpus::{Corpus, Document};
+pub use error::PretrainError;
+pub use train::{Finished, Progress, pretrain};

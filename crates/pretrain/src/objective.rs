@@ -1,0 +1,177 @@
+//! From rows of token ids to a loss: which tokens are predicted, and how well.
+
+use crate::PretrainError;
+use crate::config::Pretraining;
+use crate::episodes::Passages;
+use crate::masking::{Vocabulary, mask};
+use crate::model::Model;
+use crate::packing::{Packed, cuts, random};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::Rng;
+use tokenizers::Tokenizer;
+use transformer::{Encoded, Pass, Side, collate};
+
+/// What is predicted.
+pub(crate) enum Objective<'a> {
+    /// Masked tokens, from both sides.
+    Masked(Masked),
+    /// The next token.
+    Causal(Causal<'a>),
+}
+
+/// The special tokens of a masked language model.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masked {
+    pub(crate) cls: u32,
+    pub(crate) sep: u32,
+    pub(crate) vocabulary: Vocabulary,
+}
+
+/// A causal model's mixture.
+pub(crate) struct Causal<'a> {
+    /// `None`: packed text only.
+    pub(crate) passages: Option<Passages<'a>>,
+    pub(crate) tokenizer: &'a Tokenizer,
+}
+
+/// One batch: rows of ids, and which places of which rows are to give which token.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) inputs: Vec<Vec<u32>>,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// The state at `inputs[row][at]` is to give `id`. A target that stands twice counts twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) row: usize,
+    pub(crate) at: usize,
+    pub(crate) id: u32,
+}
+
+impl Objective<'_> {
+    /// Text tokens in a sequence, and how many more the last of them needs to see.
+    pub(crate) fn payload(&self, length: usize) -> (usize, usize) {
+        match self {
+            Objective::Masked(_) => (length - 2, 0),
+            Objective::Causal(_) => (length, 1),
+        }
+    }
+
+    /// The batch of a step, a function of the seed and the step.
+    pub(crate) fn rows(
+        &self,
+        step: u64,
+        packed: &mut Packed,
+        settings: &Pretraining,
+    ) -> Result<Rows, PretrainError> {
+        let (length, ahead) = self.payload(settings.length);
+        let pieces = packed.rows(step * settings.batch as u64, settings.batch, ahead);
+        let cuts = cuts(settings.seed, step, settings.short_share);
+        let mut random = random(settings.seed, "targets", step);
+        let mut rows = Rows::default();
+        for piece in pieces {
+            let short = length / cuts;
+            for cut in 0..cuts {
+                let text = &piece[cut * short..(cut + 1) * short + ahead];
+                match self {
+                    Objective::Masked(masked) => {
+                        masked.add(&mut rows, text, settings.mask_share, &mut random)
+                    }
+                    Objective::Causal(causal) => match &causal.passages {
+                        Some(passages) if random.random_bool(settings.episode_share) => {
+                            let episode =
+                                passages.episode(short + 1, causal.tokenizer, &mut random)?;
+                            rows.add_next_tokens(&episode.ids);
+                            let row = rows.inputs.len() - 1;
+                            for at in episode.known.into_iter().flatten() {
+                                let target = Target {
+                                    row,
+                                    at: at - 1,
+                                    id: episode.ids[at],
+                                };
+                                rows.targets
+                                    .extend(std::iter::repeat_n(target, settings.label_weight - 1));
+                            }
+                        }
+                        _ => rows.add_next_tokens(text),
+                    },
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+impl Masked {
+    pub(crate) fn add(
+        &self,
+        rows: &mut Rows,
+        text: &[u32],
+        share: f64,
+        random: &mut rand_chacha::ChaCha8Rng,
+    ) {
+        let mut ids = Vec::with_capacity(text.len() + 2);
+        ids.push(self.cls);
+        ids.extend(text);
+        ids.push(self.sep);
+        let targets = mask(&mut ids, 1..text.len() + 1, share, self.vocabulary, random);
+        let row = rows.inputs.len();
+        rows.targets
+            .extend(targets.into_iter().map(|(at, id)| Target { row, at, id }));
+        rows.inputs.push(ids);
+    }
+}
+
+impl Rows {
+    /// All but the last token are inputs; each is to give the one behind it.
+    pub(crate) fn add_next_tokens(&mut self, ids: &[u32]) {
+        let row = self.inputs.len();
+        self.inputs.push(ids[..ids.len() - 1].to_vec());
+        self.targets.extend(
+            ids[1..]
+                .iter()
+                .enumerate()
+                .map(|(at, &id)| Target { row, at, id }),
+        );
+    }
+
+    /// Logits of the targets `[m, vocab]` and their ids `[m]`.
+    pub(crate) fn predict(
+        &self,
+        model: &Model,
+        targets: &[Target],
+        device: &Device,
+    ) -> (Tensor<2>, Tensor<1, Int>) {
+        let encoded: Vec<Encoded> = self
+            .inputs
+            .iter()
+            .map(|ids| Encoded {
+                ids: ids.clone(),
+                types: vec![0; ids.len()],
+                truncated_tokens: 0,
+            })
+            .collect();
+        let batch = collate(&encoded.iter().collect::<Vec<_>>(), 0, Side::Right, device);
+        let x = model.backbone.forward(&batch, &Pass::plain()).x; // [b, t, hidden]
+        let [b, t, hidden] = x.dims();
+        let places: Vec<i64> = targets
+            .iter()
+            .map(|target| (target.row * t + target.at) as i64)
+            .collect();
+        let m = places.len();
+        let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, m]), device);
+        let picked = ops::embedding(x.reshape([b * t, hidden]), places).reshape([m, hidden]); // rows of the states: [m, hidden]
+        let ids: Vec<i64> = targets.iter().map(|target| i64::from(target.id)).collect();
+        (
+            model.logits(picked),
+            Tensor::from_data(TensorData::new(ids, [m]), device),
+        )
+    }
+
+    /// Mean loss over the targets, in nats, `[1]`.
+    pub(crate) fn loss(&self, model: &Model, device: &Device) -> Tensor<1> {
+        let (logits, ids) = self.predict(model, &self.targets, device);
+        ops::cross_entropy(logits, ids)
+    }
+}
