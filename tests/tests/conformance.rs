@@ -1,6 +1,6 @@
-//! Every method of `METHODS` through the conformance kit, on an encoder with a pooler, one without, and a decoder, all tiny and of odd sizes.
+//! Every method of `METHODS`, as it is by default and under each variant it names, through the conformance kit, on an encoder with a pooler, one without, and a decoder, all tiny and of odd sizes.
 
-use adapt::conformance::{Bench, CHECKS};
+use adapt::conformance::{Bench, CHECKS, variants};
 use adapt::{HeadPolicy, Method};
 use burn::tensor::Device;
 use std::path::Path;
@@ -42,13 +42,11 @@ fn conforms(architecture: &str, head: HeadPolicy, wanted: fn(&dyn Method) -> boo
     let applicable =
         |method: &&&dyn Method| wanted(**method) && method.not_applicable(&bench.base).is_none();
     let mut failures = Vec::new();
-    for method in runner::METHODS.iter().filter(applicable) {
+    let methods = runner::METHODS.iter().filter(applicable);
+    for variant in methods.flat_map(|method| variants(*method)) {
         for (name, check) in CHECKS {
-            if let Err(reason) = check(*method, &bench) {
-                failures.push(format!(
-                    "{} on {architecture}: {name}: {reason}",
-                    method.info().name
-                ));
+            if let Err(reason) = check(&variant, &bench) {
+                failures.push(format!("{variant} on {architecture}: {name}: {reason}"));
             }
         }
     }

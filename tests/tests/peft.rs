@@ -27,6 +27,18 @@ fn kinds() -> Vec<(&'static str, Value)> {
         ),
         (
             "lora",
+            json!({"rank": 3, "alpha": 5, "targets": ["query", "mlp"], "dora": true}),
+        ),
+        (
+            "lora",
+            json!({"rank": 3, "alpha": 5, "targets": ["all"], "init": "pissa"}),
+        ),
+        (
+            "lora",
+            json!({"rank": 3, "alpha": 5, "targets": ["value", "out"], "init": "pissa", "dora": true, "rank_stabilized": true}),
+        ),
+        (
+            "lora",
             json!({"rank": 5, "alpha": 7, "targets": ["key", "down"], "from_block": 1}),
         ),
         ("ia3", json!({})),
@@ -132,7 +144,7 @@ fn config(dir: &Path) -> BTreeMap<String, Value> {
 }
 
 /// PEFT's own checkpoints, and the settings here that train the same.
-const OF_PEFT: [(&str, &str, &str, &str); 20] = [
+const OF_PEFT: [(&str, &str, &str, &str); 21] = [
     (
         "bert",
         "oracle/bert/adapters/lora-qv",
@@ -144,6 +156,12 @@ const OF_PEFT: [(&str, &str, &str, &str); 20] = [
         "oracle/bert/adapters/rslora",
         "lora",
         r#"{"rank": 4, "alpha": 8, "rank_stabilized": true}"#,
+    ),
+    (
+        "bert",
+        "oracle/bert/adapters/dora",
+        "lora",
+        r#"{"rank": 4, "alpha": 8, "dora": true}"#,
     ),
     ("bert", "peft/bert/layer-norm", "layer-norm", "{}"),
     ("bert", "peft/bert/vera", "vera", r#"{"rank": 7}"#),

@@ -4,7 +4,8 @@
 //! examples, three classes.
 
 use crate::{
-    Budget, Event, FitError, Head, HeadPolicy, Logits, Method, Predictor, Setting, with_setting,
+    Budget, ConfigError, Event, FitError, Head, HeadPolicy, Logits, Method, MethodInfo, Plan,
+    Predictor, SearchRange, Setting, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -55,6 +56,51 @@ pub const CHECKS: &[Check] = &[
         cached_is_uncached,
     ),
 ];
+
+/// A method with its defaults, or under one of the variants it names: what the kit runs over.
+#[derive(Clone, Copy)]
+pub struct Variant<'a> {
+    method: &'a dyn Method,
+    /// A JSON object; `{}` for the defaults.
+    settings: &'static str,
+}
+
+/// The method as it is by default, then under each of [`Method::variants`].
+pub fn variants(method: &dyn Method) -> Vec<Variant<'_>> {
+    let all = std::iter::once(&"{}").chain(method.variants());
+    all.map(|settings| Variant { method, settings }).collect()
+}
+
+impl std::fmt::Display for Variant<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method.info().name, self.settings)
+    }
+}
+
+impl Method for Variant<'_> {
+    fn info(&self) -> &'static MethodInfo {
+        self.method.info()
+    }
+
+    /// The variant's settings under `config`.
+    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
+        let mut settings: Value =
+            serde_json::from_str(self.settings).map_err(|error| ConfigError::BadValue {
+                method: self.info().name.to_owned(),
+                reason: format!("its variant {} is no JSON: {error}", self.settings),
+            })?;
+        if let Value::Object(given) = config {
+            for (name, value) in given {
+                settings = with_setting(settings, &name, value);
+            }
+        }
+        self.method.plan(settings)
+    }
+
+    fn search_ranges(&self) -> &'static [SearchRange] {
+        self.method.search_ranges()
+    }
+}
 
 /// A model and data to check with.
 pub struct Bench {

@@ -93,6 +93,11 @@ pub trait Method: Sync {
         &[]
     }
 
+    /// Settings that compute in another way than the defaults do, each as a JSON object: the conformance kit runs under these as well.
+    fn variants(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Why the method cannot be used with this model, if so.
     fn not_applicable(&self, _base: &Pretrained) -> Option<String> {
         None

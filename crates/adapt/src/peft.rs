@@ -77,6 +77,16 @@ pub trait Peft: Clone + Serialize + 'static {
     /// A setting that does not fit this model.
     fn attach(&self, to: &mut Attach<'_>) -> Result<Self::Adaptation, FitError>;
 
+    /// Fits the pretrained weights and what was attached to each other: before training, and after reading back.
+    /// PiSSA takes its start out of the weights, DoRA looks at their norms. Changes nothing by default.
+    fn settle(
+        &self,
+        adaptation: Self::Adaptation,
+        backbone: Backbone,
+    ) -> (Self::Adaptation, Backbone) {
+        (adaptation, backbone)
+    }
+
     /// The backbone's parameters that train as well, by module path.
     fn train_in_backbone(&self, _shape: &Shape) -> Option<ParamGroup> {
         None
@@ -113,7 +123,7 @@ pub trait Peft: Clone + Serialize + 'static {
         None
     }
 
-    /// The backbone with the adaptation folded into its weights, where the method's mathematics allows.
+    /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
     }
@@ -180,14 +190,15 @@ impl<P: Peft> Plan for P {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = assemble(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(
-            |error| LoadAdapterError::Malformed {
-                path: dir.display().to_string(),
-                reason: error.to_string(),
-            },
-        )?;
+        let model =
+            attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(|error| {
+                LoadAdapterError::Malformed {
+                    path: dir.display().to_string(),
+                    reason: error.to_string(),
+                }
+            })?;
         let trainable = count_trainable(&model);
-        let model = saved::read_tensors(model.valid(), dir)?;
+        let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
         Ok(Box::new(Trained {
             plan: *self,
             model,
@@ -206,8 +217,32 @@ impl<P: Peft> Plan for P {
     }
 }
 
-/// The backbone with everything frozen but what the method trains, its adaptation, and a fresh head.
+/// The backbone with everything frozen but what the method trains, its adaptation, and a fresh head: ready to train.
 pub(crate) fn assemble<P: Peft>(
+    plan: &P,
+    base: &Pretrained,
+    classes: &[String],
+    head: HeadPolicy,
+    seed: u64,
+    device: &Device,
+) -> Result<Adapted<P::Adaptation>, FitError> {
+    Ok(settle(
+        plan,
+        attach(plan, base, classes, head, seed, device)?,
+    ))
+}
+
+fn settle<P: Peft>(plan: &P, model: Adapted<P::Adaptation>) -> Adapted<P::Adaptation> {
+    let (adaptation, backbone) = plan.settle(model.adaptation, model.backbone);
+    Adapted {
+        backbone,
+        adaptation,
+        head: model.head,
+    }
+}
+
+/// The parts of [`assemble`], not yet settled.
+fn attach<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],

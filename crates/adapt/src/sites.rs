@@ -104,4 +104,17 @@ impl<M: Module + ModuleDisplay> Sites<M> {
             Proj::Down => self.down.as_ref(),
         }
     }
+
+    /// The module at a map, to change it.
+    pub fn get_mut(&mut self, site: Proj) -> Option<&mut M> {
+        match site {
+            Proj::Query => self.query.as_mut(),
+            Proj::Key => self.key.as_mut(),
+            Proj::Value => self.value.as_mut(),
+            Proj::Out => self.out.as_mut(),
+            Proj::Gate => self.gate.as_mut(),
+            Proj::Up => self.up.as_mut(),
+            Proj::Down => self.down.as_mut(),
+        }
+    }
 }

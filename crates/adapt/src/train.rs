@@ -96,6 +96,29 @@ pub fn train<A: Adaptation>(
     })
 }
 
+/// The loop's optimiser: AdamW with decay of matrices only, and a factor on the rate of some parameters.
+pub fn optimizer(
+    weight_decay: f64,
+    learning_rate_factor: Option<(ParamGroup, f64)>,
+) -> ModuleOptimizer {
+    let adamw = ops::AdamW {
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-8,
+        weight_decay,
+    };
+    let optimizer = ModuleOptimizer::from(LoopAdamW {
+        adamw,
+        rate_factor: 1.0,
+    });
+    match learning_rate_factor {
+        Some((group, rate_factor)) => {
+            optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None)
+        }
+        None => optimizer,
+    }
+}
+
 struct Data {
     train: EncodedSplit,
     train_inputs: Inputs,
@@ -160,21 +183,8 @@ impl Run {
     fn new(job: &Job<'_>, examples: usize) -> Self {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
-        let adamw = ops::AdamW {
-            beta_1: 0.9,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: job.budget.weight_decay,
-        };
-        let mut optimizer = ModuleOptimizer::from(LoopAdamW {
-            adamw,
-            rate_factor: 1.0,
-        });
-        if let Some((group, rate_factor)) = job.learning_rate_factor.clone() {
-            optimizer = optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None);
-        }
         Self {
-            optimizer,
+            optimizer: optimizer(job.budget.weight_decay, job.learning_rate_factor.clone()),
             step: 0,
             total_steps,
             warmup_steps: (total_steps as f64 * job.budget.warmup_share).round() as u64,

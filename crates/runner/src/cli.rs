@@ -22,13 +22,10 @@ pub(crate) enum Command {
     Features(FeaturesArgs),
     /// Classify texts with an adapted model
     Predict(PredictArgs),
-<<<<<<< HEAD
     /// Write an adapted model as a PEFT checkpoint, which PEFT and transformers load in Python
     Export(ExportArgs),
-=======
     /// Pretrain a small transformer from plain text: tokenizer, masked or causal language model, in Hugging Face layout
     Pretrain(Box<PretrainArgs>),
->>>>>>> main
     /// Rebuild CSV, plots and page of finished runs from their raw records
     Report {
         /// Directories of runs
@@ -193,7 +190,6 @@ pub(crate) struct PredictArgs {
     pub(crate) device: String,
 }
 
-<<<<<<< HEAD
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
@@ -205,7 +201,8 @@ pub(crate) struct ExportArgs {
     /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-=======
+}
+
 /// `pretrain`'s families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FamilyArg {
@@ -285,7 +282,6 @@ pub(crate) struct PretrainArgs {
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
     pub(crate) device: String,
->>>>>>> main
 }
 
 #[derive(Clone, Copy, Debug, Args)]

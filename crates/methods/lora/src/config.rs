@@ -1,8 +1,10 @@
 //! LoRA's settings, and what they mean for a model of a given shape.
 
-use crate::adaptation::{LoraAdaptation, LowRank};
-use adapt::{Attach, Change, FitError, Peft, Sites, Target};
-use burn::module::ParamGroup;
+use crate::adaptation::{LoraAdaptation, LowRank, Start};
+use crate::principal::principal_factors;
+use adapt::{Attach, Change, FitError, Peft, Sites, Target, init};
+use burn::module::{Module, Param, ParamGroup};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Backbone, Depth, Proj, Shape};
@@ -25,6 +27,22 @@ pub struct Lora {
     pub b_rate_ratio: f64,
     /// First block that gets corrections.
     pub from_block: usize,
+    /// What A and B start as.
+    pub init: Init,
+    /// Whether each output's column of W + s·AB is rescaled to a trained magnitude.
+    pub dora: bool,
+}
+
+/// What A and B start as. Either way the model starts as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Init {
+    /// A as `torch.nn.Linear` starts (PEFT's default), B zero.
+    Kaiming,
+    /// A normal with standard deviation 1/r (Hu et al. 2021 draw normally; the deviation is PEFT's), B zero.
+    Gaussian,
+    /// The leading singular directions of W, which are taken out of W. Meng et al. 2024, eq. 2 to 4.
+    Pissa,
 }
 
 impl Default for Lora {
@@ -37,6 +55,8 @@ impl Default for Lora {
             rank_stabilized: false,
             b_rate_ratio: 1.0,
             from_block: 0,
+            init: Init::Kaiming,
+            dora: false,
         }
     }
 }
@@ -51,6 +71,59 @@ impl Lora {
             } else {
                 rank
             }
+    }
+
+    fn low_rank(&self, to: &mut Attach<'_>, block: usize, site: Proj) -> LowRank {
+        let ([d_in, d_out], rank) = (to.shape.map_widths(site), self.rank.get());
+        let weight = || {
+            let mut block = to.backbone.blocks[block].clone(); // handles
+            let map = block.map_mut(site).expect("the shape has this map");
+            let weight = map.weight.val();
+            Tensor::<2>::from_data(weight.into_data(), &to.device.clone().inner())
+        };
+        let magnitude = self.dora.then(|| {
+            let norms = weight().powi_scalar(2).sum_dim(0).sqrt(); // [d_in,d_out] -> [1,d_out]
+            init::param(adapt::to_floats(norms), [d_out], to.device)
+        });
+        let device = to.device;
+        let (a, b, start) = match self.init {
+            Init::Kaiming => (
+                init::kaiming_uniform(&mut to.rng, [d_in, rank], device),
+                init::constant(0.0, [rank, d_out], device),
+                None,
+            ),
+            Init::Gaussian => (
+                init::normal(&mut to.rng, [d_in, rank], 1.0 / rank as f64, device),
+                init::constant(0.0, [rank, d_out], device),
+                None,
+            ),
+            Init::Pissa => {
+                // W = W' + s·AB: the factor s is shared out between the two.
+                let root = self.scale().sqrt().recip() as f32;
+                let [a, b] = principal_factors(&weight(), rank, &mut to.rng)
+                    .map(|factor| factor.into_iter().map(|v| v * root).collect::<Vec<_>>());
+                let pair = |a: Vec<f32>, b: Vec<f32>| -> [Param<Tensor<2>>; 2] {
+                    [
+                        init::param(a, [d_in, rank], device),
+                        init::param(b, [rank, d_out], device),
+                    ]
+                };
+                let [start_a, start_b] = pair(a.clone(), b.clone());
+                let [a, b] = pair(a, b);
+                let start = Start {
+                    a: start_a,
+                    b: start_b,
+                };
+                (a, b, Some(start.no_grad()))
+            }
+        };
+        LowRank {
+            a,
+            b,
+            magnitude,
+            start,
+            squared_norms: None,
+        }
     }
 
     /// The maps of a block that get a correction.
@@ -78,18 +151,30 @@ impl Peft for Lora {
                 self.targets, self.from_block, to.shape.layers
             )));
         }
-        let (shape, rank) = (to.shape.clone(), self.rank.get());
-        let blocks = (0..shape.layers)
+        if self.init == Init::Pissa {
+            let smallest = |site: &Proj| to.shape.map_widths(*site).into_iter().min();
+            let most = sites.iter().filter_map(smallest).min().unwrap_or(0);
+            if self.rank.get() > most || self.scale() <= 0.0 {
+                return Err(FitError::NotApplicable(format!(
+                    "lora.init \"pissa\" takes lora.rank = {} singular directions with lora.alpha = {}: \
+                     expected a rank of at most {most}, the shortest side of the targeted maps, and a positive alpha",
+                    self.rank, self.alpha
+                )));
+            }
+        }
+        let blocks = (0..to.shape.layers)
             .map(|block| {
                 let here = block >= self.from_block;
                 Sites::from_fn(|site| {
-                    let [d_in, d_out] = shape.map_widths(site);
-                    (here && sites.contains(&site))
-                        .then(|| LowRank::new(d_in, rank, d_out, &mut to.rng, to.device))
+                    (here && sites.contains(&site)).then(|| self.low_rank(to, block, site))
                 })
             })
             .collect();
         Ok(LoraAdaptation::new(blocks, self.scale()))
+    }
+
+    fn settle(&self, adaptation: LoraAdaptation, backbone: Backbone) -> (LoraAdaptation, Backbone) {
+        adaptation.settle(backbone)
     }
 
     fn acts_from(&self, _shape: &Shape) -> Depth {
@@ -100,7 +185,10 @@ impl Peft for Lora {
         let per_block: usize = self
             .sites(shape)
             .into_iter()
-            .map(|site| self.rank.get() * shape.map_widths(site).iter().sum::<usize>())
+            .map(|site| {
+                let [d_in, d_out] = shape.map_widths(site);
+                self.rank.get() * (d_in + d_out) + if self.dora { d_out } else { 0 }
+            })
             .sum();
         (shape.layers - self.from_block) as u64 * per_block as u64
     }
@@ -123,6 +211,6 @@ impl Peft for Lora {
     }
 
     fn merge(&self, adaptation: &LoraAdaptation, backbone: Backbone) -> Option<Backbone> {
-        Some(adaptation.merge_into(backbone))
+        Some(adaptation.merge_into(backbone).backbone)
     }
 }

@@ -3,7 +3,8 @@
 mod adaptation;
 mod config;
 mod method;
+mod principal;
 
-pub use adaptation::{LoraAdaptation, LowRank};
-pub use config::Lora;
+pub use adaptation::{LoraAdaptation, LowRank, Merged, Start};
+pub use config::{Init, Lora};
 pub use method::{LORA, LoraMethod};

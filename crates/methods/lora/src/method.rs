@@ -26,6 +26,14 @@ impl Method for LoraMethod {
         Ok(Box::new(parse_config::<Lora>(self.info().name, config)?))
     }
 
+    fn variants(&self) -> &'static [&'static str] {
+        &[
+            r#"{"rank": 3, "alpha": 5, "targets": ["all"], "dora": true}"#,
+            r#"{"rank": 3, "alpha": 5, "targets": ["query", "mlp"], "init": "pissa"}"#,
+            r#"{"rank": 3, "alpha": 5, "targets": ["out", "down"], "dora": true, "init": "pissa", "rank_stabilized": true, "b_rate_ratio": 16}"#,
+        ]
+    }
+
     fn search_ranges(&self) -> &'static [SearchRange] {
         &[SearchRange {
             setting: "learning_rate",
