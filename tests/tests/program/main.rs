@@ -9,6 +9,7 @@ mod bundled_tasks;
     feature = "wgpu"
 ))]
 mod devices;
+mod export;
 mod harness;
 mod inputs;
 mod interruption;
