@@ -7,8 +7,8 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError,
-    Predictor, SaveError, Setting, Trainable, default_pooling, sub_seed,
+    Adapted, Budget, Change, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Plan,
+    Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
@@ -123,6 +123,11 @@ pub trait Peft: Clone + Serialize + 'static {
         0
     }
 
+    /// What was trained, in terms that other programs share; `None` where they have no equivalent.
+    fn change(&self, _adaptation: &Self::Adaptation) -> Option<Change> {
+        None
+    }
+
     /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
@@ -136,17 +141,18 @@ impl<P: Peft> Plan for P {
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         let base = setting.take_model(self.name())?;
-        let model = assemble(&*self, &base, setting.classes, setting.seed, setting.device)?;
-        let (shape, tokenizer, name) = (
-            base.shape.clone(),
-            base.tokenizer.clone(),
-            base.name.clone(),
-        );
+        let model = assemble(
+            &*self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
+        let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
+        let (name, digest) = (base.name.clone(), base.digest.clone());
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
-        let pooling = setting
-            .budget
-            .pooling
-            .unwrap_or_else(|| default_pooling(&shape));
+        let pooling = setting.budget.pooling_of(&shape);
         let job = Job {
             train: setting.train,
             validation: setting.validation,
@@ -172,6 +178,7 @@ impl<P: Peft> Plan for P {
             pooling,
             trainable,
             base_name: name,
+            base_digest: digest,
             device: setting.device.clone(),
         }))
     }
@@ -188,12 +195,13 @@ impl<P: Peft> Plan for P {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = attach(&*self, base, &info.classes, 0, &device).map_err(|error| {
-            LoadAdapterError::Malformed {
-                path: dir.display().to_string(),
-                reason: error.to_string(),
-            }
-        })?;
+        let model =
+            attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(|error| {
+                LoadAdapterError::Malformed {
+                    path: dir.display().to_string(),
+                    reason: error.to_string(),
+                }
+            })?;
         let trainable = count_trainable(&model);
         let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
         Ok(Box::new(Trained {
@@ -202,10 +210,13 @@ impl<P: Peft> Plan for P {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             classes: info.classes,
-            pooling: info.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: info
+                .pooling
+                .unwrap_or_else(|| info.budget.pooling_of(&base.shape)),
             budget: info.budget,
             trainable,
             base_name: base.name.clone(),
+            base_digest: base.digest.clone(),
             device,
         }))
     }
@@ -216,10 +227,14 @@ pub(crate) fn assemble<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
+    head: HeadPolicy,
     seed: u64,
     device: &Device,
 ) -> Result<Adapted<P::Adaptation>, FitError> {
-    Ok(settle(plan, attach(plan, base, classes, seed, device)?))
+    Ok(settle(
+        plan,
+        attach(plan, base, classes, head, seed, device)?,
+    ))
 }
 
 fn settle<P: Peft>(plan: &P, model: Adapted<P::Adaptation>) -> Adapted<P::Adaptation> {
@@ -236,6 +251,7 @@ fn attach<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
+    head: HeadPolicy,
     seed: u64,
     device: &Device,
 ) -> Result<Adapted<P::Adaptation>, FitError> {
@@ -249,7 +265,14 @@ fn attach<P: Peft>(
     };
     let adaptation = plan.attach(&mut to)?;
     let mut rng = InitRng::new(sub_seed(seed, "head"));
-    let head = Head::new(base.shape.hidden, classes.len(), &mut rng, device);
+    let head = Head::new(
+        head,
+        &base.shape,
+        base.pooler.as_ref(),
+        classes.len(),
+        &mut rng,
+        device,
+    );
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
     let mut backbone = match plan.from_scratch() {
         true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
@@ -277,6 +300,7 @@ pub struct Trained<P: Peft> {
     pub(crate) pooling: Pooling,
     pub(crate) trainable: u64,
     pub(crate) base_name: String,
+    pub(crate) base_digest: String,
     pub(crate) device: Device,
 }
 
@@ -339,8 +363,19 @@ impl<P: Peft> Predictor for Trained<P> {
             budget: self.budget.clone(),
             pooling: Some(self.pooling),
             base_model: self.base_name.clone(),
+            base_digest: Some(self.base_digest.clone()),
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable {
+            change: self.plan.change(&self.model.adaptation)?,
+            backbone: self.model.backbone.clone(),
+            head: self.model.head.clone(),
+            head_policy: self.budget.head,
+            classes: self.classes.clone(),
+        })
     }
 }
 

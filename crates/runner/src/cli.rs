@@ -14,6 +14,12 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+/// A number of things, of which there must be one at least.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number above 0".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train and measure methods x models x tasks x seeds, each trial in a process of its own
@@ -22,6 +28,8 @@ pub(crate) enum Command {
     Features(FeaturesArgs),
     /// Classify texts with an adapted model
     Predict(PredictArgs),
+    /// Write an adapted model as a PEFT checkpoint, which PEFT and transformers load in Python
+    Export(ExportArgs),
     /// Pretrain a small transformer from plain text: tokenizer, masked or causal language model, in Hugging Face layout
     Pretrain(Box<PretrainArgs>),
     /// Rebuild CSV, plots and page of finished runs from their raw records
@@ -91,22 +99,22 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     pub(crate) methods: Vec<String>,
     /// Number of seeds, counted from 0
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) seeds: Option<NonZeroUsize>,
     /// Device; repeatable
     #[arg(long, value_name = "D", value_delimiter = ',')]
     pub(crate) device: Vec<String>,
     /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) train_limit: Option<NonZeroUsize>,
     /// Passes over the training examples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Examples a step
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) batch: Option<NonZeroUsize>,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Search trials for every method's settings (the learning rate first), scored on validation; 0 takes the defaults
     #[arg(long, value_name = "N")]
@@ -123,7 +131,7 @@ pub(crate) struct RunArgs {
     /// A first look in a minute or so: one seed, few examples
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Keep each trial's adapted model under trials/<id>/adapter, for `predict`
+    /// Keep each trial's adapted model under trials/<id>/adapter, for `predict` and `export`
     #[arg(long)]
     pub(crate) keep_adapters: bool,
     /// When continuing, run those trials again that did not finish
@@ -159,7 +167,7 @@ pub(crate) struct FeaturesArgs {
     #[arg(long, value_enum, default_value = "none")]
     pub(crate) pooling: PoolingArg,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
@@ -171,7 +179,7 @@ pub(crate) struct PredictArgs {
     /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// What `run --keep-adapters` saved (RUN/trials/<id>/adapter), or a PEFT checkpoint
+    /// What `run --keep-adapters` saved (RUN/trials/<id>), or a PEFT checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
@@ -181,11 +189,24 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Longest text in tokens [default: as in training; the model's own for PEFT checkpoints]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
     pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
+    #[arg(value_name = "TRIAL_DIR")]
+    pub(crate) trial: PathBuf,
+    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name [default: as the trial's record has it]
+    #[arg(long, value_name = "M")]
+    pub(crate) model: Option<String>,
+    /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
 }
 
 /// `pretrain`'s families.

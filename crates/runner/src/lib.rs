@@ -5,10 +5,12 @@
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
 
+mod adapters;
 mod bundled;
 mod child;
 mod cli;
 mod devices;
+mod export;
 mod features;
 mod flops;
 mod found;
@@ -50,6 +52,8 @@ const FINISHED: u8 = 0;
 const SOME_FAILED: u8 = 1;
 /// Bad usage or input.
 const BAD_INPUT: u8 = 2;
+/// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
+const NOT_WRITTEN: u8 = 74;
 
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
@@ -67,6 +71,9 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Predict(arguments) => {
             alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
         }
+        Command::Export(arguments) => {
+            alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
+        }
         Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
@@ -83,7 +90,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", words::of_error(&error));
             ExitCode::from(BAD_INPUT)
         }
     }

@@ -16,7 +16,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("transformer", &["ops"]),
     ("measure", &["record"]),
     ("report", &["record"]),
-    ("adapt", &["linear", "ops", "record", "task", "transformer"]),
+    ("adapt", &["linear", "ops", "task", "transformer"]),
     ("pretrain", &["adapt", "ops", "transformer"]),
     ("peft-exchange", &["adapt", "ops", "task", "transformer"]),
 ];

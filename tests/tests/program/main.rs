@@ -2,6 +2,14 @@
 
 mod architecture;
 mod bundled_tasks;
+#[cfg(any(
+    feature = "cpu",
+    feature = "cuda",
+    feature = "ndarray",
+    feature = "wgpu"
+))]
+mod devices;
+mod export;
 mod harness;
 mod inputs;
 mod interruption;
