@@ -135,7 +135,7 @@ def main(path):
         elif "error" not in row["result"] or row["result"]["error"] is None:
             races.setdefault(row["race"], {}).setdefault(row["pair"], {})[row["side"]] = row["result"]
     print("# This program ÷ PyTorch + transformers + PEFT\n")
-    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[1].replace("\n", " ") + "\n")
+    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[1].replace("\n", " ").replace(" Standard library only.", "").strip() + "\n")
     print(f"Machine: {machine()}. {versions or ''}\n")
     print(
         "`PyTorch, AVX-512` is the same PyTorch with an MKL that is told to use its AVX-512 kernels, which it does not do by itself on this processor"
