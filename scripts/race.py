@@ -137,7 +137,7 @@ class Race:
             ours += ("--seeds", 1, "--train-limit", 1000, "--epochs", self.a.epochs, "--batch", 16, "--max-length", 128, "--out", self.scratch / "run")
             peers = ("task", "--model", self.a.model, "--method", theirs, "--train", self.task / "train.tsv", "--test", self.task / "test.tsv")
             peers += ("--limit", 1000, "--epochs", self.a.epochs, "--batch", 16, "--seq", 128)
-            name = f"task {method}" if self.a.epochs == 3 else f"task {method} ({self.a.epochs} epochs)"
+            name = f"task {method}" if self.a.epochs == 3 else f"task {method} ({self.a.epochs} epoch{'s'[: self.a.epochs - 1]})"
             self.turn(name, pair, ours, peers)
         for batch, seq in SHAPES[:1]:
             shape = ("--model", self.a.model, "--batch", batch, "--seq", seq)

@@ -74,6 +74,26 @@ def table(races):
             print("| " + " | ".join(cells) + " |")
 
 
+def own_clocks(races):
+    """Tasks again with what both clocks cover alike: loading, preparing, training and predicting, without our process start, probe, validation and report."""
+    names = ("load_s", "prepare_s", "first_step_s", "train_s", "eval_s")
+    rows = []
+    for race, pairs in races.items():
+        for peer, name in PEERS.items():
+            whole = [p for p in pairs.values() if {"ours", peer} <= p.keys()]
+            if not race.startswith("task") or not whole:
+                continue
+            both = [(sum(p["ours"].get(n) or 0.0 for n in names), seconds(p[peer], peer)) for p in whole]
+            ours, theirs = zip(*both)
+            cells = [race, name, str(len(whole)), f"{statistics.median(ours):.3g} s", f"{statistics.median(theirs):.3g} s"]
+            rows.append("| " + " | ".join([*cells, ratio_cell([a / b for a, b in both], target(race))]) + " |")
+    if rows:
+        print("\n## Tasks by the clocks of both programs\n")
+        print("Loading the model, preparing, training and predicting the test rows on both sides; our process start, probe, validation and report left out.\n")
+        print("| line | against | pairs | ours | theirs | time ratio |\n|---|---|---|---|---|---|")
+        print("\n".join(rows))
+
+
 def shares(races):
     peak = {}
     for race, pairs in races.items():
@@ -115,13 +135,14 @@ def main(path):
         elif "error" not in row["result"] or row["result"]["error"] is None:
             races.setdefault(row["race"], {}).setdefault(row["pair"], {})[row["side"]] = row["result"]
     print("# This program ÷ PyTorch + transformers + PEFT\n")
-    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[1].replace("\n", " ") + "\n")
+    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[1].replace("\n", " ").replace(" Standard library only.", "").strip() + "\n")
     print(f"Machine: {machine()}. {versions or ''}\n")
     print(
         "`PyTorch, AVX-512` is the same PyTorch with an MKL that is told to use its AVX-512 kernels, which it does not do by itself on this processor"
         " (see scripts/race.py): a stronger opponent than what people run here, and what to expect of an Intel processor.\n"
     )
     table(races)
+    own_clocks(races)
     shares(races)
 
 
