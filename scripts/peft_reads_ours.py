@@ -103,7 +103,9 @@ def peft_logits(model, tokenizer, pairs, size):
     rows = []
     for start in range(0, len(pairs), size):
         first, second = zip(*pairs[start : start + size])
-        batch = tokenizer(list(first), list(second), truncation=True, max_length=LONGEST, padding=True, return_tensors="pt")
+        # The fixtures' tokenizer_config.json does not ask for segments; BERT's own do.
+        segments = getattr(model.config, "type_vocab_size", 0) > 1
+        batch = tokenizer(list(first), list(second), truncation=True, max_length=LONGEST, padding=True, return_tensors="pt", return_token_type_ids=segments)
         rows.append(model(**batch).logits.float())
     return torch.cat(rows)
 

@@ -1,6 +1,6 @@
 //! What a gradient-trained method writes, and how each of them becomes a plan: freeze, attach, one head, the one loop.
 
-use crate::data::{argmax, encode_examples};
+use crate::data::{argmax, encode_examples, without_end};
 use crate::init::InitRng;
 use crate::model::Start;
 use crate::saved::{self, SavedInfo};
@@ -118,6 +118,11 @@ pub trait Peft: Clone + Serialize + 'static {
         0.0
     }
 
+    /// Whether vectors go into the model instead of token ids; transformers then does not see which tokens are padding.
+    fn replaces_ids(&self) -> bool {
+        false
+    }
+
     /// Positions of the window that the method takes away from the text.
     fn positions_taken(&self) -> usize {
         0
@@ -163,6 +168,7 @@ impl<P: Peft> Plan for P {
             depth: self.acts_from(&shape),
             window: shape.max_length - self.positions_taken(),
             pooling,
+            unread: unread(&*self, &setting.budget, &shape),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };
@@ -289,6 +295,13 @@ fn attach<P: Peft>(
     .train())
 }
 
+/// The token that ends a text for the head: transformers' decoders read the last token that is not `pad_token_id`, even where
+/// that id is also the end of text and part of it. Nothing before it sees it in a causal model, so it can be left out.
+pub(crate) fn unread<P: Peft>(plan: &P, budget: &Budget, shape: &Shape) -> Option<u32> {
+    let by_id = budget.head == HeadPolicy::Transformers && shape.causal && !plan.replaces_ids();
+    shape.pad_id.filter(|_| by_id)
+}
+
 /// A fitted [`Peft`].
 pub struct Trained<P: Peft> {
     pub(crate) plan: P,
@@ -326,6 +339,7 @@ impl<P: Peft> Predictor for Trained<P> {
                 .get()
                 .min(self.shape.max_length - self.plan.positions_taken()),
         )?;
+        let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
         let mut logits = vec![Logits::new(); examples.len()];

@@ -2,7 +2,7 @@
 
 use crate::cache::floats;
 use crate::model::Start;
-use crate::peft::assemble;
+use crate::peft::{assemble, unread};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
@@ -167,6 +167,7 @@ impl<P: Peft> Trainable for P {
             depth: Peft::acts_from(self, &base.shape),
             window: base.shape.max_length - self.positions_taken(),
             pooling: setting.budget.pooling_of(&base.shape),
+            unread: unread(self, &setting.budget, &base.shape),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };

@@ -8,6 +8,7 @@ use crate::stored::Stored;
 use crate::unfold;
 use adapt::{Change, HeadPolicy, Portable};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use transformer::{Architecture, Pretrained};
 
@@ -50,7 +51,8 @@ pub fn write(
         .map(|class| class.replace('\n', " ") + "\n");
     written(&path, std::fs::write(&path, lines.collect::<String>()))?;
     let path = dir.join(CONFIG_FILE); // Last: it is what makes the directory a checkpoint.
-    let mut text = serde_json::to_string_pretty(&config).expect("JSON");
+    let by_name: BTreeMap<String, Value> = config.into_iter().collect();
+    let mut text = serde_json::to_string_pretty(&by_name).expect("JSON");
     text.push('\n');
     written(&path, std::fs::write(&path, text))?;
     Ok(peft_type(&portable.change))

@@ -70,6 +70,9 @@ pub struct Pretraining {
     pub label_weight: usize,
     /// Share of a masked model's tokens that are to be predicted.
     pub mask_share: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead: each gives several times as many predictions to
+    /// learn from (UniLM; Dong et al. 2019, arXiv:1905.03197).
+    pub left_to_right_share: f64,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises; then it falls linearly to 0.
@@ -103,6 +106,7 @@ impl Pretraining {
             self.episode_share + self.repeat_share,
         )?;
         share("mask_share", self.mask_share)?;
+        share("left_to_right_share", self.left_to_right_share)?;
         share("warmup_share", self.warmup_share)?;
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());

@@ -40,6 +40,8 @@ pub(crate) struct Causal<'a> {
 pub(crate) struct Rows {
     pub(crate) inputs: Vec<Vec<u32>>,
     pub(crate) targets: Vec<Target>,
+    /// A model that sees both sides reads these from the left only.
+    pub(crate) left_to_right: bool,
 }
 
 /// The state at `inputs[row][at]` is to give `id`. A target that stands twice counts twice.
@@ -70,12 +72,19 @@ impl Objective<'_> {
         let pieces = packed.rows(step * settings.batch as u64, settings.batch, ahead);
         let cuts = cuts(settings.seed, step, settings.short_share);
         let mut random = random(settings.seed, "targets", step);
-        let mut rows = Rows::default();
+        let mut rows = Rows {
+            left_to_right: matches!(self, Objective::Masked(_))
+                && random.random_bool(settings.left_to_right_share),
+            ..Rows::default()
+        };
         for piece in pieces {
             let short = length / cuts;
             for cut in 0..cuts {
                 let text = &piece[cut * short..(cut + 1) * short + ahead];
                 match self {
+                    Objective::Masked(masked) if rows.left_to_right => {
+                        rows.add_next_tokens(&masked.framed(text));
+                    }
                     Objective::Masked(masked) => {
                         masked.add(&mut rows, text, settings.mask_share, &mut random)
                     }
@@ -128,15 +137,21 @@ impl Causal<'_> {
 
 impl Masked {
     pub(crate) fn add(&self, rows: &mut Rows, text: &[u32], share: f64, random: &mut ChaCha8Rng) {
-        let mut ids = Vec::with_capacity(text.len() + 2);
-        ids.push(self.cls);
-        ids.extend(text);
-        ids.push(self.sep);
+        let mut ids = self.framed(text);
         let targets = mask(&mut ids, 1..text.len() + 1, share, self.vocabulary, random);
         let row = rows.inputs.len();
         rows.targets
             .extend(targets.into_iter().map(|(at, id)| Target { row, at, id }));
         rows.inputs.push(ids);
+    }
+
+    /// `[CLS] text [SEP]`.
+    fn framed(&self, text: &[u32]) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() + 2);
+        ids.push(self.cls);
+        ids.extend(text);
+        ids.push(self.sep);
+        ids
     }
 }
 
@@ -170,7 +185,13 @@ impl Rows {
             })
             .collect();
         let batch = collate(&encoded.iter().collect::<Vec<_>>(), 0, Side::Right, device);
-        let x = model.backbone.forward(&batch, &Pass::plain()).x; // [b, t, hidden]
+        let x = match self.left_to_right {
+            true => {
+                let backbone = model.backbone.clone().left_to_right();
+                backbone.forward(&batch, &Pass::plain()).x
+            }
+            false => model.backbone.forward(&batch, &Pass::plain()).x,
+        }; // [b, t, hidden]
         let [b, t, hidden] = x.dims();
         let places: Vec<i64> = targets
             .iter()

@@ -273,6 +273,9 @@ pub(crate) struct PretrainArgs {
     /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     pub(crate) short: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead of masked ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) left_to_right: f64,
     /// Share of a masked model's tokens that are to be predicted
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
     pub(crate) mask: f64,

@@ -95,7 +95,7 @@ fn an_exported_trial_predicts_what_the_trial_does() {
 
     refused(&export(&lora, &peft, &[]), &["peft", "exists already"]);
     let elsewhere = dir.path().join("elsewhere");
-    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/bert");
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/distilbert"); // The bundled model has the weights of the BERT fixture.
     let ended = export(&lora, &elsewhere, &["--model", text(&other)]);
     refused(&ended, &["was trained on", "other weights", "sha256"]);
     let ended = export(&trial(&out, "bitfit"), &elsewhere, &[]);

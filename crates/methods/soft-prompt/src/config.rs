@@ -142,6 +142,10 @@ impl Peft for SoftPrompt {
         self.tokens.get() as f64
     }
 
+    fn replaces_ids(&self) -> bool {
+        true
+    }
+
     fn positions_taken(&self) -> usize {
         self.tokens.get()
     }
