@@ -1,16 +1,14 @@
-//! `cargo bench`: a forward pass, one training step of every gradient-trained method, feature extraction and in-context scoring.
+//! `cargo bench --bench steps`: a forward pass, feature extraction and in-context scoring. Training steps are in `methods.rs`.
 //!
-//! All at batch 16 × 128 tokens on random weights of MiniLM's size (benches/src/lib.rs). A training step is timed from the end of one step to the end of the
-//! next within a real run of the training loop, first step excluded. For races against PyTorch see scripts/race.sh.
+//! All at batch 16 × 128 tokens on random weights of MiniLM's size (benches/src/lib.rs). For races against PyTorch see scripts/race.sh.
 
-use adapt::{Budget, Event, Method, Phase, Setting};
+use adapt::{Budget, Event, Setting};
 use benches::{decoder, encoder, texts};
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::Value;
 use std::num::NonZeroUsize;
-use std::time::{Duration, Instant};
-use transformer::{Pass, Pretrained, Side, collate};
+use transformer::{Pass, Side, collate};
 
 const BATCH: usize = 16;
 const LENGTH: usize = 128;
@@ -44,58 +42,6 @@ fn forward(c: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-fn training_step(c: &mut Criterion) {
-    let model = encoder(&Device::flex());
-    let mut group = c.benchmark_group("training step 16x128");
-    group
-        .throughput(Throughput::Elements(BATCH as u64))
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(8));
-    for method in runner::METHODS {
-        let plan = method.plan(Value::Null).expect("the defaults are valid");
-        if plan.as_trainable().is_none() || method.not_applicable(&model).is_some() {
-            continue;
-        }
-        group.bench_function(BenchmarkId::from_parameter(method.info().name), |b| {
-            b.iter_custom(|steps| time_steps(*method, &model, steps as usize));
-        });
-    }
-    group.finish();
-}
-
-/// Seconds of `steps` optimisation steps after the first, within one run of the loop.
-fn time_steps(method: &dyn Method, model: &Pretrained, steps: usize) -> Duration {
-    let train = texts(BATCH * (steps + 1));
-    let validation = texts(2);
-    let classes = ["a", "b"].map(str::to_owned);
-    let (mut first, mut last) = (None, Instant::now());
-    let mut events = |event: Event| match event {
-        Event::Began(Phase::Train) => first = first.or(Some(Instant::now())),
-        Event::StepDone { .. } => last = Instant::now(),
-        _ => {}
-    };
-    let n = |n| NonZeroUsize::new(n).expect("not zero");
-    let setting = Setting {
-        base: Some(model.clone()),
-        classes: &classes,
-        descriptions: None,
-        train: &train,
-        validation: &validation,
-        budget: Budget {
-            epochs: n(1),
-            batch: n(BATCH),
-            max_length: n(LENGTH),
-            ..Budget::default()
-        },
-        seed: 1,
-        device: &Device::flex().autodiff(),
-        events: &mut events,
-    };
-    let plan = method.plan(Value::Null).expect("the defaults are valid");
-    plan.fit(setting).expect("training on plain texts");
-    last.duration_since(first.expect("a step was taken"))
 }
 
 /// Prediction by the methods that train nothing by gradient: features or prompts, and what comes after.
@@ -141,5 +87,5 @@ fn scoring(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, forward, training_step, scoring);
+criterion_group!(benches, forward, scoring);
 criterion_main!(benches);

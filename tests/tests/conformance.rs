@@ -2,7 +2,6 @@
 
 use adapt::conformance::{Bench, CHECKS, variants};
 use adapt::{HeadPolicy, Method};
-use burn::tensor::Device;
 use std::path::Path;
 
 #[test]
@@ -37,8 +36,9 @@ fn conforms(architecture: &str, head: HeadPolicy, wanted: fn(&dyn Method) -> boo
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures/oracle")
         .join(architecture);
-    let base = transformer::load(&dir, &Device::flex()).expect("the fixture loads");
-    let bench = Bench::new(base, Device::flex().autodiff()).with_head(head);
+    let device = ops::test_device();
+    let base = transformer::load(&dir, &device).expect("the fixture loads");
+    let bench = Bench::new(base, device.autodiff()).with_head(head);
     let applicable =
         |method: &&&dyn Method| wanted(**method) && method.not_applicable(&bench.base).is_none();
     let mut failures = Vec::new();

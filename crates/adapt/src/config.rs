@@ -40,9 +40,22 @@ pub fn parse_config<C: Serialize + DeserializeOwned + Default>(
         }
         settings.insert(name, value);
     }
-    serde_json::from_value(Value::Object(settings)).map_err(|error| ConfigError::BadValue {
+    serde_json::from_value(Value::Object(settings.clone())).map_err(|error| ConfigError::BadValue {
         method: method.to_owned(),
-        reason: error.to_string(),
+        reason: named::<C>(&settings).unwrap_or_else(|| error.to_string()),
+    })
+}
+
+/// serde says what was wrong with a value and not whose it was: the first setting that is refused beside the defaults of all others.
+fn named<C: Serialize + DeserializeOwned + Default>(
+    settings: &Map<String, Value>,
+) -> Option<String> {
+    let defaults = serde_json::to_value(C::default()).ok()?;
+    settings.iter().find_map(|(name, value)| {
+        let one = with_setting(defaults.clone(), name, value.clone());
+        let error = serde_json::from_value::<C>(one).err()?.to_string();
+        let error = error.replace("a nonzero usize", "a whole number above 0");
+        Some(format!("{name}: {error}"))
     })
 }
 
@@ -98,6 +111,17 @@ mod tests {
 
     #[test]
     fn a_rank_of_zero_is_refused() {
-        assert!(parse_config::<Example>("lora", serde_json::json!({"rank": 0})).is_err());
+        let refused = |given| {
+            parse_config::<Example>("lora", given)
+                .unwrap_err()
+                .to_string()
+        };
+        let error = refused(serde_json::json!({"alpha": 2.0, "rank": 0}));
+        assert!(
+            error.contains("rank: ") && error.contains("expected a whole number above 0"),
+            "{error}"
+        );
+        let error = refused(serde_json::json!({"rank": 2, "alpha": "much"}));
+        assert!(error.contains("alpha: invalid type"), "{error}");
     }
 }

@@ -108,6 +108,11 @@ pub trait Peft: Clone + Serialize + 'static {
         true
     }
 
+    /// Whether training begins from random weights instead of the pretrained ones: the comparison that shows what pretraining is worth.
+    fn from_scratch(&self) -> bool {
+        false
+    }
+
     /// Tokens added to every input.
     fn extra_tokens(&self) -> f64 {
         0.0
@@ -275,7 +280,10 @@ fn attach<P: Peft>(
         device,
     );
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
-    let mut backbone = base.backbone.clone().no_grad();
+    let mut backbone = match plan.from_scratch() {
+        true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
+        false => base.backbone.clone().no_grad(),
+    };
     if let Some(group) = plan.train_in_backbone(&base.shape) {
         backbone = backbone.set_require_grad_group(group, true);
     }

@@ -6,11 +6,12 @@ use crate::peft::{assemble, unread};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Int, Tensor, TensorData};
 use std::collections::BTreeMap;
 use task::Example;
-use transformer::{Depth, Pooling, Pretrained, Shape, Side, collate};
+use transformer::{Depth, DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
 
 /// A gradient-trained plan, seen from outside.
 pub trait Trainable {
@@ -51,6 +52,28 @@ pub trait Trainable {
     /// # Errors
     /// When training fails.
     fn train_and_compare(&self, setting: Setting<'_>) -> Result<Vec<Compared>, FitError>;
+
+    /// Loss of one batch and its gradient with respect to every trained parameter. Each of these has been moved a little from where
+    /// training starts, by amounts that are always the same: factors that start at zero would hide the gradients behind them.
+    ///
+    /// # Errors
+    /// When the method does not fit the model or a text cannot be tokenised.
+    fn loss_and_gradients(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+        examples: &[Example],
+        dropout: f64,
+    ) -> Result<LossAndGradients, FitError>;
+}
+
+/// What [`Trainable::loss_and_gradients`] finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossAndGradients {
+    /// Mean over the examples.
+    pub loss: f64,
+    /// By the parameter's path; `None` where the graph does not reach a trained parameter.
+    pub gradients: BTreeMap<String, Option<Vec<f32>>>,
 }
 
 /// One parameter before and after training.
@@ -166,6 +189,90 @@ impl<P: Peft> Trainable for P {
             })
             .collect())
     }
+
+    fn loss_and_gradients(
+        &self,
+        base: &Pretrained,
+        classes: &[String],
+        examples: &[Example],
+        dropout: f64,
+    ) -> Result<LossAndGradients, FitError> {
+        let device = base.backbone.device().autodiff();
+        let model = assemble(self, base, classes, HeadPolicy::Linear, 3, &device)?.map(&mut Moved);
+        let window = base.shape.max_length - self.positions_taken();
+        let encoded = crate::data::encode_examples(examples, &base.tokenizer, window)?;
+        let batch = collate(
+            &encoded.iter().collect::<Vec<_>>(),
+            base.tokenizer.pad_id(),
+            Side::Right,
+            &device,
+        );
+        let plan = DropoutPlan {
+            hidden: dropout,
+            attention: dropout,
+            seed: 11,
+            from: Peft::acts_from(self, &base.shape),
+        };
+        let labels: Vec<i64> = examples.iter().map(|e| e.label as i64).collect();
+        let targets =
+            Tensor::<1, Int>::from_data(TensorData::new(labels, [examples.len()]), &device);
+        let pooling = crate::default_pooling(&base.shape);
+        let logits = model.logits(Start::Tokens(batch), pooling, Some(plan)); // [b,classes]
+        let loss = ops::cross_entropy(logits, targets); // [1]
+        let value = f64::from(floats(loss.clone().detach().inner())[0]);
+        let found = GradientsParams::from_grads(loss.backward(), &model);
+        Ok(LossAndGradients {
+            loss: value,
+            gradients: gradients(&model, &found),
+        })
+    }
+}
+
+struct Moved;
+
+impl ModuleMapper for Moved {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !param.is_require_grad() {
+            return param;
+        }
+        param.map(|old| {
+            let (device, dims) = (old.device(), old.dims());
+            let mut values = floats(old.detach());
+            for (i, value) in values.iter_mut().enumerate() {
+                *value += 0.05 * (1.7 * i as f32 + 0.3).sin();
+            }
+            Tensor::from_data(TensorData::new(values, dims), &device).require_grad()
+        })
+    }
+}
+
+fn gradients<M: Module>(module: &M, found: &GradientsParams) -> BTreeMap<String, Option<Vec<f32>>> {
+    struct Collect<'a> {
+        path: Vec<String>,
+        found: &'a GradientsParams,
+        gradients: BTreeMap<String, Option<Vec<f32>>>,
+    }
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                let gradient = self.found.get::<D>(param.id).map(floats);
+                self.gradients.insert(self.path.join("."), gradient);
+            }
+        }
+    }
+    let mut collect = Collect {
+        path: Vec::new(),
+        found,
+        gradients: BTreeMap::new(),
+    };
+    module.visit(&mut collect);
+    collect.gradients
 }
 
 fn forward<A: crate::Adaptation>(

@@ -15,6 +15,7 @@
 //! | [`loss`] | cross-entropy with integer targets |
 //! | [`dropout`] | masks computed from a counter, so that nothing is stored for the backward pass |
 //! | [`optimizer`] | AdamW in place, gradient norms |
+//! | [`workers`] | the thread pool kept awake while a model runs |
 //!
 //! Three rules hold throughout.
 //!
@@ -50,6 +51,7 @@ mod simd;
 pub mod softmax;
 #[cfg(test)]
 mod testing;
+pub mod workers;
 
 /// Elements a task takes at once in element-wise kernels: 64 KiB, so that two operands stay in the L2 cache.
 pub(crate) const CHUNK: usize = 16 * 1024;

@@ -27,6 +27,7 @@
 
 mod activation;
 mod attention;
+mod device;
 mod dropout;
 mod embedding;
 mod flex;
@@ -43,9 +44,10 @@ mod tape;
 
 pub use activation::{activate, silu_mul};
 pub use attention::{Attention, attention};
+pub use device::{device, test_device};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
-pub use gradient::squared_norm;
+pub use gradient::{scaled, squared_norm};
 pub use kernels::activation::Activation;
 pub use linear::linear;
 pub use loss::cross_entropy;

@@ -81,7 +81,7 @@ pub(crate) fn input_gradient(
         }
         Want::Add(earlier) => {
             let mut dx = dense(earlier);
-            add_product(&mut dx, dy, weight.t());
+            gemm::linear_dx_add(flex::values_mut(&mut dx), flex::values(dy), weight);
             Some(dx)
         }
     }

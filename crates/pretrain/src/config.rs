@@ -63,10 +63,16 @@ pub struct Pretraining {
     pub short_share: f64,
     /// Share of a causal model's sequences that are in-context episodes.
     pub episode_share: f64,
+    /// Share of a causal model's sequences that repeat a passage until they are full: what teaches a small model to look up what stood before
+    /// (induction heads; Olsson et al. 2022, arXiv:2209.11895), without which it cannot use a context.
+    pub repeat_share: f64,
     /// How many times a label of an episode counts in the loss.
     pub label_weight: usize,
     /// Share of a masked model's tokens that are to be predicted.
     pub mask_share: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead: each gives several times as many predictions to
+    /// learn from (UniLM; Dong et al. 2019, arXiv:1905.03197).
+    pub left_to_right_share: f64,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises; then it falls linearly to 0.
@@ -94,7 +100,13 @@ impl Pretraining {
         };
         share("short_share", self.short_share)?;
         share("episode_share", self.episode_share)?;
+        share("repeat_share", self.repeat_share)?;
+        share(
+            "episode_share + repeat_share",
+            self.episode_share + self.repeat_share,
+        )?;
         share("mask_share", self.mask_share)?;
+        share("left_to_right_share", self.left_to_right_share)?;
         share("warmup_share", self.warmup_share)?;
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());
@@ -173,26 +185,29 @@ impl Sizes {
     /// `config.json` as `transformers` writes it. `vocab`: what the tokenizer really has.
     pub(crate) fn config_json(&self, vocab: usize, length: usize, special: SpecialIds) -> Value {
         let inner = self.inner();
+        // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width: narrow models that begin as small stay with the
+        // frequencies of words for much longer.
+        let spread = (0.02 * (768.0 / self.hidden as f64).sqrt() * 1e4).round() / 1e4;
         match self.family {
             Family::Bert => json!({
                 "architectures": ["BertForMaskedLM"], "model_type": "bert",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "intermediate_size": inner, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
-                "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+                "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": spread, "layer_norm_eps": 1e-12,
                 "pad_token_id": special.pad, "tie_word_embeddings": true,
             }),
             Family::Gpt2 => json!({
                 "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
                 "vocab_size": vocab, "n_embd": self.hidden, "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
                 "activation_function": "gelu_new", "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
-                "n_positions": length, "initializer_range": 0.02, "layer_norm_epsilon": 1e-5,
+                "n_positions": length, "initializer_range": spread, "layer_norm_epsilon": 1e-5,
                 "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
             }),
             Family::Llama => json!({
                 "architectures": ["LlamaForCausalLM"], "model_type": "llama",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "num_key_value_heads": self.heads, "intermediate_size": inner, "hidden_act": "silu", "attention_dropout": 0.0,
-                "max_position_embeddings": length, "initializer_range": 0.02, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+                "max_position_embeddings": length, "initializer_range": spread, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
                 "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
             }),
         }

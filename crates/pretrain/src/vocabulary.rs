@@ -1,6 +1,7 @@
 //! Tokenizers trained on the corpus, through the `tokenizers` crate: word pieces for BERT, byte-level pairs for causal models.
 
 use crate::{Corpus, Family, PretrainError};
+use std::collections::BTreeMap;
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -12,8 +13,9 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{
-    AddedToken, DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper,
-    SplitDelimiterBehavior, Tokenizer, TokenizerBuilder,
+    AddedToken, DecoderWrapper, NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential,
+    OffsetType, PostProcessorWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper,
+    SplitDelimiterBehavior, Tokenizer, TokenizerBuilder, Trainer,
 };
 
 /// Stands between documents in causal pretraining, and is padding there.
@@ -63,23 +65,13 @@ fn texts(corpus: &Corpus) -> impl Iterator<Item = &str> + Send {
     paragraphs.map(String::as_str)
 }
 
+/// Characters of a word-piece vocabulary, the most frequent ones of the corpus.
+const ALPHABET: usize = 400;
+
 fn word_pieces(vocab: usize, corpus: &Corpus) -> tokenizers::Result<Tokenizer> {
-    let special = BERT_TOKENS.map(|token| AddedToken::from(token, true));
-    let mut trainer = WordPieceTrainer::builder()
-        .vocab_size(vocab)
-        .min_frequency(2)
-        .limit_alphabet(400)
-        .special_tokens(special.to_vec())
-        .show_progress(false)
-        .build();
     let id = |token: &str| {
-        (
-            token.to_owned(),
-            BERT_TOKENS
-                .iter()
-                .position(|&t| t == token)
-                .expect("listed") as u32,
-        )
+        let at = BERT_TOKENS.iter().position(|&t| t == token);
+        (token.to_owned(), at.expect("listed") as u32)
     };
     let mut tokenizer = Builder::default()
         .with_model(WordPiece::default())
@@ -93,8 +85,55 @@ fn word_pieces(vocab: usize, corpus: &Corpus) -> tokenizers::Result<Tokenizer> {
         ))))
         .with_decoder(Some(DecoderWrapper::from(WordPieceDecoder::default())))
         .build()?;
-    tokenizer.train(&mut trainer, texts(corpus))?;
+    let words = |text: &str| -> tokenizers::Result<Vec<String>> {
+        let mut text = NormalizedString::from(text);
+        BertNormalizer::new(true, true, None, true).normalize(&mut text)?;
+        let mut text = PreTokenizedString::from(text);
+        BertPreTokenizer.pre_tokenize(&mut text)?;
+        let splits = text.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
+        Ok(splits
+            .into_iter()
+            .map(|(word, _, _)| word.to_owned())
+            .collect())
+    };
+    // The trainer numbers characters in the order of a hash map, which differs from run to run, and settles ties by number. Given all of them in
+    // advance, as if they were special, it numbers them as they come here.
+    let alphabet = alphabet(corpus, &words)?;
+    let inner = alphabet.iter().map(|c| format!("##{c}"));
+    let first = BERT_TOKENS.map(str::to_owned).into_iter().chain(inner);
+    let mut trainer = WordPieceTrainer::builder()
+        .vocab_size(vocab)
+        .min_frequency(2)
+        .limit_alphabet(alphabet.len())
+        .initial_alphabet(alphabet.iter().copied().collect())
+        .special_tokens(first.map(|token| AddedToken::from(token, true)).collect())
+        .show_progress(false)
+        .build();
+    trainer.feed(texts(corpus), words)?;
+    let mut model = WordPiece::default();
+    trainer.train(&mut model)?;
+    tokenizer.with_model(model);
+    tokenizer.add_special_tokens(&BERT_TOKENS.map(|token| AddedToken::from(token, true)));
     reread(&tokenizer.to_string(false)?)
+}
+
+/// The most frequent characters, in the order of their code points.
+fn alphabet(
+    corpus: &Corpus,
+    words: &dyn Fn(&str) -> tokenizers::Result<Vec<String>>,
+) -> tokenizers::Result<Vec<char>> {
+    let mut counts: BTreeMap<char, u64> = BTreeMap::new();
+    for text in texts(corpus) {
+        for c in words(text)?.iter().flat_map(|word| word.chars()) {
+            *counts.entry(c).or_default() += 1;
+        }
+    }
+    let mut frequent: Vec<(char, u64)> = counts.into_iter().collect();
+    frequent.sort_by_key(|&(c, count)| (std::cmp::Reverse(count), c));
+    frequent.truncate(ALPHABET);
+    let mut alphabet: Vec<char> = frequent.into_iter().map(|(c, _)| c).collect();
+    alphabet.sort();
+    Ok(alphabet)
 }
 
 /// Line breaks are tokens of their own, so that the pieces of a prompt have the same ids wherever they stand.
@@ -158,6 +197,22 @@ mod tests {
             .to_vec();
         assert_eq!(tokens, ["[CLS]", "the", "cat", "[SEP]"]);
         assert_eq!(tokenizer.token_to_id("[PAD]"), Some(0));
+    }
+
+    #[test]
+    fn the_same_corpus_gives_the_same_vocabulary() {
+        for family in [Family::Bert, Family::Gpt2] {
+            let text = || {
+                train(family, 300, &corpus())
+                    .unwrap()
+                    .to_string(false)
+                    .unwrap()
+            };
+            let first = text();
+            for _ in 0..5 {
+                assert!(text() == first, "{family:?}");
+            }
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#222;max-widt
 h1,h2,h3{line-height:1.25}h2{margin-top:3rem;border-bottom:1px solid #ddd}\
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #e4e4e4}th{font-weight:600}\
-.n{text-align:right;white-space:nowrap}tr.top td{font-weight:600}.scroll{overflow-x:auto}\
-figure{margin:2rem 0}figure svg{width:100%;height:auto}small,.legend{color:#555;font-size:.85rem}\
+td,th{white-space:nowrap}.n{text-align:right}tr.top td{font-weight:600}.scroll{overflow-x:auto}\
+figure{margin:2rem 0;overflow-x:auto}figure svg{width:100%;min-width:44rem;height:auto}small,.legend{color:#555;font-size:.85rem}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8rem;background:#f6f6f6;padding:.7rem}";
 

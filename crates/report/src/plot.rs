@@ -62,7 +62,9 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         )
     };
     let curves = |name: &str, unit: Unit, metric: &str| {
-        let note = format!("{about}; one thin line a seed, the median seed strong");
+        let note = format!(
+            "{about}; one thin line a seed, the median seed strong; methods that are trained step by step"
+        );
         curves::chart(
             &on("Learning curves"),
             &note,
@@ -201,10 +203,13 @@ fn phase_bars(group: &Group<'_>, summary: &GroupSummary) -> Vec<bars::Bar> {
         .collect()
 }
 
+/// The validation points of every trial that was trained step by step, which its training losses tell. What a method chooses among (the C of a
+/// linear classifier, templates) is validated as well, but is no course of a training.
 fn learning_curves(group: &Group<'_>, metric: &str) -> Vec<curves::Curves> {
     let arms = group.arms.iter().enumerate();
     arms.map(|(i, arm)| {
-        let seeds = arm.finished().map(|trial| {
+        let trained = |trial: &&crate::Trial| trial.record.curve.iter().any(|p| p.split == "train");
+        let seeds = arm.finished().filter(trained).map(|trial| {
             let points = trial
                 .record
                 .curve

@@ -75,7 +75,10 @@ fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
     assert_eq!(lost["train_peak_rss_bytes"], (566_u64 << 20).to_string());
 
     let curves = rows(&dir.join("curves.csv"));
-    assert_eq!(curves.len(), ((13 * 3 * 2) - 2) * 9 * 2);
+    assert_eq!(
+        curves.len(),
+        ((13 * 3 * 2) - 2) * 9 * 2 + ((11 * 3 * 2) - 2) * 9
+    );
 
     let summary = rows(&dir.join("summary.csv"));
     assert_eq!(summary.len(), 17 * 2);
@@ -193,6 +196,25 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
         "text from outside must be escaped"
     );
     assert!(page.contains("0123abcd, with changes"));
+}
+
+#[test]
+fn learning_curves_show_trainings_and_no_choice_among_candidates() {
+    let (dir, run) = made_up("curves");
+    report::write(&run, &dir).unwrap();
+    for metric in ["accuracy", "loss"] {
+        let file = format!("learning-curves-{metric}.svg");
+        let charts = fs::read_dir(dir.join("plots")).unwrap().flatten();
+        let charts: Vec<String> = charts
+            .filter(|chart| chart.file_name().to_string_lossy().ends_with(&file))
+            .map(|chart| fs::read_to_string(chart.path()).unwrap())
+            .collect();
+        assert_eq!(charts.len(), synthetic::TASKS.len());
+        for chart in charts {
+            assert!(chart.contains("cedar-last"), "a training is missing");
+            assert!(!chart.contains("feature-birch") && !chart.contains("ash-count"));
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::matrix::{TRAIN_LIMIT, TUNE};
 use crate::observe::{Observer, panic_text};
 use crate::registry::{Methods, find};
 use crate::score::{count_operations, log_probabilities, predictions, score, unlabelled};
+use crate::words::{names_disk, of_error};
 use crate::{devices, sources};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
@@ -25,7 +26,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     let job: Job = match job::receive() {
         Ok(job) => job,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", of_error(&error));
             return ExitCode::from(crate::BAD_INPUT);
         }
     };
@@ -37,7 +38,8 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     }));
     let failure = match done {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(format!("{error:#}")),
+        Ok(Err(error)) if names_disk(&error) => return not_written(&error),
+        Ok(Err(error)) => Some(of_error(&error)),
         Err(panic) => Some(format!("panicked: {}", panic_text(&*panic))),
     };
     if let Some(text) = failure {
@@ -54,13 +56,16 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         observer.into_inner().fill(&mut record);
     }
     match report::store::write_record(&job.run_dir, &record) {
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(crate::BAD_INPUT)
-        }
+        Err(error) => not_written(&error.into()),
         Ok(()) if record.outcome == Outcome::Finished => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(crate::SOME_FAILED),
     }
+}
+
+/// The end without a record, so that the trial is run again when there is room.
+fn not_written(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {}", of_error(error));
+    ExitCode::from(crate::NOT_WRITTEN)
 }
 
 /// Whether an error is a device's way of refusing memory (the heap's refusal ends the process and is seen by the parent).

@@ -14,6 +14,12 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+/// A number of things, of which there must be one at least.
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number above 0".to_owned())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train and measure methods x models x tasks x seeds, each trial in a process of its own
@@ -93,22 +99,22 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     pub(crate) methods: Vec<String>,
     /// Number of seeds, counted from 0
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) seeds: Option<NonZeroUsize>,
     /// Device; repeatable
     #[arg(long, value_name = "D", value_delimiter = ',')]
     pub(crate) device: Vec<String>,
     /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) train_limit: Option<NonZeroUsize>,
     /// Passes over the training examples
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
     /// Examples a step
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) batch: Option<NonZeroUsize>,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Search trials for every method's settings (the learning rate first), scored on validation; 0 takes the defaults
     #[arg(long, value_name = "N")]
@@ -161,7 +167,7 @@ pub(crate) struct FeaturesArgs {
     #[arg(long, value_enum, default_value = "none")]
     pub(crate) pooling: PoolingArg,
     /// Longest text in tokens; longer ones are cut and counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
@@ -183,7 +189,7 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Longest text in tokens [default: as in training; the model's own for PEFT checkpoints]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
@@ -264,12 +270,24 @@ pub(crate) struct PretrainArgs {
     /// Sequences a step
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) batch: NonZeroUsize,
+    /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
+    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
+    pub(crate) short: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead of masked ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) left_to_right: f64,
+    /// Share of a masked model's tokens that are to be predicted
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
+    pub(crate) mask: f64,
     /// Peak learning rate
     #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
     pub(crate) learning_rate: f64,
     /// Share of a causal model's sequences that are in-context episodes made from the corpus [default: 0.25]
     #[arg(long, value_name = "SHARE")]
     pub(crate) episodes: Option<f64>,
+    /// Share of a causal model's sequences that repeat one passage, which teaches it to look back [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) repeats: Option<f64>,
     /// Seed of weights, order, masks and episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

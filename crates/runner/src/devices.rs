@@ -1,4 +1,4 @@
-//! From a device's name to a burn device: the one place where backends are told apart.
+//! The devices that `--device` knows, which of them this build has, and whether they answer.
 
 use crate::registry::unknown;
 use anyhow::{Context, bail};
@@ -84,7 +84,7 @@ pub(crate) fn open(name: &str) -> anyhow::Result<Device> {
     );
     check(name)?;
     let works = catch_unwind(|| {
-        let device = create(name);
+        let device = ops::device(name).expect("compiled in, as checked");
         let sum: f32 = Tensor::<1>::from_data([1.0f32, 2.5], &device)
             .sum()
             .into_scalar();
@@ -101,22 +101,6 @@ static ALLOWED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
 /// Says that this process is one of those that compute.
 pub(crate) fn allow() {
     let _ = ALLOWED.set(());
-}
-
-fn create(name: &str) -> Device {
-    match name {
-        #[cfg(feature = "ndarray")]
-        #[allow(deprecated)]
-        // upstream retires burn-ndarray; here it stays as an independent check of the default
-        "ndarray" => Device::ndarray(),
-        #[cfg(feature = "cpu")]
-        "cpu" => Device::cpu(),
-        #[cfg(feature = "wgpu")]
-        "wgpu" => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
-        #[cfg(feature = "cuda")]
-        "cuda" => Device::cuda(0),
-        _ => Device::flex(),
-    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command};
+use kernels::workers::alert;
 use std::process::ExitCode;
 
 pub use registry::METHODS;
@@ -51,6 +52,8 @@ const FINISHED: u8 = 0;
 const SOME_FAILED: u8 = 1;
 /// Bad usage or input.
 const BAD_INPUT: u8 = 2;
+/// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
+const NOT_WRITTEN: u8 = 74;
 
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
@@ -64,10 +67,14 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
-        Command::Features(arguments) => features::write(&arguments).map(|()| FINISHED),
-        Command::Predict(arguments) => predict::write(methods, &arguments).map(|()| FINISHED),
-        Command::Export(arguments) => export::write(methods, &arguments).map(|()| FINISHED),
-        Command::Pretrain(arguments) => pretrain::run(&arguments).map(|()| FINISHED),
+        Command::Features(arguments) => alert(|| features::write(&arguments)).map(|()| FINISHED),
+        Command::Predict(arguments) => {
+            alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
+        }
+        Command::Export(arguments) => {
+            alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
+        }
+        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
@@ -77,13 +84,13 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
-        Command::Trial => return child::main(methods),
+        Command::Trial => return alert(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
     };
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", words::of_error(&error));
             ExitCode::from(BAD_INPUT)
         }
     }

@@ -17,12 +17,8 @@ pub(crate) fn record_of_the_dead(trial: &Planned, ended: &Ended, log: &Log) -> T
     };
     let mut record = TrialRecord::unmeasured(trial.id.clone(), trial.spec.clone(), outcome);
     let last_words = log
-        .text
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty() && !line.starts_with(PHASE_MARK));
-    let last_words = last_words
-        .map(|line| format!("; its last words: {}", line.trim()))
+        .last_words()
+        .map(|words| format!("; its last words: {words}"))
         .unwrap_or_default();
     record.error = Some(format!("{}{last_words}", ended.describe()));
     record.total_s = Some(ended.elapsed.as_secs_f64());
@@ -74,6 +70,12 @@ impl Log {
     /// The phase that began last.
     pub(crate) fn phase(&self) -> Option<&str> {
         self.phase.as_deref()
+    }
+
+    /// The last line that says something.
+    pub(crate) fn last_words(&self) -> Option<&str> {
+        let mut lines = self.text.lines().rev().map(str::trim);
+        lines.find(|line| !line.is_empty() && !line.starts_with(PHASE_MARK))
     }
 
     /// Counts a peak to the phase known so far, then reads on: at a boundary, a peak may be counted too early, never too late.

@@ -16,6 +16,7 @@ use anyhow::{Context, ensure};
 use measure::watch::watch;
 use record::{Outcome, TrialRecord};
 use std::fs::{self, File};
+use std::io;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -44,8 +45,17 @@ pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
     );
     let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
     let dir = run_dir::open(&path, &info)?;
-    let records = sweep(&plan, &found, &dir, &trials, arguments)?;
-    finish(&dir, &records)
+    let done =
+        sweep(&plan, &found, &dir, &trials, arguments).and_then(|records| finish(&dir, &records));
+    done.map_err(|error| match words::names_disk(&error) {
+        true => error.context(format!(
+            "stopped, because {} cannot be written any more; the trials that have ended are kept: make room, then give the same command \
+             with --out {}",
+            dir.path.display(),
+            dir.path.display()
+        )),
+        false => error,
+    })
 }
 
 /// Runs what is not on record yet; returns all records in the order of the trials.
@@ -66,7 +76,7 @@ fn sweep(
             _ => waiting.push(trial),
         }
     }
-    let mut progress = Progress::new(trials.len(), records.len());
+    let mut progress = Progress::new(trials, records.len());
     let here = dir.path.display();
     match (dir.continued, waiting.len()) {
         (true, n) => progress.line(&format!("continuing {here}: {} of {} trials are on record, {n} to run", records.len(), trials.len())),
@@ -131,6 +141,11 @@ fn run_trial(
     log.poll(None);
     match report::store::read_record(&dir.path, &trial.id)? {
         Some(record) => Ok(record),
+        None if ended.status.code() == Some(crate::NOT_WRITTEN.into()) => {
+            let words = log.last_words().unwrap_or("no reason known");
+            let reason = words.trim_start_matches("error: ").to_owned();
+            Err(io::Error::new(io::ErrorKind::StorageFull, reason).into())
+        }
         None => {
             let record = record_of_the_dead(trial, &ended, &log);
             report::store::write_record(&dir.path, &record)?;

@@ -3,7 +3,7 @@
 use crate::matrix::Planned;
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::watch::Sample;
-use record::{Outcome, TrialRecord};
+use record::{Outcome, TrialRecord, TrialSpec};
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -14,11 +14,13 @@ pub(crate) struct Progress {
     done: usize,
     total: usize,
     durations: Durations,
+    named: Named,
 }
 
 impl Progress {
-    /// `total` trials, `done` of them on record already.
-    pub(crate) fn new(total: usize, done: usize) -> Self {
+    /// `trials` in all, `done` of them on record already.
+    pub(crate) fn new(trials: &[Planned], done: usize) -> Self {
+        let total = trials.len();
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix}  {wide_msg}")
                 .expect("a fixed template");
@@ -31,6 +33,7 @@ impl Progress {
             done,
             total,
             durations: Durations::default(),
+            named: Named::of(trials),
         }
     }
 
@@ -50,7 +53,7 @@ impl Progress {
                     .map(|left| format!("about {left} left"))
                     .unwrap_or_default(),
             );
-            bar.set_message(waiting[0].id.clone());
+            bar.set_message(self.named.label(&waiting[0].spec));
         }
     }
 
@@ -65,7 +68,7 @@ impl Progress {
             let seconds = sample.elapsed.as_secs();
             bar.set_message(format!(
                 "{}: {} ({seconds} s{memory})",
-                trial.id,
+                self.named.label(&trial.spec),
                 phase.unwrap_or("starting")
             ));
         }
@@ -78,6 +81,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(self.done as u64);
         }
+        let label = self.named.label(&record.spec);
         let what = match (record.outcome, record.test_accuracy, &record.error) {
             (Outcome::Finished, Some(accuracy), _) => format!("test accuracy {accuracy:.4}"),
             (outcome, _, error) => {
@@ -85,7 +89,8 @@ impl Progress {
                     .as_deref()
                     .and_then(|text| text.lines().next())
                     .unwrap_or("no reason known");
-                format!("{}: {reason}", outcome.as_str())
+                let outcome = outcome.as_str().replace('_', " ");
+                format!("{outcome}: {reason}; see trials/{}", record.trial_id)
             }
         };
         let left = self
@@ -93,10 +98,9 @@ impl Progress {
             .map(|left| format!(", about {left} left"))
             .unwrap_or_default();
         self.line(&format!(
-            "[{}/{}] {}: {what} ({:.1} s{left})",
+            "[{}/{}] {label}: {what} ({:.1} s{left})",
             self.done,
             self.total,
-            record.trial_id,
             elapsed.as_secs_f64()
         ));
     }
@@ -113,6 +117,44 @@ impl Progress {
         (!waiting.is_empty()).then(|| {
             humantime::format_duration(Duration::from_secs(seconds.ceil() as u64)).to_string()
         })
+    }
+}
+
+/// What trials are called: method and seed, and of model, task and device those of which the run has several.
+#[derive(Debug)]
+struct Named {
+    models: bool,
+    tasks: bool,
+    devices: bool,
+}
+
+impl Named {
+    fn of(trials: &[Planned]) -> Self {
+        let several = |part: fn(&TrialSpec) -> &String| {
+            let first = trials.first().map(|trial| part(&trial.spec));
+            trials.iter().any(|trial| Some(part(&trial.spec)) != first)
+        };
+        Self {
+            models: several(|spec| &spec.model),
+            tasks: several(|spec| &spec.task),
+            devices: several(|spec| &spec.device),
+        }
+    }
+
+    fn label(&self, spec: &TrialSpec) -> String {
+        let mut label = spec.method.clone();
+        if !spec.variant.is_empty() {
+            label = format!("{label} {}", spec.variant);
+        }
+        let places = [
+            (self.models, " of ", &spec.model),
+            (self.tasks, " on ", &spec.task),
+            (self.devices, " by ", &spec.device),
+        ];
+        for (_, link, name) in places.into_iter().filter(|(several, ..)| *several) {
+            label = format!("{label}{link}{name}");
+        }
+        format!("{label}, seed {}", spec.seed)
     }
 }
 
@@ -179,6 +221,21 @@ mod tests {
             id: method.into(),
             spec,
         }
+    }
+
+    #[test]
+    fn a_trial_is_called_by_what_tells_it_from_the_others() {
+        let (a, mut b) = (planned("lora"), planned("lora"));
+        b.spec.seed = 2;
+        assert_eq!(
+            Named::of(&[a.clone(), b.clone()]).label(&b.spec),
+            "lora, seed 2"
+        );
+        b.spec.task = "u".into();
+        b.spec.variant = "wide".into();
+        let named = Named::of(&[a.clone(), b.clone()]);
+        assert_eq!(named.label(&b.spec), "lora wide on u, seed 2");
+        assert_eq!(named.label(&a.spec), "lora on t, seed 0");
     }
 
     #[test]

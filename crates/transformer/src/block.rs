@@ -67,10 +67,10 @@ impl Block {
             NormOrder::Pre => {
                 let input = attention.norm.apply(x.clone());
                 let (h, seen) = attention.forward(shape, input.clone(), context);
-                let x = x + context.attention_out(shape, h, &input);
+                let x = ops::add(x, context.attention_out(shape, h, &input));
                 let input = feed_forward.norm.apply(x.clone());
                 let h = feed_forward.forward(shape, input.clone(), context);
-                (x + context.feed_forward_out(h, &input), seen)
+                (ops::add(x, context.feed_forward_out(h, &input)), seen)
             }
         }
     }

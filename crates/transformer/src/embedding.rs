@@ -46,13 +46,13 @@ impl Embeddings {
 
         if let Some(table) = &self.position {
             let vectors = position_vectors(table, shape, &e, pass);
-            e.x = e.x + vectors;
+            e.x = ops::add(e.x, vectors);
         }
         if let Some(table) = &self.token_type {
             // RoBERTa has one type only, whatever a tokenizer says of a pair.
             let types = e.types.as_ref().filter(|_| shape.token_types > 1);
             e.x = match types {
-                Some(types) => e.x + ops::embedding(table.weight.val(), types.clone()),
+                Some(types) => ops::add(e.x, ops::embedding(table.weight.val(), types.clone())),
                 None => e.x + table.weight.val().narrow(0, 0, 1).unsqueeze::<3>(), // [1, 1, hidden]
             };
         }

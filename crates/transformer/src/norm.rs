@@ -29,7 +29,7 @@ impl Norm {
             Some(bias) => {
                 ops::add_layer_norm(x, residual, self.weight.val(), bias.val(), self.epsilon)
             }
-            None => ops::rms_norm(x + residual, self.weight.val(), self.epsilon),
+            None => ops::rms_norm(ops::add(x, residual), self.weight.val(), self.epsilon),
         }
     }
 }

@@ -1,10 +1,19 @@
 //! The program from outside: what a user types, and what must be on the disk afterwards.
 
 mod architecture;
+mod bundled_tasks;
+#[cfg(any(
+    feature = "cpu",
+    feature = "cuda",
+    feature = "ndarray",
+    feature = "wgpu"
+))]
+mod devices;
 mod export;
 mod harness;
 mod inputs;
 mod interruption;
 mod outcomes;
+mod pretraining;
 mod real_methods;
 mod usage;

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod choice;
 mod config;
 mod method;
 mod predictor;

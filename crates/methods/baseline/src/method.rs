@@ -1,8 +1,8 @@
 //! The baselines as the registry holds them.
 
-use crate::choice::choose;
 use crate::config::{MajorityConfig, TfIdfConfig};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
+use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
     Predictor, Setting, parse_config,
@@ -105,7 +105,8 @@ impl Plan for TfIdfConfig {
         }
         let validation = tf_idf.transform(&texts_of(&setting.validation.examples));
         let (train, validation) = (Matrix::Sparse(train), Matrix::Sparse(validation));
-        let choice = choose(
+        need_validation(setting.validation.len(), self.c.values().len())?;
+        let choice = choose_c(
             Labelled {
                 features: &train,
                 labels: &setting.train.labels(),
@@ -116,8 +117,10 @@ impl Plan for TfIdfConfig {
             },
             setting.classes.len(),
             &self.c,
+            &mut 0,
             setting.events,
-        )?;
+        );
+        note_choice(&choice, setting.events);
         Ok(Box::new(FittedTfIdf {
             tf_idf,
             classifier: choice.model.rounded_to_f32(),

@@ -1,9 +1,9 @@
 //! `feature-based` and `knn` as the registry holds them.
 
-use crate::choice::{choose, need_validation};
 use crate::config::{FeatureBasedConfig, KnnConfig, Layer, Scaling};
 use crate::features::{Extractor, Features};
 use crate::predictor::{Common, FittedClassifier, FittedNeighbours};
+use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
     Predictor, Setting, default_pooling, parse_config,
@@ -80,7 +80,8 @@ impl Plan for FeatureBasedConfig {
             self.scaling == Scaling::UnitLength,
             &mut setting,
         )?;
-        need_validation(&setting, self.c.values().len() * prepared.layers.len())?;
+        let candidates = self.c.values().len() * prepared.layers.len();
+        need_validation(setting.validation.len(), candidates)?;
         let (labels, validation_labels) = (setting.train.labels(), setting.validation.labels());
         let mut best: Option<(usize, Choice)> = None;
         let mut step = 0;
@@ -94,7 +95,7 @@ impl Plan for FeatureBasedConfig {
                 features: &validation,
                 labels: &validation_labels,
             };
-            let mut choice = choose(
+            let mut choice = choose_c(
                 train,
                 validation,
                 setting.classes.len(),
@@ -113,22 +114,11 @@ impl Plan for FeatureBasedConfig {
             }
         }
         let (layer, choice) = best.expect("at least one layer");
-        let mut note = |name: &str, value: Value| {
-            (setting.events)(Event::Note {
-                name: name.to_owned(),
-                value,
-            })
-        };
-        note("layer", layer.into());
-        note("c", choice.best_trial().c.into());
-        note(
-            "c_at_edge",
-            serde_json::to_value(choice.edge()).expect("an edge serialises"),
-        );
-        note(
-            "c_trials",
-            serde_json::to_value(&choice.trials).expect("trials serialise"),
-        );
+        (setting.events)(Event::Note {
+            name: "layer".to_owned(),
+            value: layer.into(),
+        });
+        note_choice(&choice, setting.events);
         let common = Common::new(
             FEATURE_BASED_INFO.name,
             self.resolved(),
@@ -177,7 +167,7 @@ impl Plan for KnnConfig {
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
-        need_validation(&setting, ks.len() * prepared.layers.len())?;
+        need_validation(setting.validation.len(), ks.len() * prepared.layers.len())?;
         let labels = setting.train.labels();
         (setting.events)(Event::Began(Phase::Validate));
         let mut trials = Vec::new();

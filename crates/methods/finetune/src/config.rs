@@ -114,12 +114,15 @@ impl Peft for Last {
 pub struct All {
     /// Peak learning rate.
     pub learning_rate: f64,
+    /// Begin from random weights: the same model, task and training without the pretraining.
+    pub from_scratch: bool,
 }
 
 impl Default for All {
     fn default() -> Self {
         Self {
             learning_rate: 5e-5,
+            from_scratch: false,
         }
     }
 }
@@ -145,6 +148,14 @@ impl Peft for All {
 
     fn acts_from(&self, _shape: &Shape) -> Depth {
         Depth::Embeddings
+    }
+
+    fn from_scratch(&self) -> bool {
+        self.from_scratch
+    }
+
+    fn identity_at_start(&self) -> bool {
+        !self.from_scratch
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {

@@ -1,9 +1,8 @@
 //! Settings of hard prompts. Defaults: Shin et al. 2020, §3 and their published code; templates: Gao et al. 2021, Schick & Schütze 2021.
 
-use crate::template::Template;
+use ::prompt::{LabelWords, Template, one_or_many};
 use adapt::ConfigError;
-use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 /// How the words of the prompt are found.
@@ -26,28 +25,6 @@ pub enum Loss {
     Vocabulary,
     /// −ln p of the right class among the classes.
     Classes,
-}
-
-/// Where label words come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelSource {
-    /// The class names, underscores read as spaces.
-    Names,
-    /// The task's descriptions of its classes.
-    Descriptions,
-}
-
-/// One set of words that stand for the classes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum LabelWords {
-    /// Taken from the task.
-    From(LabelSource),
-    /// One a class, in the task's class order.
-    List(Vec<String>),
-    /// Word by class name.
-    ByName(BTreeMap<String, String>),
 }
 
 /// Settings of `hard-prompt`. README has the table of defaults and their origin.
@@ -160,7 +137,11 @@ impl HardPrompt {
                 ));
             }
             for source in &templates {
-                if let Err(reason) = Template::parse(source, pairs, trigger) {
+                let read = match trigger {
+                    true => Template::parse_with_trigger(source, pairs),
+                    false => Template::parse(source, pairs),
+                };
+                if let Err(reason) = read {
                     return bad(format!("{setting}: {reason}"));
                 }
             }
@@ -185,18 +166,4 @@ impl HardPrompt {
         }
         Ok(())
     }
-}
-
-/// A string or a list of strings.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
 }

@@ -1,7 +1,7 @@
 //! A template as token ids with gaps: what a prompt looks like to the model.
 
 use crate::model::{Mode, Model};
-use crate::template::{Part, Template};
+use ::prompt::{Part, Slot, Template};
 use adapt::PredictError;
 use task::Example;
 
@@ -74,22 +74,28 @@ impl Layout {
         let refuse = |reason: String| {
             PredictError::Other(format!("hard-prompt: template {source:?}: {reason}"))
         };
-        let template = Template::parse(source, pairs, trigger > 0).map_err(refuse)?;
+        let template = match trigger {
+            0 => Template::parse(source, pairs),
+            _ => Template::parse_with_trigger(source, pairs),
+        }
+        .map_err(refuse)?;
         if model.mode == Mode::Prompt {
             template.require_label_last().map_err(refuse)?;
         }
         let (before, after) = model.frame()?;
         let frame = before.len() + after.len();
         let mut pieces = vec![Piece::Ids(before)];
-        for (index, part) in template.parts.iter().enumerate() {
+        for (index, part) in template.parts().iter().enumerate() {
             pieces.push(match part {
                 Part::Literal(text) if index == 0 => Piece::Ids(model.tokenizer.encode_plain(text)),
                 Part::Literal(text) => Piece::Ids(model.encode_behind(text)),
-                Part::First(lead) => Piece::First(lead.clone()),
-                Part::Second(lead) => Piece::Second(lead.clone()),
-                Part::Trigger => Piece::Trigger,
-                Part::Label(_) if model.mode == Mode::Prompt => break, // nothing behind it is read
-                Part::Label(_) => Piece::Label,
+                Part::Slot { slot, lead } => match slot {
+                    Slot::First => Piece::First(lead.clone()),
+                    Slot::Second => Piece::Second(lead.clone()),
+                    Slot::Trigger => Piece::Trigger, // token ids: spaces before it mean nothing
+                    Slot::Label if model.mode == Mode::Prompt => break, // nothing behind it is read
+                    Slot::Label => Piece::Label,
+                },
             });
         }
         if model.mode != Mode::Prompt {

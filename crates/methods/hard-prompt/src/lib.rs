@@ -12,8 +12,8 @@ mod predictor;
 mod prompt;
 mod search;
 mod select;
-mod template;
 mod verbalizer;
 
-pub use config::{HardPrompt, LabelSource, LabelWords, Loss, Search};
+pub use ::prompt::{LabelSource, LabelWords};
+pub use config::{HardPrompt, Loss, Search};
 pub use method::{HARD_PROMPT, HardPromptMethod};

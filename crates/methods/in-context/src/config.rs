@@ -1,9 +1,8 @@
 //! Settings of in-context learning, and what is refused among them before a weight is read.
 
-use crate::template::Template;
+use ::prompt::{LabelSource, LabelWords, Template, one_or_many};
 use adapt::ConfigError;
-use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 /// Demonstrations in a causal model's prompt where `shots` is null.
@@ -51,28 +50,6 @@ pub enum Retriever {
     Hidden,
     /// Cosine of TF-IDF weights of the model's tokens; no forward pass.
     TfIdf,
-}
-
-/// Where label words come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LabelSource {
-    /// The class names, underscores read as spaces.
-    Names,
-    /// The task's descriptions of its classes.
-    Descriptions,
-}
-
-/// The words that stand for the classes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum LabelWords {
-    /// Taken from the task.
-    From(LabelSource),
-    /// One a class, in the task's class order.
-    List(Vec<String>),
-    /// Word by class name.
-    ByName(BTreeMap<String, String>),
 }
 
 /// Settings of `in-context`. README has the table of defaults and their origin.
@@ -219,20 +196,6 @@ impl InContext {
         }
         Ok(())
     }
-}
-
-/// A string or a list of strings, so that `--set in-context.templates="..."` takes one without brackets.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use crate::config::{InContext, Mode};
 use crate::counts::Counts;
 use crate::demonstrations::{draw, order};
-use crate::label_words::label_words;
 use crate::model::Model;
 use crate::predictor::Fitted;
 use crate::prompt::{Demonstration, Member, Prompt};
-use crate::template::Template;
 use crate::validation::{accuracy_and_loss, average, best_template, spread};
+use ::prompt::{Template, label_words};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
     Predictor, Setting, parse_config, read_saved_info,
@@ -125,7 +124,9 @@ impl InContext {
         Ok(Prompt {
             mode,
             pairs,
-            words: label_words(&self.label_words, setting.classes, setting.descriptions)?,
+            words: label_words(&self.label_words, setting.classes, setting.descriptions).map_err(
+                |reason| FitError::NotApplicable(format!("in-context.label_words: {reason}")),
+            )?,
             templates,
             shots,
             pool,

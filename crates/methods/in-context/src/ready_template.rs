@@ -7,8 +7,8 @@ use crate::layout::{Group, Layout, Tail};
 use crate::score_causal::{self, Scored};
 use crate::score_cloze;
 use crate::scorer::Setup;
-use crate::template::Template;
 use crate::tokens::{Compiled, Frame, Pieces, Texts};
+use ::prompt::Template;
 use adapt::PredictError;
 
 /// A template with its demonstrations.

@@ -1,7 +1,7 @@
 //! Prompts are put together from token ids, not from text: the same piece has the same ids wherever it stands, so that what is shared
 //! between prompts is shared exactly.
 
-use crate::template::{Part, Slot, Template};
+use ::prompt::{Part, Slot, Template};
 use transformer::{TokenizeError, Tokenizer};
 
 /// Token ids that the checkpoint puts around every text.
@@ -160,7 +160,7 @@ impl Compiled {
             let (given, into) = match slot {
                 Slot::First => (text, &mut texts.first),
                 Slot::Second => (second.unwrap_or_default(), &mut texts.second),
-                Slot::Label => continue,
+                Slot::Label | Slot::Trigger => continue,
             };
             let given = given.trim();
             let led = format!("{}{given}", if given.is_empty() { "" } else { lead });

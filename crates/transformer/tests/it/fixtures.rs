@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
-use transformer::{Batch, Pretrained, Side, collate, load};
+use transformer::{Batch, Pass, Pretrained, Side, collate, load};
 
 pub(crate) const FAMILIES: [&str; 5] = ["bert", "distilbert", "roberta", "gpt2", "llama"];
 
 pub(crate) fn device() -> Device {
-    Device::flex()
+    ops::test_device()
 }
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
@@ -41,6 +41,13 @@ pub(crate) fn batch(model: &Pretrained, texts: &[String], side: Side) -> Batch {
     let encoded = model.tokenizer.encode(&pairs, 32).unwrap();
     let encoded: Vec<_> = encoded.iter().collect();
     collate(&encoded, model.tokenizer.pad_id(), side, &device())
+}
+
+/// Hidden states of the oracle's texts, padding left out.
+pub(crate) fn hidden(model: &Pretrained, family: &str) -> Vec<f32> {
+    let batch = batch(model, &texts(family), Side::Right);
+    let out = model.backbone.forward(&batch, &Pass::plain());
+    real_rows(out.x, batch.mask)
 }
 
 /// All tensors of a file as f32, with their dimensions.

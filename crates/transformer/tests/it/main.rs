@@ -1,6 +1,7 @@
 //! The backbones against what `transformers` computes, and the checks on what is read.
 #![allow(missing_docs)]
 
+mod configuration;
 mod dropout;
 mod fixtures;
 mod forward;
@@ -12,4 +13,5 @@ mod loading;
 mod minilm;
 mod padding;
 mod past;
+mod refusals;
 mod tokenizers;

@@ -4,7 +4,7 @@ use adapt::{Budget, Event, Method, Predictor, Setting, log_softmax};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use in_context::IN_CONTEXT;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use task::{Example, Split};
@@ -242,4 +242,50 @@ pub(crate) fn demonstration_rows(predictor: &dyn Predictor, member: usize) -> Ve
         .iter()
         .map(|row| row.as_u64().expect("a row"))
         .collect()
+}
+
+pub(crate) const CAUSAL: [&str; 2] = ["gpt2", "llama"];
+pub(crate) const TOLERANCE: f64 = 1e-4;
+
+/// The whole prompt up to the label, tokenised in one go, special tokens in front.
+pub(crate) fn whole(bench: &Bench, shown: &[(&str, &str)], query: &str) -> Vec<u32> {
+    let mut text = String::new();
+    for (demonstration, word) in shown {
+        text.push_str(&format!("In: {demonstration}\nOut: {word}\n"));
+    }
+    text.push_str(&format!("In: {query}\nOut:"));
+    let before: &[u32] = if bench.base.shape.architecture == transformer::Architecture::Llama {
+        &[0]
+    } else {
+        &[]
+    };
+    [before, &bench.base.tokenizer.encode_plain(&text)].concat()
+}
+
+pub(crate) fn shown(rows: &[u64]) -> Vec<(&'static str, &'static str)> {
+    let words = ["not so", "not", "good"];
+    let texts = [
+        ("a dull film", 0),
+        ("fine", 2),
+        ("so so", 1),
+        ("I slept", 0),
+        ("rather good", 2),
+        ("it is a film", 1),
+        ("great", 2),
+    ];
+    rows.iter()
+        .map(|row| texts[(row - 100) as usize])
+        .map(|(text, label)| (text, words[label]))
+        .collect()
+}
+
+pub(crate) fn template() -> serde_json::Value {
+    json!({"templates": "In: {text}\nOut: {label}", "separator": "\n", "shots": 0, "calibrate": false})
+}
+
+pub(crate) fn with(mut config: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    for (name, value) in more.as_object().unwrap() {
+        config[name] = value.clone();
+    }
+    config
 }

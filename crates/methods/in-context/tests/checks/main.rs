@@ -2,5 +2,7 @@
 
 mod common;
 mod encoders;
+mod ensembles;
 mod prompts;
 mod saved;
+mod window;

@@ -1,55 +1,7 @@
 //! Causal models: prompts that share what they can are scored as if each were read alone.
 
-use crate::common::{
-    Bench, assert_close, assert_same, calibrate, demonstration_rows, normalise, queries, train,
-};
+use crate::common::*;
 use serde_json::json;
-
-const CAUSAL: [&str; 2] = ["gpt2", "llama"];
-const TOLERANCE: f64 = 1e-4;
-
-/// The whole prompt up to the label, tokenised in one go, special tokens in front.
-fn whole(bench: &Bench, shown: &[(&str, &str)], query: &str) -> Vec<u32> {
-    let mut text = String::new();
-    for (demonstration, word) in shown {
-        text.push_str(&format!("In: {demonstration}\nOut: {word}\n"));
-    }
-    text.push_str(&format!("In: {query}\nOut:"));
-    let before: &[u32] = if bench.base.shape.architecture == transformer::Architecture::Llama {
-        &[0]
-    } else {
-        &[]
-    };
-    [before, &bench.base.tokenizer.encode_plain(&text)].concat()
-}
-
-fn shown(rows: &[u64]) -> Vec<(&'static str, &'static str)> {
-    let words = ["not so", "not", "good"];
-    let texts = [
-        ("a dull film", 0),
-        ("fine", 2),
-        ("so so", 1),
-        ("I slept", 0),
-        ("rather good", 2),
-        ("it is a film", 1),
-        ("great", 2),
-    ];
-    rows.iter()
-        .map(|row| texts[(row - 100) as usize])
-        .map(|(text, label)| (text, words[label]))
-        .collect()
-}
-
-fn template() -> serde_json::Value {
-    json!({"templates": "In: {text}\nOut: {label}", "separator": "\n", "shots": 0, "calibrate": false})
-}
-
-fn with(mut config: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
-    for (name, value) in more.as_object().unwrap() {
-        config[name] = value.clone();
-    }
-    config
-}
 
 #[test]
 fn the_words_of_these_tests_have_several_tokens_and_one_begins_another() {
@@ -136,7 +88,7 @@ fn a_content_free_query_gets_every_class_alike() {
         json!({"shots": 2, "calibrate": true, "content_free": "N/A"}),
     ));
     let logits = predictor
-        .class_logits(&crate::common::split(&[("N/A", 0), ("good", 1)], 0).examples)
+        .class_logits(&split(&[("N/A", 0), ("good", 1)], 0).examples)
         .unwrap();
     assert_close(&logits[0], &[(1f64 / 3.0).ln(); 3], 1e-5);
     assert!((logits[1][0] - logits[1][2]).abs() > 1e-3, "{logits:?}");
@@ -147,8 +99,7 @@ fn retrieved_demonstrations_stand_nearest_last_and_are_scored_as_whole_prompts()
     for architecture in CAUSAL {
         for retriever in ["hidden", "tf-idf"] {
             let mut bench = Bench::new(architecture);
-            bench.train =
-                crate::common::split(&[("so so", 1), ("fine", 2), ("what was it", 0)], 100);
+            bench.train = split(&[("so so", 1), ("fine", 2), ("what was it", 0)], 100);
             let texts = [
                 ("so so", "not"),
                 ("fine", "good"),
@@ -175,41 +126,6 @@ fn retrieved_demonstrations_stand_nearest_last_and_are_scored_as_whole_prompts()
             }
         }
     }
-}
-
-#[test]
-fn an_ensemble_is_the_mean_of_its_members_log_probabilities() {
-    let bench = Bench::new("gpt2");
-    let config = with(template(), json!({"shots": 2, "draws": 2, "orders": 2}));
-    let predictor = bench.fit(config);
-    let members: Vec<Vec<u64>> = (0..4)
-        .map(|member| demonstration_rows(&*predictor, member))
-        .collect();
-    let logits = predictor.class_logits(&queries().examples).unwrap();
-    for (logits, query) in logits.iter().zip(&queries()) {
-        let member = |rows: &Vec<u64>| {
-            normalise(&bench.continuations(&whole(&bench, &shown(rows), &query.text)))
-        };
-        let all: Vec<Vec<f64>> = members.iter().map(member).collect();
-        let mean: Vec<f64> = (0..3)
-            .map(|class| all.iter().map(|logs| logs[class]).sum::<f64>() / 4.0)
-            .collect();
-        assert_close(logits, &mean, TOLERANCE);
-    }
-    let details = predictor.details();
-    assert_eq!(
-        details["member_validation_accuracy"]
-            .as_array()
-            .unwrap()
-            .len(),
-        4
-    );
-    assert!(details["validation_accuracy_range_over"]["draws"].is_number());
-    assert!(
-        details["validation_accuracy_range_over"]
-            .get("templates")
-            .is_none()
-    );
 }
 
 #[test]
@@ -241,120 +157,6 @@ fn batch_size_and_company_change_nothing() {
         logits.reverse();
         assert_same(&logits, &together, 1e-5);
     }
-}
-
-#[test]
-fn what_does_not_fit_is_dropped_from_the_front_and_counted() {
-    let bench = Bench::new("gpt2");
-    let config = with(template(), json!({"shots": 5}));
-    let all = demonstration_rows(&*bench.fit(config.clone()), 0);
-    // A window that holds the two demonstrations nearest to this query and not the third.
-    let query = &queries().examples[1].text;
-    let two = whole(&bench, &shown(&all[3..]), query).len();
-    let longest_word = bench.words().iter().map(Vec::len).max().unwrap();
-    let predictor = bench.fit(with(config, json!({"window": two + longest_word})));
-    let logits = predictor.class_logits(&queries().examples[1..2]).unwrap();
-    let expected = normalise(&bench.continuations(&whole(&bench, &shown(&all[3..]), query)));
-    assert_close(&logits[0], &expected, TOLERANCE);
-    let counts = &predictor.details()["fitted_into_the_window"];
-    assert_eq!(
-        (
-            &counts["queries"],
-            &counts["prompts_with_dropped_demonstrations"]
-        ),
-        (&json!(1), &json!(1)),
-        "{counts}"
-    );
-    assert_eq!(
-        (&counts["demonstrations_dropped"], &counts["queries_cut"]),
-        (&json!(3), &json!(0)),
-        "{counts}"
-    );
-}
-
-#[test]
-fn a_query_too_long_for_the_window_is_cut_at_its_end_and_counted() {
-    let bench = Bench::new("gpt2");
-    let tokenizer = &bench.base.tokenizer;
-    let text = "not bad at all";
-    let longest_word = bench.words().iter().map(Vec::len).max().unwrap();
-    let window = whole(&bench, &[], text).len() + longest_word - 3;
-    let predictor = bench.fit(with(template(), json!({"window": window})));
-    let logits = predictor
-        .class_logits(&crate::common::split(&[(text, 0)], 0).examples)
-        .unwrap();
-    let mut ids = tokenizer.encode_plain(&format!("In: {text}"));
-    ids.truncate(ids.len() - 3);
-    ids.extend(tokenizer.encode_plain("\nOut:"));
-    assert_close(
-        &logits[0],
-        &normalise(&bench.continuations(&ids)),
-        TOLERANCE,
-    );
-    let counts = &predictor.details()["fitted_into_the_window"];
-    assert_eq!(
-        (&counts["queries_cut"], &counts["query_tokens_cut"]),
-        (&json!(1), &json!(3)),
-        "{counts}"
-    );
-}
-
-#[test]
-fn texts_are_cut_to_the_general_limit_as_for_every_method() {
-    let mut bench = Bench::new("gpt2");
-    bench.max_length = 5;
-    let predictor = bench.fit(template());
-    let text = "not bad at all";
-    let logits = predictor
-        .class_logits(&crate::common::split(&[(text, 0)], 0).examples)
-        .unwrap();
-    let tokenizer = &bench.base.tokenizer;
-    let mut ids = tokenizer.encode_plain("In:");
-    let text = tokenizer.encode_plain(&format!(" {text}"));
-    assert!(text.len() > 5);
-    ids.extend(&text[..5]);
-    ids.extend(tokenizer.encode_plain("\nOut:"));
-    assert_close(
-        &logits[0],
-        &normalise(&bench.continuations(&ids)),
-        TOLERANCE,
-    );
-    assert_eq!(
-        predictor.details()["fitted_into_the_window"]["query_tokens_cut"],
-        json!(text.len() - 5)
-    );
-}
-
-#[test]
-fn a_window_without_room_for_the_template_is_refused() {
-    let error = Bench::new("gpt2")
-        .try_fit(with(template(), json!({"window": 3})))
-        .err()
-        .unwrap();
-    assert!(error.contains("the window has 3"), "{error}");
-}
-
-#[test]
-fn the_same_seed_gives_the_same_prompt_and_another_seed_another() {
-    let mut bench = Bench::new("gpt2");
-    let config = with(template(), json!({"shots": 3, "draws": 2}));
-    let first = bench.fit(config.clone());
-    let again = bench.fit(config.clone());
-    let examples = queries().examples;
-    assert_eq!(
-        first.class_logits(&examples).unwrap(),
-        again.class_logits(&examples).unwrap()
-    );
-    assert_ne!(
-        demonstration_rows(&*first, 0),
-        demonstration_rows(&*first, 1)
-    );
-    bench.seed = 6;
-    let other = bench.fit(config);
-    assert_ne!(
-        demonstration_rows(&*first, 0),
-        demonstration_rows(&*other, 0)
-    );
 }
 
 #[test]
@@ -416,7 +218,7 @@ fn a_template_of_nothing_but_placeholders_has_a_place_to_predict_from() {
         json!({"templates": "{text}{label}", "separator": "", "calibrate": false, "shots": 2}),
     );
     let empty = predictor
-        .class_logits(&crate::common::split(&[("", 0)], 0).examples)
+        .class_logits(&split(&[("", 0)], 0).examples)
         .unwrap();
     let words: Vec<Vec<u32>> = ["not so", "not", "good"]
         .iter()
@@ -477,34 +279,6 @@ fn extra_tokens_are_what_is_read_besides_the_query_itself() {
         total as usize,
         llama.base.backbone.num_params() + 380 * 48,
         "an output matrix of its own"
-    );
-}
-
-#[test]
-fn the_template_with_the_best_validation_accuracy_is_kept_when_asked_for() {
-    let bench = Bench::new("gpt2");
-    let templates = [
-        "In: {text}\nOut: {label}",
-        "{text} = {label}",
-        "{label:}".trim_matches(['{', ':', '}']),
-    ];
-    let templates = [templates[0], templates[1], "Say {text} : {label}"];
-    let config = json!({"templates": templates, "shots": 2, "calibrate": false});
-    let all = bench.fit(config.clone());
-    assert_eq!(all.details()["members"].as_array().unwrap().len(), 3);
-    let accuracies: Vec<f64> =
-        serde_json::from_value(all.details()["member_validation_accuracy"].clone()).unwrap();
-    let best = accuracies.iter().enumerate().fold(
-        0,
-        |best, (i, &a)| if a > accuracies[best] { i } else { best },
-    );
-    let chosen = bench.fit(with(config, json!({"choose_template": true})));
-    assert_eq!(chosen.details()["chosen_template"], json!(best));
-    let alone = bench.logits(json!({"templates": templates[best], "shots": 2, "calibrate": false}));
-    assert_same(
-        &chosen.class_logits(&queries().examples).unwrap(),
-        &alone,
-        1e-6,
     );
 }
 

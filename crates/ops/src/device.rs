@@ -1,0 +1,38 @@
+//! Devices by the names that the command line and the tests give them. Each backend beside flex is a cargo feature of this crate; the program has features of
+//! the same names that lead here.
+
+use burn::tensor::Device;
+
+/// The device called `name`: `flex` (always there), `ndarray`, `cpu`, `wgpu` or `cuda`; `None` where it is not compiled in or not known.
+///
+/// # Panics
+/// Where the backend finds no such device on this machine; what it says depends on the backend.
+pub fn device(name: &str) -> Option<Device> {
+    match name {
+        "flex" => Some(Device::flex()),
+        #[cfg(feature = "ndarray")]
+        // Upstream retires burn-ndarray; here it stays as an independent check of the default.
+        #[allow(deprecated)]
+        "ndarray" => Some(Device::ndarray()),
+        #[cfg(feature = "cpu")]
+        "cpu" => Some(Device::cpu()),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Some(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "cuda")]
+        "cuda" => Some(Device::cuda(0)),
+        _ => None,
+    }
+}
+
+/// The device that tests compute on: the one named by the environment variable `ADAPTBENCH_TEST_DEVICE`, or flex.
+///
+/// # Panics
+/// Where that device is not compiled in: a test that was to check another backend must not pass on flex.
+pub fn test_device() -> Device {
+    let name = std::env::var("ADAPTBENCH_TEST_DEVICE").unwrap_or_else(|_| "flex".to_owned());
+    device(&name).unwrap_or_else(|| {
+        panic!(
+            "ADAPTBENCH_TEST_DEVICE is \"{name}\", which is not compiled in: run the tests with --features {name}"
+        )
+    })
+}
