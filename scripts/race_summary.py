@@ -139,7 +139,7 @@ def main(path):
     print(f"Machine: {machine()}. {versions or ''}\n")
     print(
         "`PyTorch, AVX-512` is the same PyTorch with an MKL that is told to use its AVX-512 kernels, which it does not do by itself on this processor"
-        " (see scripts/race.py): a stronger opponent than what people run here, and what to expect of an Intel processor.\n"
+        " (see scripts/race.py): a stronger opponent than what people run here, and perhaps nearer to an Intel processor.\n"
     )
     table(races)
     own_clocks(races)
