@@ -100,7 +100,7 @@ fn differences(
                 let apart: Vec<f32> = plain.iter().zip(fused).map(|(a, b)| a - b).collect();
                 let (apart, limit) = (largest(&apart), 1e-4 * largest(plain) + 1e-6 * of_all);
                 // The negation catches NaN.
-                if !(apart <= limit) {
+                if apart.is_nan() || apart > limit {
                     found.push(format!(
                         "{path}: gradients {apart:e} apart, limit {limit:e}"
                     ));

@@ -20,6 +20,10 @@ pub struct Portable {
 }
 
 /// What a method changed.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made an export; its tensors are handles"
+)]
 pub enum Change {
     /// y = xW + s(xA)B at some maps, with W that of the pretrained model.
     LowRank {

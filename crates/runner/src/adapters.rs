@@ -11,7 +11,7 @@ use transformer::Pretrained;
 /// An adapted model's directory.
 pub(crate) enum Found {
     /// What this program saved.
-    Own(PathBuf, SavedInfo),
+    Own(PathBuf, Box<SavedInfo>),
     /// A checkpoint of PEFT.
     Peft(PathBuf),
 }
@@ -24,7 +24,8 @@ pub(crate) fn find(dir: &Path) -> anyhow::Result<Found> {
     let within = dir.join("adapter");
     for dir in [dir, &within] {
         if dir.join(SAVED_FILE).is_file() {
-            return Ok(Found::Own(dir.to_owned(), adapt::read_saved_info(dir)?));
+            let info = Box::new(adapt::read_saved_info(dir)?);
+            return Ok(Found::Own(dir.to_owned(), info));
         }
     }
     if dir.join(peft_exchange::CONFIG_FILE).is_file() {
