@@ -246,6 +246,7 @@ impl Predictor for Fitted {
             budget: adapt::Budget::default(),
             pooling: None,
             base_model: String::new(),
+            base_digest: None,
         };
         write_info(&info, dir)
     }

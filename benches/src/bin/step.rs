@@ -2,16 +2,17 @@
 //!
 //! Steps run in the real training loop, from texts to updated weights; the first ones are left out. Peak memory is the process's own high-water mark.
 
-use adapt::{Budget, Event, Setting};
+use adapt::{Budget, Event, Footprint, Setting};
 use anyhow::Context;
 use benches::texts;
 use burn::tensor::Device;
 use clap::Parser;
+use measure::flops::{FlopShape, Trainable, forward_flops, step_flops};
 use serde_json::json;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
-use transformer::{Pass, Side, collate};
+use transformer::{Depth, Pass, Shape, Side, collate};
 
 /// What to time.
 #[derive(Parser)]
@@ -43,7 +44,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn time(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut step_s = if arguments.method == "forward" {
+    let (mut step_s, flop) = if arguments.method == "forward" {
         forwards(arguments)?
     } else {
         steps(arguments)?
@@ -56,19 +57,21 @@ fn time(arguments: &Arguments) -> anyhow::Result<()> {
         "{}",
         json!({
             "mode": "steps", "method": arguments.method, "batch": arguments.batch, "seq": arguments.seq,
-            "step_s_p50": p50, "samples_per_s": arguments.batch.get() as f64 / p50, "peak_rss_bytes": peak,
+            "step_s_p50": p50, "samples_per_s": arguments.batch.get() as f64 / p50,
+            "gflop": flop / 1e9, "gflop_per_s": flop / p50 / 1e9, "peak_rss_bytes": peak,
         })
     );
     Ok(())
 }
 
-/// Seconds of every step after the first.
-fn steps(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
+/// Seconds of every step after the first, and the operations of one.
+fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
     let method = runner::METHODS
         .iter()
         .find(|m| m.info().name == arguments.method)
         .context("no such method; see runner methods")?;
     let model = transformer::load(&arguments.model, &Device::flex())?;
+    let shape = model.shape.clone();
     let train = texts(arguments.batch.get() * (arguments.steps + arguments.warmup + 1));
     let validation = texts(2);
     let classes = ["a", "b"].map(str::to_owned);
@@ -95,15 +98,52 @@ fn steps(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
         device: &Device::flex().autodiff(),
         events: &mut events,
     };
-    method.plan(serde_json::Value::Null)?.fit(setting)?;
-    Ok(ends
+    let fitted = method.plan(serde_json::Value::Null)?.fit(setting)?;
+    let seconds = ends
         .windows(2)
         .map(|pair| pair[1].duration_since(pair[0]).as_secs_f64())
-        .collect())
+        .collect();
+    Ok((
+        seconds,
+        step_operations(&shape, arguments, &fitted.footprint()),
+    ))
 }
 
-/// Seconds of every forward pass.
-fn forwards(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
+/// Operations of one step by the formula of `measure`, with what lies below the trained part read from the cache.
+fn step_operations(shape: &Shape, arguments: &Arguments, footprint: &Footprint) -> f64 {
+    let sizes = sizes(shape);
+    let from_layer = match footprint.acts_from {
+        Some(Depth::Embeddings) => 0,
+        Some(Depth::Block(block)) => block as u64,
+        Some(Depth::Head) | None => sizes.layers,
+    };
+    let trained = Trainable {
+        from_layer,
+        // Training biases or norms alone needs no product for a weight's gradient.
+        weights: footprint.trainable_params > sizes.block_weights(),
+        added_per_token: match footprint.extra_tokens > 0.0 {
+            true => 0, // prompts are tokens, not maps
+            false => footprint.added_params,
+        },
+    };
+    let length = arguments.seq.get() as u64 + footprint.extra_tokens as u64;
+    let tokens = length * arguments.batch.get() as u64;
+    step_flops(&sizes, tokens, length, &trained, from_layer)
+}
+
+fn sizes(shape: &Shape) -> FlopShape {
+    FlopShape {
+        layers: shape.layers as u64,
+        hidden: shape.hidden as u64,
+        query_width: shape.query_width() as u64,
+        key_value_width: shape.key_value_width() as u64,
+        intermediate: shape.intermediate as u64,
+        gated: shape.gated,
+    }
+}
+
+/// Seconds of every forward pass, and the operations of one.
+fn forwards(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
     let device = Device::flex();
     let model = transformer::load(&arguments.model, &device)?;
     let split = texts(arguments.batch.get());
@@ -129,5 +169,7 @@ fn forwards(arguments: &Arguments) -> anyhow::Result<Vec<f64>> {
         seconds.push(start.elapsed().as_secs_f64());
         drop(out);
     }
-    Ok(seconds)
+    let length = arguments.seq.get() as u64;
+    let tokens = length * arguments.batch.get() as u64;
+    Ok((seconds, forward_flops(&sizes(&model.shape), tokens, length)))
 }

@@ -4,8 +4,8 @@
 //! examples, three classes.
 
 use crate::{
-    Budget, ConfigError, Event, FitError, Logits, Method, MethodInfo, Plan, Predictor, SearchRange,
-    Setting, with_setting,
+    Budget, ConfigError, Event, FitError, Head, HeadPolicy, Logits, Method, MethodInfo, Plan,
+    Predictor, SearchRange, Setting, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -108,6 +108,8 @@ pub struct Bench {
     pub base: Pretrained,
     /// The device with autodiff.
     pub device: Device,
+    /// The head that is trained.
+    pub head: HeadPolicy,
     classes: Vec<String>,
     train: Split,
     validation: Split,
@@ -131,9 +133,33 @@ impl Bench {
         Self {
             base,
             device,
+            head: HeadPolicy::Linear,
             classes: ["bad", "fine", "good"].map(str::to_owned).to_vec(),
             train: split(&TRAIN),
             validation: split(&VALIDATION),
+        }
+    }
+
+    /// The same with another head.
+    pub fn with_head(self, head: HeadPolicy) -> Self {
+        Self { head, ..self }
+    }
+
+    /// The texts that are scored, of unequal length.
+    pub fn examples(&self) -> &[Example] {
+        &self.validation.examples
+    }
+
+    /// A small budget with this bench's head.
+    pub fn budget(&self, epochs: usize, batch: usize) -> Budget {
+        let n = |n| NonZeroUsize::new(n).expect("not zero");
+        Budget {
+            epochs: n(epochs),
+            batch: n(batch),
+            max_length: n(24),
+            eval_batch: n(4),
+            head: self.head,
+            ..Budget::default()
         }
     }
 
@@ -156,7 +182,11 @@ impl Bench {
         }
     }
 
-    fn fit(
+    /// Trains on the bench's texts.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn fit(
         &self,
         method: &dyn Method,
         config: Value,
@@ -179,17 +209,6 @@ impl Bench {
         plan.fit(self.setting(budget, &self.train, &mut events))
             .map_err(|e: FitError| e.to_string())?;
         Ok(losses)
-    }
-}
-
-fn budget(epochs: usize, batch: usize) -> Budget {
-    let n = |n| NonZeroUsize::new(n).expect("not zero");
-    Budget {
-        epochs: n(epochs),
-        batch: n(batch),
-        max_length: n(24),
-        eval_batch: n(4),
-        ..Budget::default()
     }
 }
 
@@ -238,7 +257,12 @@ fn identity_at_start(method: &dyn Method, bench: &Bench) -> Result<(), String> {
         return Ok(());
     }
     let [attached, bare] = plan
-        .logits_at_start(&bench.base, &bench.classes, &bench.train.examples)
+        .logits_at_start(
+            &bench.base,
+            &bench.classes,
+            bench.head,
+            &bench.train.examples,
+        )
         .map_err(|e| e.to_string())?;
     close(&attached, &bare, 1e-5)
 }
@@ -252,7 +276,7 @@ fn two_steps_move_what_is_declared(method: &dyn Method, bench: &Bench) -> Result
     let batch = TRAIN.len().div_ceil(2);
     let compared = plan
         .train_and_compare(bench.setting(
-            without_dropout(budget(1, batch)),
+            without_dropout(bench.budget(1, batch)),
             &bench.train,
             &mut ignore,
         ))
@@ -283,10 +307,10 @@ fn trainable_count_is_the_closed_form(method: &dyn Method, bench: &Bench) -> Res
     let Some(plan) = plan.as_trainable() else {
         return Ok(());
     };
-    let head = (bench.base.shape.hidden + 1) * bench.classes.len();
-    let expected = plan.trainable_params(&bench.base.shape) + head as u64;
+    let head = Head::params(bench.head, &bench.base.shape, bench.classes.len());
+    let expected = plan.trainable_params(&bench.base.shape) + head;
     let found = plan
-        .attached_trainable_params(&bench.base, &bench.classes)
+        .attached_trainable_params(&bench.base, &bench.classes, bench.head)
         .map_err(|e| e.to_string())?;
     ensure(found == expected, || {
         format!("{found} parameters require a gradient, the closed form says {expected}")
@@ -294,7 +318,7 @@ fn trainable_count_is_the_closed_form(method: &dyn Method, bench: &Bench) -> Res
 }
 
 fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
+    let predictor = bench.fit(method, Value::Null, bench.budget(2, 4))?;
     let before = predictor
         .class_logits(&bench.validation.examples)
         .map_err(|e| e.to_string())?;
@@ -316,8 +340,8 @@ fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<()
 
 fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> {
     let [first, second] = [
-        bench.losses(method, budget(2, 4))?,
-        bench.losses(method, budget(2, 4))?,
+        bench.losses(method, bench.budget(2, 4))?,
+        bench.losses(method, bench.budget(2, 4))?,
     ];
     ensure(first == second, || {
         format!("losses {first:?} and {second:?}")
@@ -327,8 +351,8 @@ fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> 
             .map_err(|e| e.to_string())
     };
     let [first, second] = [
-        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
-        logits(bench.fit(method, Value::Null, budget(2, 4))?)?,
+        logits(bench.fit(method, Value::Null, bench.budget(2, 4))?)?,
+        logits(bench.fit(method, Value::Null, bench.budget(2, 4))?)?,
     ];
     ensure(first == second, || {
         "two fits with one seed give different logits".to_owned()
@@ -336,7 +360,7 @@ fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> 
 }
 
 fn padding_changes_nothing(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let predictor = bench.fit(method, Value::Null, budget(2, 4))?;
+    let predictor = bench.fit(method, Value::Null, bench.budget(2, 4))?;
     let together = predictor
         .class_logits(&bench.validation.examples)
         .map_err(|e| e.to_string())?;
@@ -365,7 +389,7 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
     let mut ignore = |_: Event| {};
     let same = Setting {
         validation: &eight,
-        ..bench.setting(without_dropout(budget(200, 8)), &eight, &mut ignore)
+        ..bench.setting(without_dropout(bench.budget(200, 8)), &eight, &mut ignore)
     };
     let predictor = plan.fit(same).map_err(|e| e.to_string())?;
     if predictor.footprint().trainable_params == 0 {
@@ -382,12 +406,12 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
 }
 
 fn cached_is_uncached(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let cached = bench.losses(method, budget(2, 4))?;
+    let cached = bench.losses(method, bench.budget(2, 4))?;
     let uncached = bench.losses(
         method,
         Budget {
             cache: false,
-            ..budget(2, 4)
+            ..bench.budget(2, 4)
         },
     )?;
     let worst = cached

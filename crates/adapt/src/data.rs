@@ -21,6 +21,19 @@ impl EncodedSplit {
     }
 }
 
+/// Takes the tokens `unread` off the end of each text; at least one token stays.
+pub(crate) fn without_end(mut texts: Vec<Encoded>, unread: Option<u32>) -> Vec<Encoded> {
+    let Some(unread) = unread else {
+        return texts;
+    };
+    for text in &mut texts {
+        let last = text.ids.iter().rposition(|id| *id != unread).unwrap_or(0);
+        text.ids.truncate(last + 1);
+        text.types.truncate(last + 1);
+    }
+    texts
+}
+
 /// Tokenises a split, every text cut to `max_length` tokens.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ mod method;
 mod model;
 mod optimizer;
 mod peft;
+mod portable;
 mod saved;
 mod schedule;
 mod setting;
@@ -36,13 +37,14 @@ pub use clip::clip_by_global_norm;
 pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split, log_softmax};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
-pub use head::{Head, default_pooling};
+pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
 };
 pub use model::Adapted;
 pub use optimizer::LoopAdamW;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
+pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use schedule::linear_with_warmup;
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};

@@ -1,6 +1,8 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
-use crate::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError, Setting, Trainable};
+use crate::{
+    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, Setting, Trainable,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -145,6 +147,11 @@ pub trait Predictor {
     /// # Errors
     /// A directory or file that cannot be written.
     fn save(&self, dir: &Path) -> Result<(), SaveError>;
+
+    /// The same in parts from which a checkpoint for another program can be written; `None` where there is no such form.
+    fn portable(&self) -> Option<Portable> {
+        None
+    }
 
     /// Anything else worth recording, by name.
     fn details(&self) -> BTreeMap<String, Value> {

@@ -44,13 +44,7 @@ impl<A: Adaptation> Adapted<A> {
             seed: plan.seed ^ HEAD_STREAM,
         });
         let pooled = self.pooled(start, pooling, dropout); // [b,h]
-        let pooled = match on_pooled {
-            Some(d) if d.rate > 0.0 => {
-                ops::dropout(pooled.unsqueeze_dim::<3>(1), d).squeeze_dim::<2>(1)
-            }
-            _ => pooled,
-        };
-        self.head.forward(pooled) // [b,classes]
+        self.head.forward(pooled, on_pooled) // [b,classes]
     }
 
     fn pooled(&self, start: Start, pooling: Pooling, dropout: Option<DropoutPlan>) -> Tensor<2> {

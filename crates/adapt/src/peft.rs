@@ -1,14 +1,14 @@
 //! What a gradient-trained method writes, and how each of them becomes a plan: freeze, attach, one head, the one loop.
 
-use crate::data::{argmax, encode_examples};
+use crate::data::{argmax, encode_examples, without_end};
 use crate::init::InitRng;
 use crate::model::Start;
 use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Budget, FitError, Footprint, Head, LoadAdapterError, Logits, Plan, PredictError,
-    Predictor, SaveError, Setting, Trainable, default_pooling, sub_seed,
+    Adapted, Budget, Change, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Plan,
+    Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
 };
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
@@ -109,7 +109,7 @@ pub trait Peft: Clone + Serialize + 'static {
     }
 
     /// Whether training begins from random weights instead of the pretrained ones: the comparison that shows what pretraining is worth.
-    fn from_scratch(&self) -> bool {
+    fn starts_from_scratch(&self) -> bool {
         false
     }
 
@@ -118,9 +118,19 @@ pub trait Peft: Clone + Serialize + 'static {
         0.0
     }
 
+    /// Whether vectors go into the model instead of token ids; transformers then does not see which tokens are padding.
+    fn replaces_ids(&self) -> bool {
+        false
+    }
+
     /// Positions of the window that the method takes away from the text.
     fn positions_taken(&self) -> usize {
         0
+    }
+
+    /// What was trained, in terms that other programs share; `None` where they have no equivalent.
+    fn change(&self, _adaptation: &Self::Adaptation) -> Option<Change> {
+        None
     }
 
     /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
@@ -136,17 +146,18 @@ impl<P: Peft> Plan for P {
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         let base = setting.take_model(self.name())?;
-        let model = assemble(&*self, &base, setting.classes, setting.seed, setting.device)?;
-        let (shape, tokenizer, name) = (
-            base.shape.clone(),
-            base.tokenizer.clone(),
-            base.name.clone(),
-        );
+        let model = assemble(
+            &*self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
+        let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
+        let (name, digest) = (base.name.clone(), base.digest.clone());
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
-        let pooling = setting
-            .budget
-            .pooling
-            .unwrap_or_else(|| default_pooling(&shape));
+        let pooling = setting.budget.pooling_of(&shape);
         let job = Job {
             train: setting.train,
             validation: setting.validation,
@@ -157,6 +168,7 @@ impl<P: Peft> Plan for P {
             depth: self.acts_from(&shape),
             window: shape.max_length - self.positions_taken(),
             pooling,
+            unread: unread(&*self, &setting.budget, &shape),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };
@@ -172,6 +184,7 @@ impl<P: Peft> Plan for P {
             pooling,
             trainable,
             base_name: name,
+            base_digest: digest,
             device: setting.device.clone(),
         }))
     }
@@ -188,12 +201,13 @@ impl<P: Peft> Plan for P {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
         let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
-        let model = attach(&*self, base, &info.classes, 0, &device).map_err(|error| {
-            LoadAdapterError::Malformed {
-                path: dir.display().to_string(),
-                reason: error.to_string(),
-            }
-        })?;
+        let model =
+            attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(|error| {
+                LoadAdapterError::Malformed {
+                    path: dir.display().to_string(),
+                    reason: error.to_string(),
+                }
+            })?;
         let trainable = count_trainable(&model);
         let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
         Ok(Box::new(Trained {
@@ -202,10 +216,13 @@ impl<P: Peft> Plan for P {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             classes: info.classes,
-            pooling: info.pooling.unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: info
+                .pooling
+                .unwrap_or_else(|| info.budget.pooling_of(&base.shape)),
             budget: info.budget,
             trainable,
             base_name: base.name.clone(),
+            base_digest: base.digest.clone(),
             device,
         }))
     }
@@ -216,10 +233,14 @@ pub(crate) fn assemble<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
+    head: HeadPolicy,
     seed: u64,
     device: &Device,
 ) -> Result<Adapted<P::Adaptation>, FitError> {
-    Ok(settle(plan, attach(plan, base, classes, seed, device)?))
+    Ok(settle(
+        plan,
+        attach(plan, base, classes, head, seed, device)?,
+    ))
 }
 
 fn settle<P: Peft>(plan: &P, model: Adapted<P::Adaptation>) -> Adapted<P::Adaptation> {
@@ -236,6 +257,7 @@ fn attach<P: Peft>(
     plan: &P,
     base: &Pretrained,
     classes: &[String],
+    head: HeadPolicy,
     seed: u64,
     device: &Device,
 ) -> Result<Adapted<P::Adaptation>, FitError> {
@@ -249,9 +271,16 @@ fn attach<P: Peft>(
     };
     let adaptation = plan.attach(&mut to)?;
     let mut rng = InitRng::new(sub_seed(seed, "head"));
-    let head = Head::new(base.shape.hidden, classes.len(), &mut rng, device);
+    let head = Head::new(
+        head,
+        &base.shape,
+        base.pooler.as_ref(),
+        classes.len(),
+        &mut rng,
+        device,
+    );
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
-    let mut backbone = match plan.from_scratch() {
+    let mut backbone = match plan.starts_from_scratch() {
         true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
         false => base.backbone.clone().no_grad(),
     };
@@ -266,6 +295,13 @@ fn attach<P: Peft>(
     .train())
 }
 
+/// The token that ends a text for the head: transformers' decoders read the last token that is not `pad_token_id`, even where
+/// that id is also the end of text and part of it. Nothing before it sees it in a causal model, so it can be left out.
+pub(crate) fn unread<P: Peft>(plan: &P, budget: &Budget, shape: &Shape) -> Option<u32> {
+    let by_id = budget.head == HeadPolicy::Transformers && shape.causal && !plan.replaces_ids();
+    shape.pad_id.filter(|_| by_id)
+}
+
 /// A fitted [`Peft`].
 pub struct Trained<P: Peft> {
     pub(crate) plan: P,
@@ -277,6 +313,7 @@ pub struct Trained<P: Peft> {
     pub(crate) pooling: Pooling,
     pub(crate) trainable: u64,
     pub(crate) base_name: String,
+    pub(crate) base_digest: String,
     pub(crate) device: Device,
 }
 
@@ -302,6 +339,7 @@ impl<P: Peft> Predictor for Trained<P> {
                 .get()
                 .min(self.shape.max_length - self.plan.positions_taken()),
         )?;
+        let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
         let mut logits = vec![Logits::new(); examples.len()];
@@ -339,8 +377,19 @@ impl<P: Peft> Predictor for Trained<P> {
             budget: self.budget.clone(),
             pooling: Some(self.pooling),
             base_model: self.base_name.clone(),
+            base_digest: Some(self.base_digest.clone()),
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable {
+            change: self.plan.change(&self.model.adaptation)?,
+            backbone: self.model.backbone.clone(),
+            head: self.model.head.clone(),
+            head_policy: self.budget.head,
+            classes: self.classes.clone(),
+        })
     }
 }
 

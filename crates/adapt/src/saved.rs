@@ -30,6 +30,9 @@ pub struct SavedInfo {
     pub pooling: Option<Pooling>,
     /// The pretrained model's name.
     pub base_model: String,
+    /// sha256 of its weight files, where it was kept.
+    #[serde(default)]
+    pub base_digest: Option<String>,
 }
 
 /// Reads the description.

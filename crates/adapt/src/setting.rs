@@ -1,11 +1,12 @@
 //! What a plan is given: model, data, budget, seed, and a place to say what it is doing. The test split is not among it.
 
-use crate::FitError;
+use crate::head::{default_pooling, token_pooling};
+use crate::{FitError, HeadPolicy};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use task::Split;
-use transformer::{Pooling, Pretrained};
+use transformer::{Pooling, Pretrained, Shape};
 
 /// Everything a plan may see while it fits.
 pub struct Setting<'a> {
@@ -65,7 +66,10 @@ pub struct Budget {
     pub dropout: Option<f64>,
     /// Training stops after so many epochs without a better validation accuracy.
     pub patience: Option<NonZeroUsize>,
-    /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders.
+    /// The head that is trained on top.
+    pub head: HeadPolicy,
+    /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders. The heads of
+    /// transformers have their own way.
     pub pooling: Option<Pooling>,
     /// Whether the states below the deepest trained computation are computed once.
     pub cache: bool,
@@ -87,9 +91,20 @@ impl Default for Budget {
             clip_norm: 1.0,
             dropout: None,
             patience: None,
+            head: HeadPolicy::Linear,
             pooling: None,
             cache: true,
             cache_limit_bytes: 2 << 30,
+        }
+    }
+}
+
+impl Budget {
+    /// What the head reads of this model's hidden states.
+    pub fn pooling_of(&self, shape: &Shape) -> Pooling {
+        match self.head {
+            HeadPolicy::Transformers => token_pooling(shape),
+            HeadPolicy::Linear => self.pooling.unwrap_or_else(|| default_pooling(shape)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleDisplay};
 use serde::{Deserialize, Serialize};
-use transformer::{Proj, Shape};
+use transformer::{At, Proj, Shape};
 
 /// A linear map, or a group of them, as settings name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,14 @@ impl<M: Module + ModuleDisplay> Sites<M> {
             up,
             down,
         }
+    }
+
+    /// Every module of all blocks with its place, from the lowest block up.
+    pub fn all(blocks: &[Self]) -> impl Iterator<Item = (At<Proj>, &M)> {
+        blocks.iter().enumerate().flat_map(|(layer, sites)| {
+            let there = move |site| Some((At { layer, site }, sites.get(site)?));
+            Proj::ALL.into_iter().filter_map(there)
+        })
     }
 
     /// The module at a map, if there is one.

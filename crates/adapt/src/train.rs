@@ -4,6 +4,7 @@
 
 use crate::cache::{CachePlan, Inputs, floats};
 use crate::clip::clip_by_global_norm;
+use crate::data::without_end;
 use crate::optimizer::LoopAdamW;
 use crate::peft::score;
 use crate::schedule::linear_with_warmup;
@@ -38,6 +39,8 @@ pub struct Job<'a> {
     pub window: usize,
     /// How hidden states become one vector.
     pub pooling: Pooling,
+    /// The token at the end of texts that the head does not read, if it is one.
+    pub unread: Option<u32>,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Parameters of the whole model that learn at another rate, as a factor.
@@ -132,8 +135,14 @@ fn prepare<A: Adaptation>(
     events: &mut dyn FnMut(Event),
 ) -> Result<Data, FitError> {
     let max_length = job.budget.max_length.get().min(job.window);
-    let train = encode_split(job.train, job.tokenizer, max_length)?;
-    let validation = encode_split(job.validation, job.tokenizer, max_length)?;
+    let encode = |split| {
+        let read = encode_split(split, job.tokenizer, max_length)?;
+        Ok::<_, FitError>(EncodedSplit {
+            encoded: without_end(read.encoded, job.unread),
+            ..read
+        })
+    };
+    let (train, validation) = (encode(job.train)?, encode(job.validation)?);
     if train.truncated + validation.truncated > 0 {
         events(Event::Note {
             name: "truncated_texts".to_owned(),

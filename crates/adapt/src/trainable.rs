@@ -2,10 +2,10 @@
 
 use crate::cache::floats;
 use crate::model::Start;
-use crate::peft::assemble;
+use crate::peft::{assemble, unread};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
-use crate::{Adapted, Event, FitError, Frozen, Logits, Peft, Setting, default_pooling};
+use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -32,6 +32,7 @@ pub trait Trainable {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
     ) -> Result<u64, FitError>;
 
     /// Logits of the attached, untrained model, and of the bare backbone with the same head.
@@ -42,6 +43,7 @@ pub trait Trainable {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
         examples: &[Example],
     ) -> Result<[Vec<Logits>; 2], FitError>;
 
@@ -102,18 +104,23 @@ impl<P: Peft> Trainable for P {
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
     ) -> Result<u64, FitError> {
         let device = base.backbone.device().autodiff();
-        Ok(count_trainable(&assemble(self, base, classes, 3, &device)?))
+        Ok(count_trainable(&assemble(
+            self, base, classes, head, 3, &device,
+        )?))
     }
 
     fn logits_at_start(
         &self,
         base: &Pretrained,
         classes: &[String],
+        head: HeadPolicy,
         examples: &[Example],
     ) -> Result<[Vec<Logits>; 2], FitError> {
-        let model = assemble(self, base, classes, 3, &base.backbone.device().autodiff())?.valid();
+        let device = base.backbone.device().autodiff();
+        let model = assemble(self, base, classes, head, 3, &device)?.valid();
         let bare = Adapted {
             backbone: base.backbone.clone(),
             adaptation: Frozen::new(),
@@ -128,7 +135,11 @@ impl<P: Peft> Trainable for P {
             Side::Right,
             &base.backbone.device(),
         );
-        let pooling = default_pooling(&base.shape);
+        let budget = Budget {
+            head,
+            ..Budget::default()
+        };
+        let pooling = budget.pooling_of(&base.shape);
         Ok([
             forward(&model, Start::Tokens(batch.clone()), pooling),
             forward(&bare, Start::Tokens(batch), pooling),
@@ -137,7 +148,14 @@ impl<P: Peft> Trainable for P {
 
     fn train_and_compare(&self, mut setting: Setting<'_>) -> Result<Vec<Compared>, FitError> {
         let base = setting.take_model(self.name())?;
-        let model = assemble(self, &base, setting.classes, setting.seed, setting.device)?;
+        let model = assemble(
+            self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
         let before = values(&model);
         let job = Job {
             train: setting.train,
@@ -148,10 +166,8 @@ impl<P: Peft> Trainable for P {
             device: setting.device,
             depth: Peft::acts_from(self, &base.shape),
             window: base.shape.max_length - self.positions_taken(),
-            pooling: setting
-                .budget
-                .pooling
-                .unwrap_or_else(|| default_pooling(&base.shape)),
+            pooling: setting.budget.pooling_of(&base.shape),
+            unread: unread(self, &setting.budget, &base.shape),
             learning_rate: self.learning_rate(),
             learning_rate_factor: self.learning_rate_factor(),
         };
@@ -182,7 +198,7 @@ impl<P: Peft> Trainable for P {
         dropout: f64,
     ) -> Result<LossAndGradients, FitError> {
         let device = base.backbone.device().autodiff();
-        let model = assemble(self, base, classes, 3, &device)?.map(&mut Moved);
+        let model = assemble(self, base, classes, HeadPolicy::Linear, 3, &device)?.map(&mut Moved);
         let window = base.shape.max_length - self.positions_taken();
         let encoded = crate::data::encode_examples(examples, &base.tokenizer, window)?;
         let batch = collate(
@@ -200,7 +216,7 @@ impl<P: Peft> Trainable for P {
         let labels: Vec<i64> = examples.iter().map(|e| e.label as i64).collect();
         let targets =
             Tensor::<1, Int>::from_data(TensorData::new(labels, [examples.len()]), &device);
-        let pooling = default_pooling(&base.shape);
+        let pooling = crate::default_pooling(&base.shape);
         let logits = model.logits(Start::Tokens(batch), pooling, Some(plan)); // [b,classes]
         let loss = ops::cross_entropy(logits, targets); // [1]
         let value = f64::from(floats(loss.clone().detach().inner())[0]);

@@ -315,7 +315,9 @@ impl AttentionShape {
                 self.keys
             },
             offset: self.causal.then(|| self.keys - self.queries),
-            mask: key_mask.map(|mask| &mask[sequence * self.keys..(sequence + 1) * self.keys]),
+            mask: key_mask
+                .map(|mask| &mask[sequence * self.keys..(sequence + 1) * self.keys])
+                .filter(|mask| mask.iter().any(|keep| *keep <= 0.0)),
             number: ((sequence * self.heads + head) * self.queries + first) as u64,
         }
     }

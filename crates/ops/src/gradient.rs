@@ -49,11 +49,11 @@ mod tests {
         let grad = Tensor::<2>::from_floats([[1.0, -2.0, 3.0], [0.5, 0.0, -1.5]], &device);
         let halved = scaled(grad.clone(), 0.5).into_data();
         assert_eq!(
-            halved.to_vec::<f32>().unwrap(),
+            halved.try_to_vec::<f32>().unwrap(),
             [0.5, -1.0, 1.5, 0.25, 0.0, -0.75]
         );
         assert_eq!(
-            grad.into_data().to_vec::<f32>().unwrap(),
+            grad.into_data().try_to_vec::<f32>().unwrap(),
             [1.0, -2.0, 3.0, 0.5, 0.0, -1.5]
         );
     }

@@ -92,6 +92,38 @@ pub enum PeftError {
         /// The first of them, by name.
         first: String,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A method that PEFT does not have.
+    #[error(
+        "PEFT has no equivalent of this method; it has {known}. `predict --adapter` goes on reading what was saved"
+    )]
+    NoEquivalent {
+        /// What could be written.
+        known: &'static str,
+    },
+    /// The head that no model of transformers has.
+    #[error(
+        "the adapter was trained with the linear head of this program, and a PEFT checkpoint needs the head that transformers has for the model; train it again with --set budget.head=transformers"
+    )]
+    OwnHead,
+    /// A combination that PEFT refuses to run.
+    #[error("PEFT cannot run {what} on {architecture}: {reason}")]
+    NotInPeft {
+        /// What was trained.
+        what: &'static str,
+        /// The base model's family.
+        architecture: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// The base model lacks what the head reads.
     #[error(
         "the base model's file has no pooler.dense, which a BERT classification head reads; use the checkpoint that the adapter was trained on"

@@ -1,4 +1,5 @@
-//! Reads PEFT checkpoints (`adapter_config.json` and `adapter_model.safetensors`) and computes PEFT's logits from them.
+//! Reads PEFT checkpoints (`adapter_config.json` and `adapter_model.safetensors`) and computes PEFT's logits from them; writes
+//! what was trained here as such checkpoints, from which PEFT computes the same logits.
 //!
 //! PEFT (<https://github.com/huggingface/peft>) keeps beside a pretrained model only what was trained. What is linear in the
 //! weights (LoRA, DoRA, (IA)³, VeRA) and what replaces weights (LayerNorm tuning) is folded into a copy of the backbone, as
@@ -16,8 +17,12 @@
 //! A prediction is that of one text alone. PEFT pools the last position of the padded batch behind a prompt on GPT-2 and Llama,
 //! so that its logits there depend on the other texts of the batch; these do not.
 //!
-//! Checkpoints are not written: PEFT's heads are those of `transformers` (BERT's pooler, RoBERTa's dense map, the first token),
-//! and the head that is trained here (a linear map on the mean, or on the last token with a bias) is none of them.
+//! # Writing
+//!
+//! What a method trained comes as an [`adapt::Portable`], which knows no method's name. The head must be that of transformers
+//! (`budget.head=transformers`): the linear head on mean-pooled states exists in none of its models. Where PEFT has one module and
+//! this project three maps (GPT-2's `c_attn`), corrections are written in block form, with more ranks and the same result.
+//! Adapters, BitFit and finetuned weights have no equivalent and are refused.
 
 mod config;
 mod error;
@@ -27,9 +32,14 @@ mod modules;
 mod predictor;
 mod prompt;
 mod read;
+mod spelling;
+mod stored;
 mod targets;
 mod tensors;
+mod unfold;
+mod write;
 
 pub use error::PeftError;
 pub use predictor::PeftPredictor;
-pub use read::{CONFIG_FILE, TENSORS_FILE, read};
+pub use read::{CONFIG_FILE, LABELS_FILE, TENSORS_FILE, read};
+pub use write::write;

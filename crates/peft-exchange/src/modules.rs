@@ -1,6 +1,6 @@
 //! The base model's modules as PEFT calls them, and where each stands here; GPT-2's one map for queries, keys and values is three here.
 
-use crate::head::Head;
+use adapt::Head;
 use std::ops::Range;
 use transformer::{Architecture, Backbone, Linear, Norm, ParameterName, Proj, Storage};
 
@@ -46,7 +46,7 @@ impl Model {
     pub(crate) fn map_mut(&mut self, place: Place) -> Option<&mut Linear> {
         match place {
             Place::Block(layer, site) => self.backbone.blocks[layer].map_mut(site),
-            Place::Pooler => self.head.inner_map_mut(),
+            Place::Pooler => self.head.inner.as_mut().map(|inner| &mut inner.dense),
         }
     }
 
@@ -59,6 +59,16 @@ impl Model {
             }
             NormPlace::Final => self.backbone.final_norm.as_mut(),
         }
+    }
+}
+
+/// The norm at a place, to be read.
+pub(crate) fn norm(backbone: &Backbone, place: NormPlace) -> Option<&Norm> {
+    match place {
+        NormPlace::Embeddings => backbone.embeddings.norm.as_ref(),
+        NormPlace::Attention(layer) => Some(&backbone.blocks[layer].attention.norm),
+        NormPlace::FeedForward(layer) => Some(&backbone.blocks[layer].feed_forward.norm),
+        NormPlace::Final => backbone.final_norm.as_ref(),
     }
 }
 

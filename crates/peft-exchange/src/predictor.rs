@@ -78,7 +78,7 @@ impl PeftPredictor {
             (Front::Prompt(_), true) => pool(&states, Pooling::LastToken),
             (_, true) => self.last_that_is_not_padding(states, texts),
         };
-        self.model.head.forward(pooled)
+        self.model.head.forward(pooled, None)
     }
 
     /// `transformers` looks at ids, not at the mask: the rightmost token that is not `pad_token_id`, even where that is also

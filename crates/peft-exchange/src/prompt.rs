@@ -2,8 +2,11 @@
 
 use crate::PeftError;
 use crate::tensors::Tensors;
+use crate::write::Draft;
+use adapt::PromptNetwork;
 use burn::tensor::Tensor;
-use transformer::{Embedded, Hooks, KeyValue, Shape};
+use serde_json::{Value, json};
+use transformer::{Architecture, Embedded, Hooks, KeyValue, Shape};
 
 /// PEFT saves what a prompt encoder or a prefix network computed, under this one name.
 const TENSOR: &str = "prompt_embeddings";
@@ -55,6 +58,87 @@ impl Front {
             Front::Prompt(prompt) => prompt.dims()[0],
             Front::Prefix(layers) => layers.first().map_or(0, |layer| layer.key.dims()[1]),
         }
+    }
+}
+
+/// Puts a prompt as PEFT saves it; the opposite of [`Front::prompt`].
+pub(crate) fn put_prompt(
+    draft: &mut Draft,
+    shape: &Shape,
+    vectors: &Tensor<2>,
+    network: Option<&PromptNetwork>,
+) {
+    draft.tensors.put(TENSOR, vectors.clone());
+    let heads = shape.heads;
+    set(draft, shape, vectors.dims()[0], [shape.hidden, heads]);
+    match network {
+        None => {
+            let start = json!({"prompt_tuning_init": "RANDOM"});
+            add(draft, start);
+        }
+        Some(network) => {
+            let kind = if network.recurrent { "LSTM" } else { "MLP" };
+            add(
+                draft,
+                json!({
+                    "encoder_dropout": 0.0,
+                    "encoder_hidden_size": network.width,
+                    "encoder_num_layers": 2,
+                    "encoder_reparameterization_type": kind,
+                }),
+            );
+        }
+    }
+}
+
+/// Puts a prefix as PEFT saves it; the opposite of [`Front::prefix`].
+pub(crate) fn put_prefix(
+    draft: &mut Draft,
+    shape: &Shape,
+    layers: &[KeyValue],
+    network_width: Option<usize>,
+) -> Result<(), PeftError> {
+    if shape.architecture == Architecture::DistilBert {
+        return Err(PeftError::NotInPeft {
+            what: "a prefix",
+            architecture: shape.architecture.name(),
+            reason: "the model takes no past_key_values; train soft prompts, or keep using `predict --adapter`",
+        });
+    }
+    let width = shape.key_value_width();
+    let parts = layers.iter().flat_map(|layer| [&layer.key, &layer.value]);
+    let parts = parts.map(|part| part.clone().squeeze_dim::<2>(0)); // [1, p, kv] -> [p, kv]
+    let all = Tensor::cat(parts.collect(), 1); // 2 L x [p, kv] -> [p, 2 L kv]
+    let tokens = all.dims()[0];
+    draft.tensors.put(TENSOR, all);
+    set(draft, shape, tokens, [width, shape.kv_heads]);
+    add(
+        draft,
+        json!({
+            "encoder_hidden_size": network_width.unwrap_or(width),
+            "prefix_projection": network_width.is_some(),
+        }),
+    );
+    Ok(())
+}
+
+/// What every kind of prompt is described by; DistilBERT's config.json has names of its own for these, which PEFT does not know.
+fn set(draft: &mut Draft, shape: &Shape, tokens: usize, [width, heads]: [usize; 2]) {
+    add(
+        draft,
+        json!({
+            "num_attention_heads": heads,
+            "num_layers": shape.layers,
+            "num_transformer_submodules": 1,
+            "num_virtual_tokens": tokens,
+            "token_dim": width,
+        }),
+    );
+}
+
+fn add(draft: &mut Draft, settings: Value) {
+    if let Value::Object(settings) = settings {
+        draft.config.extend(settings);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::PeftError;
 use crate::config::{Config, Kind};
 use crate::fold::{self, WRAPPED};
-use crate::head::Head;
+use crate::head;
 use crate::modules::Model;
 use crate::predictor::PeftPredictor;
 use crate::prompt::Front;
@@ -19,6 +19,17 @@ pub const CONFIG_FILE: &str = "adapter_config.json";
 /// A PEFT checkpoint's tensors.
 pub const TENSORS_FILE: &str = "adapter_model.safetensors";
 
+/// The names of the classes, one a line: written beside a checkpoint, which has no place for them.
+pub const LABELS_FILE: &str = "labels.txt";
+
+/// What stands before the names of the base model's tensors.
+pub(crate) fn prefix(prompt_learning: bool) -> &'static str {
+    match prompt_learning {
+        true => "base_model.",
+        false => WRAPPED,
+    }
+}
+
 /// Reads the checkpoint in `dir` onto the model that it was trained on.
 ///
 /// # Errors
@@ -29,15 +40,12 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
     let backbone = base.backbone.clone().no_grad().valid();
     let shape = &base.shape;
     let mut tensors = Tensors::open(&dir.join(TENSORS_FILE), backbone.device())?;
-    let prefix = match config.kind.is_prompt_learning() {
-        true => "base_model.",
-        false => WRAPPED,
-    };
+    let prefix = prefix(config.kind.is_prompt_learning());
     let pooler = base
         .pooler
         .as_ref()
         .map(|pooler| pooler.clone().no_grad().valid());
-    let head = Head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
+    let head = head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
     let mut model = Model { backbone, head };
     let mut front = Front::Nothing;
     match &config.kind {

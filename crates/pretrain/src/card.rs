@@ -80,9 +80,10 @@ pub(crate) fn write(
     ));
     if shape.causal {
         line(format!(
-            "| in-context episodes | {:.0} % of the sequences; a known label counts {} times in the loss |",
+            "| mixture | {:.0} % of the sequences are in-context episodes, in which a known label counts {} times in the loss; {:.0} % repeat a passage; the rest is running text |",
             100.0 * settings.episode_share,
-            settings.label_weight
+            settings.label_weight,
+            100.0 * settings.repeat_share
         ));
     }
     line(format!(

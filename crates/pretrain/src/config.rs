@@ -63,10 +63,16 @@ pub struct Pretraining {
     pub short_share: f64,
     /// Share of a causal model's sequences that are in-context episodes.
     pub episode_share: f64,
+    /// Share of a causal model's sequences that repeat a passage until they are full: what teaches a small model to look up what stood before
+    /// (induction heads; Olsson et al. 2022, arXiv:2209.11895), without which it cannot use a context.
+    pub repeat_share: f64,
     /// How many times a label of an episode counts in the loss.
     pub label_weight: usize,
     /// Share of a masked model's tokens that are to be predicted.
     pub mask_share: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead: each gives several times as many predictions to
+    /// learn from (UniLM; Dong et al. 2019, arXiv:1905.03197).
+    pub left_to_right_share: f64,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises; then it falls linearly to 0.
@@ -94,7 +100,13 @@ impl Pretraining {
         };
         share("short_share", self.short_share)?;
         share("episode_share", self.episode_share)?;
+        share("repeat_share", self.repeat_share)?;
+        share(
+            "episode_share + repeat_share",
+            self.episode_share + self.repeat_share,
+        )?;
         share("mask_share", self.mask_share)?;
+        share("left_to_right_share", self.left_to_right_share)?;
         share("warmup_share", self.warmup_share)?;
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());

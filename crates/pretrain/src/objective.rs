@@ -8,6 +8,7 @@ use crate::model::Model;
 use crate::packing::{Packed, cuts, random};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
 use transformer::{Encoded, Pass, Side, collate};
 
@@ -39,6 +40,8 @@ pub(crate) struct Causal<'a> {
 pub(crate) struct Rows {
     pub(crate) inputs: Vec<Vec<u32>>,
     pub(crate) targets: Vec<Target>,
+    /// A model that sees both sides reads these from the left only.
+    pub(crate) left_to_right: bool,
 }
 
 /// The state at `inputs[row][at]` is to give `id`. A target that stands twice counts twice.
@@ -69,33 +72,25 @@ impl Objective<'_> {
         let pieces = packed.rows(step * settings.batch as u64, settings.batch, ahead);
         let cuts = cuts(settings.seed, step, settings.short_share);
         let mut random = random(settings.seed, "targets", step);
-        let mut rows = Rows::default();
+        let mut rows = Rows {
+            left_to_right: matches!(self, Objective::Masked(_))
+                && random.random_bool(settings.left_to_right_share),
+            ..Rows::default()
+        };
         for piece in pieces {
             let short = length / cuts;
             for cut in 0..cuts {
                 let text = &piece[cut * short..(cut + 1) * short + ahead];
                 match self {
+                    Objective::Masked(masked) if rows.left_to_right => {
+                        rows.add_next_tokens(&masked.framed(text));
+                    }
                     Objective::Masked(masked) => {
                         masked.add(&mut rows, text, settings.mask_share, &mut random)
                     }
-                    Objective::Causal(causal) => match &causal.passages {
-                        Some(passages) if random.random_bool(settings.episode_share) => {
-                            let episode =
-                                passages.episode(short + 1, causal.tokenizer, &mut random)?;
-                            rows.add_next_tokens(&episode.ids);
-                            let row = rows.inputs.len() - 1;
-                            for at in episode.known.into_iter().flatten() {
-                                let target = Target {
-                                    row,
-                                    at: at - 1,
-                                    id: episode.ids[at],
-                                };
-                                rows.targets
-                                    .extend(std::iter::repeat_n(target, settings.label_weight - 1));
-                            }
-                        }
-                        _ => rows.add_next_tokens(text),
-                    },
+                    Objective::Causal(causal) => {
+                        causal.add(&mut rows, text, settings, &mut random)?;
+                    }
                 }
             }
         }
@@ -103,23 +98,60 @@ impl Objective<'_> {
     }
 }
 
-impl Masked {
-    pub(crate) fn add(
+impl Causal<'_> {
+    /// An episode, a repeated passage, or the text as it is.
+    fn add(
         &self,
         rows: &mut Rows,
         text: &[u32],
-        share: f64,
-        random: &mut rand_chacha::ChaCha8Rng,
-    ) {
-        let mut ids = Vec::with_capacity(text.len() + 2);
-        ids.push(self.cls);
-        ids.extend(text);
-        ids.push(self.sep);
+        settings: &Pretraining,
+        random: &mut ChaCha8Rng,
+    ) -> Result<(), PretrainError> {
+        let kind = random.random::<f64>();
+        match &self.passages {
+            Some(passages) if kind < settings.episode_share => {
+                let episode = passages.episode(text.len(), self.tokenizer, random)?;
+                rows.add_next_tokens(&episode.ids);
+                let row = rows.inputs.len() - 1;
+                for at in episode.known.into_iter().flatten() {
+                    let id = episode.ids[at];
+                    let target = Target {
+                        row,
+                        at: at - 1,
+                        id,
+                    };
+                    rows.targets
+                        .extend(std::iter::repeat_n(target, settings.label_weight - 1));
+                }
+            }
+            _ if kind >= 1.0 - settings.repeat_share => {
+                let passage = random.random_range(text.len() / 8..=text.len() / 2);
+                let repeated = text[..passage].iter().copied().cycle();
+                rows.add_next_tokens(&repeated.take(text.len()).collect::<Vec<_>>());
+            }
+            _ => rows.add_next_tokens(text),
+        }
+        Ok(())
+    }
+}
+
+impl Masked {
+    pub(crate) fn add(&self, rows: &mut Rows, text: &[u32], share: f64, random: &mut ChaCha8Rng) {
+        let mut ids = self.framed(text);
         let targets = mask(&mut ids, 1..text.len() + 1, share, self.vocabulary, random);
         let row = rows.inputs.len();
         rows.targets
             .extend(targets.into_iter().map(|(at, id)| Target { row, at, id }));
         rows.inputs.push(ids);
+    }
+
+    /// `[CLS] text [SEP]`.
+    fn framed(&self, text: &[u32]) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(text.len() + 2);
+        ids.push(self.cls);
+        ids.extend(text);
+        ids.push(self.sep);
+        ids
     }
 }
 
@@ -153,7 +185,13 @@ impl Rows {
             })
             .collect();
         let batch = collate(&encoded.iter().collect::<Vec<_>>(), 0, Side::Right, device);
-        let x = model.backbone.forward(&batch, &Pass::plain()).x; // [b, t, hidden]
+        let x = match self.left_to_right {
+            true => {
+                let backbone = model.backbone.clone().left_to_right();
+                backbone.forward(&batch, &Pass::plain()).x
+            }
+            false => model.backbone.forward(&batch, &Pass::plain()).x,
+        }; // [b, t, hidden]
         let [b, t, hidden] = x.dims();
         let places: Vec<i64> = targets
             .iter()

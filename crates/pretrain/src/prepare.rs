@@ -8,7 +8,8 @@ use crate::model::Model;
 use crate::objective::Masked;
 use crate::packing::Stream;
 use crate::vocabulary;
-use burn::tensor::Device;
+use burn::nn::Embedding;
+use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -136,13 +137,38 @@ pub(crate) fn first_model(
         Source::New(_) => {
             let shape = load_shape(dir)?;
             // Through the host, so that every device begins with the same numbers.
-            let backbone =
+            let mut backbone =
                 Backbone::random(&shape, adapt::sub_seed(settings.seed, "weights"), device);
+            if let Some(table) = backbone.embeddings.position.take() {
+                let weight = table
+                    .weight
+                    .map(|old| sinusoids(old, shape.initializer_range));
+                backbone.embeddings.position = Some(Embedding { weight });
+            }
             let head = LanguageHead::random(&backbone, adapt::sub_seed(settings.seed, "head"));
             Ok(Model::new(backbone, head))
         }
         Source::From(model) => read_model(model, device),
     }
+}
+
+/// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights. From random
+/// positions a masked model takes many thousands of steps to find out which tokens stand beside each other.
+fn sinusoids(table: Tensor<2>, spread: f64) -> Tensor<2> {
+    let [rows, width] = table.dims();
+    let values = (0..rows).flat_map(|row| {
+        (0..width).map(move |column| {
+            let angle = row as f64 / 10_000f64.powf((column / 2 * 2) as f64 / width as f64);
+            let wave = if column % 2 == 0 {
+                angle.sin()
+            } else {
+                angle.cos()
+            };
+            (wave * spread * std::f64::consts::SQRT_2) as f32 // A wave's root mean square is 1/√2.
+        })
+    });
+    let data = TensorData::new(values.collect::<Vec<f32>>(), [rows, width]);
+    Tensor::from_data(data, &table.device()).set_require_grad(true)
 }
 
 /// A model with its language head from a directory.

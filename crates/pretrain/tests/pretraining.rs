@@ -51,8 +51,10 @@ fn settings(family: Family, dir: &Path) -> Pretraining {
         batch: 7,
         short_share: 0.4,
         episode_share: if family == Family::Bert { 0.0 } else { 0.3 },
+        repeat_share: if family == Family::Bert { 0.0 } else { 0.1 },
         label_weight: 3,
         mask_share: 0.15,
+        left_to_right_share: 0.0,
         learning_rate: 5e-3,
         warmup_share: 0.1,
         weight_decay: 0.05,
@@ -189,6 +191,21 @@ fn a_model_goes_on_from_another_with_its_tokenizer() {
     assert!(after < before + 0.05, "{before} -> {after}");
     let file = |dir: &Path| fs::read(dir.join("tokenizer.json")).unwrap();
     assert_eq!(file(&base), file(&out));
+}
+
+#[test]
+fn a_masked_model_may_also_read_from_the_left_and_stays_bidirectional() {
+    let dir = TempDir::new().unwrap();
+    let settings = Pretraining {
+        left_to_right_share: 0.5,
+        tokens: 300 * 7 * 48,
+        ..settings(Family::Bert, dir.path())
+    };
+    let out = dir.path().join("model");
+    let last = train(&settings, &out, NEVER, &mut |_| {}).unwrap();
+    assert!(last < 3.05, "frequencies alone leave 3.1 nats: {last}");
+    let model = transformer::load(&out, &Device::flex()).unwrap();
+    assert!(!model.shape.causal);
 }
 
 #[test]

@@ -199,6 +199,25 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
 }
 
 #[test]
+fn learning_curves_show_trainings_and_no_choice_among_candidates() {
+    let (dir, run) = made_up("curves");
+    report::write(&run, &dir).unwrap();
+    for metric in ["accuracy", "loss"] {
+        let file = format!("learning-curves-{metric}.svg");
+        let charts = fs::read_dir(dir.join("plots")).unwrap().flatten();
+        let charts: Vec<String> = charts
+            .filter(|chart| chart.file_name().to_string_lossy().ends_with(&file))
+            .map(|chart| fs::read_to_string(chart.path()).unwrap())
+            .collect();
+        assert_eq!(charts.len(), synthetic::TASKS.len());
+        for chart in charts {
+            assert!(chart.contains("cedar-last"), "a training is missing");
+            assert!(!chart.contains("feature-birch") && !chart.contains("ash-count"));
+        }
+    }
+}
+
+#[test]
 fn a_report_written_twice_is_the_same_and_stale_charts_go() {
     let (dir, run) = made_up("twice");
     report::write(&run, &dir).unwrap();

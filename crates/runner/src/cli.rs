@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Features(FeaturesArgs),
     /// Classify texts with an adapted model
     Predict(PredictArgs),
+    /// Write an adapted model as a PEFT checkpoint, which PEFT and transformers load in Python
+    Export(ExportArgs),
     /// Pretrain a small transformer from plain text: tokenizer, masked or causal language model, in Hugging Face layout
     Pretrain(Box<PretrainArgs>),
     /// Rebuild CSV, plots and page of finished runs from their raw records
@@ -129,7 +131,7 @@ pub(crate) struct RunArgs {
     /// A first look in a minute or so: one seed, few examples
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Keep each trial's adapted model under trials/<id>/adapter, for `predict`
+    /// Keep each trial's adapted model under trials/<id>/adapter, for `predict` and `export`
     #[arg(long)]
     pub(crate) keep_adapters: bool,
     /// When continuing, run those trials again that did not finish
@@ -177,7 +179,7 @@ pub(crate) struct PredictArgs {
     /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// What `run --keep-adapters` saved (RUN/trials/<id>/adapter), or a PEFT checkpoint
+    /// What `run --keep-adapters` saved (RUN/trials/<id>), or a PEFT checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
@@ -192,6 +194,19 @@ pub(crate) struct PredictArgs {
     /// Device
     #[arg(long, value_name = "D", default_value = "flex")]
     pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
+    #[arg(value_name = "TRIAL_DIR")]
+    pub(crate) trial: PathBuf,
+    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name [default: as the trial's record has it]
+    #[arg(long, value_name = "M")]
+    pub(crate) model: Option<String>,
+    /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
 }
 
 /// `pretrain`'s families.
@@ -258,6 +273,9 @@ pub(crate) struct PretrainArgs {
     /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     pub(crate) short: f64,
+    /// Share of a masked model's steps that predict every next token from the left instead of masked ones
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) left_to_right: f64,
     /// Share of a masked model's tokens that are to be predicted
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
     pub(crate) mask: f64,
@@ -267,6 +285,9 @@ pub(crate) struct PretrainArgs {
     /// Share of a causal model's sequences that are in-context episodes made from the corpus [default: 0.25]
     #[arg(long, value_name = "SHARE")]
     pub(crate) episodes: Option<f64>,
+    /// Share of a causal model's sequences that repeat one passage, which teaches it to look back [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) repeats: Option<f64>,
     /// Seed of weights, order, masks and episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -5,10 +5,12 @@
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
 
+mod adapters;
 mod bundled;
 mod child;
 mod cli;
 mod devices;
+mod export;
 mod features;
 mod flops;
 mod found;
@@ -68,6 +70,9 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Features(arguments) => alert(|| features::write(&arguments)).map(|()| FINISHED),
         Command::Predict(arguments) => {
             alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
+        }
+        Command::Export(arguments) => {
+            alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
         Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
         Command::Report { dirs, readme } => {

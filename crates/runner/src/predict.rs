@@ -1,8 +1,9 @@
 //! `predict`: class scores of texts by a model that `run --keep-adapters` adapted and kept, or by a PEFT checkpoint.
 
+use crate::adapters::{self, Found};
 use crate::cli::PredictArgs;
-use crate::registry::{Methods, find};
-use crate::{devices, features, flops, sources};
+use crate::registry::Methods;
+use crate::{devices, features, flops};
 use adapt::{Budget, Logits, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail, ensure};
 use std::fs;
@@ -21,21 +22,25 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
     features::check_output(&arguments.output)?;
     let Some(dir) = &arguments.adapter else {
         bail!(
-            "a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id>/adapter (from run --keep-adapters)"
+            "a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id> (from run --keep-adapters)"
         );
     };
-    if !dir.join(SAVED_FILE).is_file() && dir.join(peft_exchange::CONFIG_FILE).is_file() {
-        return write_of_peft(arguments, dir);
-    }
-    let mut info = saved(dir)?;
-    let method = find(methods, &info.method)
-        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?;
-    let examples = examples(&arguments.input)?;
-    let base = if method.info().uses_model {
-        Some(base(arguments)?)
-    } else {
-        None
+    let (dir, mut info) = match adapters::find(dir)? {
+        Found::Own(dir, info) => (dir, info),
+        Found::Peft(dir) => return write_of_peft(arguments, &dir),
     };
+    let method = adapters::method(methods, &dir, &info)?;
+    let examples = examples(&arguments.input)?;
+    let base = match method.info().uses_model {
+        true => Some(adapters::model(&arguments.model, &arguments.device)?),
+        false => None,
+    };
+    let other = base
+        .as_ref()
+        .and_then(|base| adapters::other_model(&info, base));
+    if let Some(other) = other {
+        eprintln!("warning: {other}");
+    }
     let mut from = dir.clone();
     let changed; // lives until the predictor has been read
     if let Some(max_length) = arguments.max_length {
@@ -43,20 +48,13 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
             max_length,
             ..info.budget
         };
-        changed = with_other_info(dir, &info)?;
+        changed = with_other_info(&dir, &info)?;
         from = changed.path().to_owned();
     }
     let predictor = method
         .plan(info.config.clone())?
         .load(&from, base.as_ref())
-        .with_context(|| {
-            format!(
-                "the adapter in {} (method {}, model {})",
-                dir.display(),
-                info.method,
-                info.base_model
-            )
-        })?;
+        .with_context(|| adapters::named(&dir, &info))?;
     if let Some(base) = &base {
         let window = info.budget.max_length.get().min(base.shape.max_length);
         note_cuts(&examples, base, window);
@@ -65,10 +63,10 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
     write_csv(&arguments.output, &info.classes, &examples, &logits)
 }
 
-/// The same by a PEFT checkpoint, which names no classes: their numbers stand for them.
+/// The same by a PEFT checkpoint, which names no classes: their numbers stand for them unless `export` wrote the names beside it.
 fn write_of_peft(arguments: &PredictArgs, dir: &Path) -> anyhow::Result<()> {
     let examples = examples(&arguments.input)?;
-    let base = base(arguments)?;
+    let base = adapters::model(&arguments.model, &arguments.device)?;
     let predictor = peft_exchange::read(dir, &base).with_context(|| {
         format!(
             "the PEFT checkpoint in {} (model {})",
@@ -81,8 +79,21 @@ fn write_of_peft(arguments: &PredictArgs, dir: &Path) -> anyhow::Result<()> {
     note_cuts(&examples, &base, window);
     let batch = Budget::default().eval_batch;
     let logits = predictor.class_logits(&examples, window, batch)?;
-    let classes: Vec<String> = (0..predictor.classes()).map(|c| c.to_string()).collect();
-    write_csv(&arguments.output, &classes, &examples, &logits)
+    write_csv(
+        &arguments.output,
+        &classes(dir, predictor.classes()),
+        &examples,
+        &logits,
+    )
+}
+
+fn classes(dir: &Path, count: usize) -> Vec<String> {
+    let text = fs::read_to_string(dir.join(peft_exchange::LABELS_FILE)).unwrap_or_default();
+    let names: Vec<String> = text.lines().map(str::to_owned).collect();
+    match names.len() == count {
+        true => names,
+        false => (0..count).map(|class| class.to_string()).collect(),
+    }
 }
 
 fn examples(input: &Path) -> anyhow::Result<Vec<Example>> {
@@ -97,17 +108,6 @@ fn examples(input: &Path) -> anyhow::Result<Vec<Example>> {
         .collect())
 }
 
-fn base(arguments: &PredictArgs) -> anyhow::Result<Pretrained> {
-    let model = sources::model_dir(&arguments.model)?;
-    let device = devices::open(&arguments.device)?;
-    let base = transformer::load(&model, &device)
-        .with_context(|| format!("the model \"{}\"", arguments.model))?;
-    base.warnings
-        .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
-    Ok(base)
-}
-
 fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
     let full = flops::lengths(examples, &base.tokenizer, usize::MAX).unwrap_or_default();
     let cut = full.iter().filter(|length| **length > window).count();
@@ -117,33 +117,6 @@ fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
             examples.len()
         );
     }
-}
-
-/// What is known of the adapter in `dir`.
-fn saved(dir: &Path) -> anyhow::Result<SavedInfo> {
-    if dir.join(SAVED_FILE).is_file() {
-        return Ok(adapt::read_saved_info(dir)?);
-    }
-    let mut found: Vec<String> = fs::read_dir(dir)
-        .with_context(|| format!("cannot read the adapter's directory {}", dir.display()))?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    found.sort();
-    let expected = format!(
-        "expected what run --keep-adapters saved ({SAVED_FILE} and its tensors), or a PEFT checkpoint ({} and {})",
-        peft_exchange::CONFIG_FILE,
-        peft_exchange::TENSORS_FILE
-    );
-    bail!(
-        "{} holds no adapter (found {}); {expected}",
-        dir.display(),
-        if found.is_empty() {
-            "nothing".to_owned()
-        } else {
-            found.join(", ")
-        }
-    )
 }
 
 /// A directory that shows the adapter of `dir` with another description.

@@ -82,8 +82,10 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
         episode_share: arguments
             .episodes
             .unwrap_or(if masked { 0.0 } else { 0.25 }),
+        repeat_share: arguments.repeats.unwrap_or(if masked { 0.0 } else { 0.1 }),
         label_weight: 5,
         mask_share: arguments.mask,
+        left_to_right_share: arguments.left_to_right,
         learning_rate: arguments.learning_rate,
         warmup_share: 0.03,
         weight_decay: 0.05,

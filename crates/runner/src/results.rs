@@ -17,8 +17,9 @@ pub(crate) fn report(
     dirs: &[PathBuf],
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
-    let runs = load(dirs)?;
-    for (run, dir) in runs.iter().zip(dirs) {
+    let dirs = runs_among(dirs);
+    let runs = load(&dirs)?;
+    for (run, dir) in runs.iter().zip(&dirs) {
         let written =
             report::write(run, dir).with_context(|| format!("the report of {}", dir.display()))?;
         words::print_results(run, &written);
@@ -83,6 +84,19 @@ pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Those that hold a run, where any does: `results/*` also names what lies beside the runs. Says what it leaves out.
+fn runs_among(dirs: &[PathBuf]) -> Vec<PathBuf> {
+    let is_run = |dir: &&PathBuf| dir.join("run.json").is_file();
+    let runs: Vec<PathBuf> = dirs.iter().filter(is_run).cloned().collect();
+    if runs.is_empty() {
+        return dirs.to_vec(); // reading them says what is wrong
+    }
+    for other in dirs.iter().filter(|dir| !is_run(dir)) {
+        eprintln!("left out {}: no run.json in it", other.display());
+    }
+    runs
+}
+
 fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     Ok(dirs
         .iter()
@@ -92,6 +106,19 @@ fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_lies_beside_runs_is_left_out_but_never_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let [run, other] = ["run", "other"].map(|name| dir.path().join(name));
+        for path in [&run, &other] {
+            std::fs::create_dir(path).unwrap();
+        }
+        let both = [run.clone(), other];
+        assert_eq!(super::runs_among(&both), both);
+        std::fs::write(run.join("run.json"), "{}").unwrap();
+        assert_eq!(super::runs_among(&both), [run]);
+    }
+
     #[test]
     fn the_readme_lists_the_methods_that_there_are() {
         let readme = include_str!("../../../README.md");

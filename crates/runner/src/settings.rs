@@ -1,7 +1,7 @@
 //! `--set METHOD.KEY=VALUE` and the values of a plan, as JSON of the type that the setting has by default.
 
 use crate::registry::{Methods, find, names, unknown};
-use adapt::Budget;
+use adapt::{Budget, HeadPolicy};
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -84,6 +84,11 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
         all.insert(key.clone(), value);
     }
     let budget: Budget = serde_json::from_value(Value::Object(all))?;
+    if budget.head == HeadPolicy::Transformers && budget.pooling.is_some() {
+        bail!(
+            "{GENERAL}.pooling has no meaning with {GENERAL}.head=transformers, whose heads read the first token of encoders and the last of decoders; leave one of them out"
+        );
+    }
     let shares = [
         ("warmup_share", budget.warmup_share),
         ("dropout", budget.dropout.unwrap_or(0.0)),
@@ -149,6 +154,22 @@ mod tests {
         assert!(error.contains("budget.epochs = 0"), "{error}");
         assert!(one("warmup_share", json!(1.5)).is_err());
         assert!(one("clip_norm", json!(0)).is_err());
+        assert_eq!(
+            one("head", json!("transformers")).unwrap().head,
+            HeadPolicy::Transformers
+        );
+        let error = format!("{:#}", one("head", json!("pooled")).unwrap_err());
+        assert!(error.contains("`linear` or `transformers`"), "{error}");
+    }
+
+    #[test]
+    fn the_heads_of_transformers_have_their_own_pooling() {
+        let both = [
+            ("head".to_owned(), json!("transformers")),
+            ("pooling".to_owned(), json!("mean")),
+        ];
+        let error = budget(&Map::from_iter(both)).unwrap_err().to_string();
+        assert!(error.contains("budget.pooling"), "{error}");
     }
 
     #[test]

@@ -91,6 +91,13 @@ impl Backbone {
         &self.shape
     }
 
+    /// The same weights, each token seeing only itself and what stands before it: how an encoder is pretrained on next tokens
+    /// as well (UniLM).
+    pub fn left_to_right(mut self) -> Backbone {
+        self.shape.causal = true;
+        self
+    }
+
     /// Where the weights are.
     pub fn device(&self) -> Device {
         self.embeddings.word.weight.val().device()

@@ -22,6 +22,19 @@ pub struct Block {
 
 impl Block {
     /// A linear map of this block; `None` for the gate of a plain feed-forward.
+    pub fn map(&self, site: Proj) -> Option<&Linear> {
+        match site {
+            Proj::Query => Some(&self.attention.query),
+            Proj::Key => Some(&self.attention.key),
+            Proj::Value => Some(&self.attention.value),
+            Proj::Out => Some(&self.attention.out),
+            Proj::Gate => self.feed_forward.gate.as_ref(),
+            Proj::Up => Some(&self.feed_forward.up),
+            Proj::Down => Some(&self.feed_forward.down),
+        }
+    }
+
+    /// A linear map of this block; `None` for the gate of a plain feed-forward.
     pub fn map_mut(&mut self, site: Proj) -> Option<&mut Linear> {
         match site {
             Proj::Query => Some(&mut self.attention.query),

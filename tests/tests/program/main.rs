@@ -9,9 +9,11 @@ mod bundled_tasks;
     feature = "wgpu"
 ))]
 mod devices;
+mod export;
 mod harness;
 mod inputs;
 mod interruption;
 mod outcomes;
+mod pretraining;
 mod real_methods;
 mod usage;

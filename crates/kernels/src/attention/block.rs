@@ -13,7 +13,7 @@ pub(super) struct Rows<'a> {
     pub(super) keys: usize,
     /// With causality, the keys that stand before the first query's own.
     pub(super) offset: Option<usize>,
-    /// 1 for a key, 0 for padding; all keys of the sequence.
+    /// 1 for a key, 0 for padding; all keys of the sequence. `None` where nothing is padding.
     pub(super) mask: Option<&'a [f32]>,
     /// Number of the first row among the rows of all sequences and heads: the dropout's counter.
     pub(super) number: u64,

@@ -162,6 +162,19 @@ proptest! {
 }
 
 #[test]
+fn a_mask_without_padding_changes_no_bit() {
+    let plain = Case::new(shape(2, [2, 1], 3, 5, 7, true), false, 5);
+    let mask = vec![1.0; 2 * 7];
+    let run = |mask| {
+        let y = attention(&plain.q, &plain.k, &plain.v, mask, &plain.shape);
+        let (q, k, v) = (&plain.q, &plain.k, &plain.v);
+        let back = attention_backward(q, k, v, mask, &y.statistics, &plain.dy, &plain.shape);
+        (y.y, back.dq, back.dk, back.dv)
+    };
+    assert_eq!(run(Some(&mask)), run(None));
+}
+
+#[test]
 fn fewer_keys_than_queries_are_allowed_without_causality() {
     Case::new(shape(2, [3, 3], 5, 7, 2, false), true, 4).check();
 }

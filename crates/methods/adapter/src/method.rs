@@ -26,6 +26,14 @@ impl Method for AdapterMethod {
         Ok(Box::new(parse_config::<Adapter>(self.info().name, config)?))
     }
 
+    fn variants(&self) -> &'static [&'static str] {
+        &[
+            r#"{"placement": "houlsby", "bottleneck": 5}"#,
+            r#"{"placement": "pfeiffer", "bottleneck": 5, "activation": "tanh"}"#,
+            r#"{"placement": "parallel", "bottleneck": 5, "scale": 2.0}"#,
+        ]
+    }
+
     fn search_ranges(&self) -> &'static [SearchRange] {
         &[SearchRange {
             setting: "learning_rate",

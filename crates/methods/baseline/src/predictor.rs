@@ -40,6 +40,7 @@ impl Common {
             budget: self.budget.clone(),
             pooling: None,
             base_model: String::new(),
+            base_digest: None,
         };
         write_info(&info, dir)
     }

@@ -214,7 +214,7 @@ fn misspelt_and_impossible_settings_are_refused() {
         error(&TF_IDF, json!({"c": [1, -1]}))
             .contains("expected one or several different numbers above 0")
     );
-    assert!(error(&TF_IDF, json!({"max_ngram": 0})).contains("nonzero"));
+    assert!(error(&TF_IDF, json!({"max_ngram": 0})).contains("max_ngram: invalid value"));
     assert!(error(&TF_IDF, json!({"max_ngram": 100})).contains("expected 1 to 8"));
     assert!(error(&MAJORITY, json!({"c": 1})).contains("has no setting \"c\""));
 }

@@ -1,6 +1,6 @@
 //! Settings of BitFit and of LayerNorm tuning, and which of the backbone's parameters each trains.
 
-use adapt::{Attach, FitError, Frozen, Peft};
+use adapt::{Attach, Change, FitError, Frozen, Peft};
 use burn::module::ParamGroup;
 use serde::{Deserialize, Serialize};
 use transformer::{Depth, NormKind, NormOrder, Shape};
@@ -100,6 +100,10 @@ impl Peft for LayerNorm {
         };
         // Two norms a block, and one above the embeddings (post-norm) or after the last block (pre-norm).
         ((2 * shape.layers + 1) * vectors * shape.hidden) as u64
+    }
+
+    fn change(&self, _adaptation: &Frozen) -> Option<Change> {
+        Some(Change::Norms)
     }
 }
 

@@ -55,6 +55,7 @@ impl Common {
             budget: self.budget.clone(),
             pooling: Some(self.extractor.pooling()),
             base_model: self.extractor.model_name().to_owned(),
+            base_digest: None,
         };
         write_info(&info, dir)?;
         let path = dir.join(FILE);

@@ -1,7 +1,7 @@
 //! (IA)³'s settings.
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
-use adapt::{Attach, FitError, Peft, Sites, Target};
+use adapt::{Attach, Change, FitError, Peft, RescaledMap, Sites, Target};
 use serde::{Deserialize, Serialize};
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -83,6 +83,16 @@ impl Peft for Ia3 {
             .map(|site| width(shape, site))
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    fn change(&self, adaptation: &Ia3Adaptation) -> Option<Change> {
+        let all = Sites::all(&adaptation.blocks);
+        let maps = all.map(|(at, scaling)| RescaledMap {
+            at,
+            factor: scaling.scale.val(),
+            scales_input: scales_input(at.site),
+        });
+        Some(Change::Rescaled(maps.collect()))
     }
 
     fn merge(&self, adaptation: &Ia3Adaptation, backbone: Backbone) -> Option<Backbone> {

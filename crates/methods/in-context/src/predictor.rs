@@ -117,6 +117,7 @@ impl Predictor for Fitted {
             budget: self.budget.clone(),
             pooling: None,
             base_model: self.model.name.clone(),
+            base_digest: None,
         };
         write_info(&info, dir)?;
         self.prompt.write(dir)

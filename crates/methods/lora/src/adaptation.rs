@@ -1,6 +1,6 @@
 //! The correction beside each targeted map, its magnitudes (DoRA), and its merging into the map. Hu et al. 2021, eq. 3; Liu et al. 2024, eq. 5.
 
-use adapt::Sites;
+use adapt::{LowRankMap, Sites};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use transformer::{At, Backbone, Hooks, Linear, Proj};
@@ -88,6 +88,27 @@ pub struct LoraAdaptation {
 impl LoraAdaptation {
     pub(crate) fn new(blocks: Vec<Sites<LowRank>>, scale: f64) -> Self {
         Self { blocks, scale }
+    }
+
+    /// Every correction of the pretrained map with its place.
+    pub(crate) fn maps(&self) -> Vec<LowRankMap> {
+        Sites::all(&self.blocks)
+            .map(|(at, pair)| {
+                let (mut a, mut b) = (pair.a.val(), pair.b.val());
+                if let Some(start) = &pair.start {
+                    // W − s·A₀B₀ + s·AB = W + s·[A A₀][B; −B₀]: the rank doubles, the weights are the pretrained ones again.
+                    a = Tensor::cat(vec![a, start.a.val()], 1); // [d_in,r] -> [d_in,2r]
+                    b = Tensor::cat(vec![b, start.b.val().neg()], 0); // [r,d_out] -> [2r,d_out]
+                }
+                let magnitude = pair.magnitude.as_ref().map(Param::val);
+                LowRankMap {
+                    at,
+                    a,
+                    b,
+                    magnitude,
+                }
+            })
+            .collect()
     }
 
     /// Takes the start of each correction out of its map (W ← W − s·A₀B₀), and measures the columns of what DoRA rescales.

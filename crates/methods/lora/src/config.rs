@@ -2,7 +2,7 @@
 
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
-use adapt::{Attach, FitError, Peft, Sites, Target, init};
+use adapt::{Attach, Change, FitError, Peft, Sites, Target, init};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -199,6 +199,14 @@ impl Peft for Lora {
                 ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"),
                 self.b_rate_ratio,
             )
+        })
+    }
+
+    fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {
+        Some(Change::LowRank {
+            maps: adaptation.maps(),
+            scale: adaptation.scale,
+            rank_stabilized: self.rank_stabilized,
         })
     }
 

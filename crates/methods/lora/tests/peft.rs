@@ -2,7 +2,7 @@
 //! Fixtures: scripts/reference_lora.py.
 
 use adapt::init::InitRng;
-use adapt::{Adapted, Attach, Head, Peft, default_pooling};
+use adapt::{Adapted, Attach, Head, HeadPolicy, Peft, default_pooling};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::{GradientsParams, LearningRate, ModuleOptimizer, Optimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -67,6 +67,12 @@ impl Reference {
         let shared = tensors(&format!("training/{architecture}.safetensors"));
         let weight = on::<2>(&shared["init.head.weight"], &device).transpose();
         let record = fixture("lora").join(format!("{architecture}.json"));
+        let (shape, classes) = (&pretrained.shape, weight.dims()[1]);
+        let rng = &mut InitRng::new(0);
+        let mut head = Head::new(HeadPolicy::Linear, shape, None, classes, rng, &device);
+        head.weight = Param::from_tensor(weight);
+        head.bias = Some(Param::from_tensor(on(&shared["init.head.bias"], &device)));
+        let head = head.no_grad();
         Self {
             pooling: default_pooling(&pretrained.shape),
             pretrained,
@@ -76,11 +82,7 @@ impl Reference {
                 mask: on(&shared["mask"], &device),
             },
             labels: on::<1>(&shared["labels"], &device).int(),
-            head: Head {
-                weight: Param::from_tensor(weight),
-                bias: Param::from_tensor(on(&shared["init.head.bias"], &device)),
-            }
-            .no_grad(),
+            head,
             start: tensors(&format!("lora/{architecture}.safetensors")),
             record: serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap(),
             device,
@@ -143,7 +145,7 @@ impl Reference {
         let out = model
             .backbone
             .forward(&self.batch, &Pass::with(&model.adaptation));
-        model.head.forward(pool(&out, self.pooling)) // [5,3]
+        model.head.forward(pool(&out, self.pooling), None) // [5,3]
     }
 
     /// The loss before each of six steps and after them.
@@ -336,7 +338,7 @@ fn merged_weights_give_the_unmerged_logits_and_unmerging_gives_the_weights_back(
             let unmerged = adapt::to_floats(reference.logits(&model));
             let merged = model.adaptation.merge_into(model.backbone.clone());
             let out = merged.backbone.forward(&reference.batch, &Pass::plain());
-            let logits = adapt::to_floats(model.head.forward(pool(&out, reference.pooling)));
+            let logits = adapt::to_floats(model.head.forward(pool(&out, reference.pooling), None));
             let difference = worst(&logits, &unmerged);
             assert!(
                 difference < 1e-5,

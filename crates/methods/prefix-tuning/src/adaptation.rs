@@ -38,15 +38,30 @@ impl PrefixAdaptation {
     }
 }
 
-impl Hooks for PrefixAdaptation {
-    fn prefix(&self, layer: usize) -> Option<KeyValue> {
-        Some(match &self.network {
+impl PrefixAdaptation {
+    fn key_value(&self, layer: usize) -> KeyValue {
+        match &self.network {
             Some(network) => network.layer(layer),
             None => KeyValue {
                 key: self.layers[layer].key.val(),
                 value: self.layers[layer].value.val(),
             },
-        })
+        }
+    }
+
+    /// Of every layer, computed where a network computes them.
+    pub(crate) fn key_values(&self) -> Vec<KeyValue> {
+        let layers = match &self.network {
+            Some(network) => network.layers(),
+            None => self.layers.len(),
+        };
+        (0..layers).map(|layer| self.key_value(layer)).collect()
+    }
+}
+
+impl Hooks for PrefixAdaptation {
+    fn prefix(&self, layer: usize) -> Option<KeyValue> {
+        Some(self.key_value(layer))
     }
 
     fn prefix_length(&self) -> usize {
@@ -88,6 +103,10 @@ impl Reparametrisation {
             outer_bias: init::constant(0.0, [all], device),
             width,
         }
+    }
+
+    fn layers(&self) -> usize {
+        self.outer_bias.val().dims()[0] / (2 * self.width)
     }
 
     /// Only this layer's columns of the outer map are multiplied.

@@ -2,7 +2,7 @@
 
 use crate::adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
 use crate::words::keys_and_values;
-use adapt::{Attach, FitError, Peft, init};
+use adapt::{Attach, Change, FitError, Peft, init};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -131,5 +131,12 @@ impl Peft for PrefixTuning {
 
     fn positions_taken(&self) -> usize {
         self.tokens.get()
+    }
+
+    fn change(&self, adaptation: &PrefixAdaptation) -> Option<Change> {
+        Some(Change::Prefix {
+            layers: adaptation.key_values(),
+            network_width: self.reparametrise.then(|| self.width.get()),
+        })
     }
 }

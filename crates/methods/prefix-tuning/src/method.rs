@@ -29,6 +29,13 @@ impl Method for PrefixTuningMethod {
         )?))
     }
 
+    fn variants(&self) -> &'static [&'static str] {
+        &[
+            r#"{"tokens": 3, "reparametrise": true, "width": 7}"#,
+            r#"{"tokens": 3, "init": "words"}"#,
+        ]
+    }
+
     fn search_ranges(&self) -> &'static [SearchRange] {
         &[SearchRange {
             setting: "learning_rate",

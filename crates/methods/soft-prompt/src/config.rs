@@ -2,7 +2,7 @@
 
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
-use adapt::{Attach, FitError, Peft, init};
+use adapt::{Attach, Change, FitError, Peft, PromptNetwork, init};
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -142,8 +142,27 @@ impl Peft for SoftPrompt {
         self.tokens.get() as f64
     }
 
+    fn replaces_ids(&self) -> bool {
+        true
+    }
+
     fn positions_taken(&self) -> usize {
         self.tokens.get()
+    }
+
+    fn change(&self, adaptation: &SoftPromptAdaptation) -> Option<Change> {
+        let network = |recurrent: bool| PromptNetwork {
+            recurrent,
+            width: self.encoder_width.get(),
+        };
+        Some(Change::Prompt {
+            vectors: adaptation.prompt(),
+            network: match self.encoder {
+                Encoder::None => None,
+                Encoder::Mlp => Some(network(false)),
+                Encoder::Lstm => Some(network(true)),
+            },
+        })
     }
 }
 

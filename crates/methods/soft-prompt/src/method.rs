@@ -29,6 +29,14 @@ impl Method for SoftPromptMethod {
         )?))
     }
 
+    fn variants(&self) -> &'static [&'static str] {
+        &[
+            r#"{"tokens": 3, "encoder": "mlp", "encoder_width": 7}"#,
+            r#"{"tokens": 3, "encoder": "lstm", "encoder_width": 6}"#,
+            r#"{"tokens": 3, "init": "vocabulary"}"#,
+        ]
+    }
+
     fn search_ranges(&self) -> &'static [SearchRange] {
         &[SearchRange {
             setting: "learning_rate",

@@ -2,7 +2,7 @@
 
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
-use adapt::{Attach, FitError, Peft, Sites, Target, sub_seed};
+use adapt::{Attach, Change, FitError, Peft, ProjectedMap, Sites, Target, sub_seed};
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -101,6 +101,20 @@ impl Peft for Vera {
             .map(|site| self.rank.get() + shape.map_widths(site)[1])
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    fn change(&self, adaptation: &VeraAdaptation) -> Option<Change> {
+        let all = Sites::all(&adaptation.blocks);
+        let maps = all.map(|(at, scalings)| ProjectedMap {
+            at,
+            d: scalings.d.val(),
+            b: scalings.b.val(),
+        });
+        Some(Change::SharedProjection {
+            a: adaptation.a.clone(),
+            b: adaptation.b.clone(),
+            maps: maps.collect(),
+        })
     }
 
     fn merge(&self, adaptation: &VeraAdaptation, backbone: Backbone) -> Option<Backbone> {

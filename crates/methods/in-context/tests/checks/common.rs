@@ -4,7 +4,7 @@ use adapt::{Budget, Event, Method, Predictor, Setting, log_softmax};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use in_context::IN_CONTEXT;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use task::{Example, Split};
