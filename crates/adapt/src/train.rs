@@ -16,6 +16,7 @@ use crate::{
 use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use std::collections::HashSet;
 use task::Split;
 use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
 
@@ -214,14 +215,11 @@ impl Run {
             Phase::Train
         }));
         let lengths = data.train.lengths();
-        let batches = task::batches_by_length(
-            &lengths,
-            job.budget.batch.get(),
-            sub_seed(job.seed, "order"),
-            epoch as u64,
-        );
+        if self.step == 0 && ops::compiles_kernels(job.device) {
+            meet_every_shape(&model, job, data)?;
+        }
         let mut seen = 0;
-        for rows in batches {
+        for rows in batches_of(job, &lengths, epoch) {
             let loss;
             (model, loss) = self.optimise(model, job, data, &rows)?;
             seen += rows.len();
@@ -257,22 +255,10 @@ impl Run {
         let mut mean_loss = 0.0;
         for (part, rows_of_part) in rows.chunks(micro_batch).enumerate() {
             let share = rows_of_part.len() as f64 / rows.len() as f64;
-            let start = data
-                .train_inputs
-                .start(&data.train, rows_of_part, job.device)?;
             let seed = sub_seed(job.seed, "dropout")
                 .wrapping_add(self.step << 16)
                 .wrapping_add(part as u64);
-            let logits = model.logits(start, job.pooling, dropout_plan(&model, job, seed)); // [b,classes]
-            let labels: Vec<i64> = rows_of_part
-                .iter()
-                .map(|&i| data.train.labels[i] as i64)
-                .collect();
-            let targets = Tensor::<1, Int>::from_data(
-                TensorData::new(labels, [rows_of_part.len()]),
-                job.device,
-            );
-            let loss = ops::cross_entropy(logits, targets); // [1], mean over the part
+            let loss = mean_loss_of(&model, job, data, rows_of_part, seed)?;
             mean_loss += share * f64::from(floats(loss.clone().detach().inner())[0]);
             if rows_of_part.len() == rows.len() {
                 single = Some(GradientsParams::from_grads(loss.backward(), &model));
@@ -294,6 +280,51 @@ impl Run {
         clip_by_global_norm(&mut grads, &model, job.budget.clip_norm);
         Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
     }
+}
+
+/// The mean loss of these examples, [1].
+fn mean_loss_of<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    data: &Data,
+    rows: &[usize],
+    seed: u64,
+) -> Result<Tensor<1>, FitError> {
+    let start = data.train_inputs.start(&data.train, rows, job.device)?;
+    let logits = model.logits(start, job.pooling, dropout_plan(model, job, seed)); // [b,classes]
+    let labels: Vec<i64> = rows.iter().map(|&i| data.train.labels[i] as i64).collect();
+    let targets = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows.len()]), job.device);
+    Ok(ops::cross_entropy(logits, targets))
+}
+
+/// Goes once forwards and backwards over a batch of every shape to come, for a device that compiles its kernels when a shape first asks for them: that
+/// belongs to the first step, not to the training behind it. The model stays as it is.
+fn meet_every_shape<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    data: &Data,
+) -> Result<(), FitError> {
+    let lengths = data.train.lengths();
+    let mut met = HashSet::new();
+    for epoch in 0..job.budget.epochs.get() {
+        for rows in batches_of(job, &lengths, epoch) {
+            let micro_batch = job.budget.micro_batch.map_or(rows.len(), |n| n.get());
+            for part in rows.chunks(micro_batch) {
+                let longest = part.iter().map(|&i| lengths[i]).max();
+                if met.insert((part.len(), longest)) {
+                    let loss = mean_loss_of(model, job, data, part, 0)?;
+                    GradientsParams::from_grads(loss.backward(), model);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of an epoch's batches.
+fn batches_of(job: &Job<'_>, lengths: &[usize], epoch: usize) -> Vec<Vec<usize>> {
+    let seed = sub_seed(job.seed, "order");
+    task::batches_by_length(lengths, job.budget.batch.get(), seed, epoch as u64)
 }
 
 /// Dropout as the checkpoint's configuration has it (encoders) or the budget says, from the first block that holds trainable computation.

@@ -1,6 +1,7 @@
 //! Devices by the names that the command line and the tests give them. Each backend beside flex is a cargo feature of this crate; the program has features of
 //! the same names that lead here.
 
+use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
 /// The device called `name`: `flex` (always there), `ndarray`, `cpu`, `wgpu` or `cuda`; `None` where it is not compiled in or not known.
@@ -21,6 +22,19 @@ pub fn device(name: &str) -> Option<Device> {
         #[cfg(feature = "cuda")]
         "cuda" => Some(Device::cuda(0)),
         _ => None,
+    }
+}
+
+/// Whether the device compiles kernels while it computes, when a shape first asks for them.
+pub fn compiles_kernels(device: &Device) -> bool {
+    let device = device.clone().inner();
+    // The last pattern is never reached where no such backend is compiled in.
+    #[allow(unreachable_patterns)]
+    match device.as_dispatch() {
+        DispatchDevice::Flex(_) => false,
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => false,
+        _ => true,
     }
 }
 
