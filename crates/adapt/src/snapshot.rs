@@ -26,7 +26,11 @@ impl Snapshot {
 impl ModuleVisitor for Snapshot {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if param.is_require_grad() {
-            self.0.insert(param.id, param.val().into_data());
+            let data = param.val().into_data();
+            // Copied at once: by wgpu (burn 0.22.1) the data is read when it is first looked at, and by then the optimiser has changed the buffer in place.
+            let bytes = data.as_bytes().to_vec();
+            let copy = TensorData::from_bytes_vec(bytes, data.shape().clone(), data.dtype());
+            self.0.insert(param.id, copy);
         }
     }
 }

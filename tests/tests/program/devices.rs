@@ -32,8 +32,8 @@ fn every_method_gives_the_answers_of_flex_by_cuda() {
     compare("cuda");
 }
 
-/// Of a loss, absolute. A few steps of AdamW divide rounding errors by the root of a second moment that is hardly larger.
-const TOLERANCE: f64 = 2e-3;
+/// Of a loss, absolute. Rounding leaves some 1e-7 (hard prompts 2e-6); a checkpoint that is not restored, 4e-3.
+const TOLERANCE: f64 = 5e-5;
 
 fn compare(device: &str) {
     for model in ["bert", "gpt2"] {
