@@ -109,7 +109,7 @@ pub trait Peft: Clone + Serialize + 'static {
     }
 
     /// Whether training begins from random weights instead of the pretrained ones: the comparison that shows what pretraining is worth.
-    fn starts_from_scratch(&self) -> bool {
+    fn begins_from_scratch(&self) -> bool {
         false
     }
 
@@ -280,7 +280,7 @@ fn attach<P: Peft>(
         device,
     );
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
-    let mut backbone = match plan.starts_from_scratch() {
+    let mut backbone = match plan.begins_from_scratch() {
         true => Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad(),
         false => base.backbone.clone().no_grad(),
     };

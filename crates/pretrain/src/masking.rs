@@ -1,4 +1,4 @@
-//! Which tokens a masked language model is to predict: 15 % of them, of which 80 % are shown as [MASK], 10 % as a random token and 10 % as they
+//! Which tokens a masked language model is to predict: 15 % of them, of which 80 % are shown as `[MASK]`, 10 % as a random token and 10 % as they
 //! are. Devlin et al. 2019, §3.1; a new draw at every step, as Liu et al. 2019.
 
 use rand::Rng;

@@ -150,7 +150,7 @@ impl Peft for All {
         Depth::Embeddings
     }
 
-    fn starts_from_scratch(&self) -> bool {
+    fn begins_from_scratch(&self) -> bool {
         self.from_scratch
     }
 
