@@ -63,8 +63,8 @@ pub struct Pretraining {
     pub short_share: f64,
     /// Share of a causal model's sequences that are in-context episodes.
     pub episode_share: f64,
-    /// Share of a causal model's sequences that repeat a passage until they are full: what teaches a small model to look up what stood before
-    /// (induction heads; Olsson et al. 2022, arXiv:2209.11895), without which it cannot use a context.
+    /// Share of a causal model's sequences that repeat a passage until they are full, so that looking up what stood before (induction
+    /// heads; Olsson et al. 2022, arXiv:2209.11895) is worth learning.
     pub repeat_share: f64,
     /// How many times a label of an episode counts in the loss.
     pub label_weight: usize,
@@ -83,6 +83,13 @@ pub struct Pretraining {
     pub clip_norm: f64,
     /// Seed of weights, order, masks and episodes.
     pub seed: u64,
+}
+
+impl Family {
+    /// Whether it predicts the next token.
+    pub fn is_causal(self) -> bool {
+        self != Family::Bert
+    }
 }
 
 impl Pretraining {
@@ -185,8 +192,8 @@ impl Sizes {
     /// `config.json` as `transformers` writes it. `vocab`: what the tokenizer really has.
     pub(crate) fn config_json(&self, vocab: usize, length: usize, special: SpecialIds) -> Value {
         let inner = self.inner();
-        // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width: narrow models that begin as small stay with the
-        // frequencies of words for much longer.
+        // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width, so that
+        // sums over the width begin as large in a narrow model.
         let spread = (0.02 * (768.0 / self.hidden as f64).sqrt() * 1e4).round() / 1e4;
         match self.family {
             Family::Bert => json!({

@@ -330,7 +330,6 @@ mod tests {
     #[test]
     fn no_passage_stands_twice_in_an_episode() {
         let corpus = corpus();
-        let tokenizer = vocabulary::train(Family::Gpt2, 500, &corpus).unwrap();
         let mut passages = Passages::of(&corpus);
         passages.labels = (0..40).map(|n| format!("label{n}")).collect();
         passages.documents.truncate(2);
@@ -343,6 +342,5 @@ mod tests {
                 assert_eq!(own.len(), class.passages.len());
             }
         }
-        let _ = tokenizer;
     }
 }

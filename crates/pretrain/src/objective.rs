@@ -213,3 +213,21 @@ impl Rows {
         ops::cross_entropy(logits, ids)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_at_a_token_is_to_give_the_one_behind_it() {
+        let mut rows = Rows::default();
+        rows.add_next_tokens(&[3, 4]);
+        rows.add_next_tokens(&[7, 8, 9]);
+        assert_eq!(rows.inputs, [vec![3], vec![7, 8]]);
+        let targets = [(0, 0, 4), (1, 0, 8), (1, 1, 9)];
+        assert_eq!(
+            rows.targets,
+            targets.map(|(row, at, id)| Target { row, at, id })
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Before the first step: the corpus, the tokenizer, the model's directory; or what an earlier process left of them.
 
 use crate::PretrainError;
-use crate::config::{Family, Pretraining, Source, SpecialIds};
+use crate::config::{Pretraining, Source, SpecialIds};
 use crate::corpus::Corpus;
 use crate::masking::Vocabulary;
 use crate::model::Model;
@@ -152,8 +152,8 @@ pub(crate) fn first_model(
     }
 }
 
-/// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights. From random
-/// positions a masked model takes many thousands of steps to find out which tokens stand beside each other.
+/// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights: what stands close is
+/// alike from the first step on. `[rows, hidden]`.
 fn sinusoids(table: Tensor<2>, spread: f64) -> Tensor<2> {
     let [rows, width] = table.dims();
     let values = (0..rows).flat_map(|row| {
@@ -248,14 +248,33 @@ pub(crate) fn masked(tokenizer: &Tokenizer, shape: &Shape) -> Result<Masked, Pre
     })
 }
 
-/// Family of a shape, as the settings call it.
+/// Whether in-context episodes are part of the mixture.
 pub(crate) fn is_episodic(settings: &Pretraining, shape: &Shape) -> bool {
     shape.causal && settings.episode_share > 0.0
 }
 
-impl Family {
-    /// Whether it predicts the next token.
-    pub fn is_causal(self) -> bool {
-        self != Family::Bert
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn given_held_out_files_are_measured_on_and_not_trained_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, format!("{name}\n")).unwrap();
+            path
+        };
+        let settings: Pretraining = serde_json::from_value(json!({
+            "source": {"from": "model"}, "corpus": [file("train")], "held_out": [file("held out")], "tokens": 1, "length": 16, "batch": 1,
+            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0,
+            "learning_rate": 1e-3, "warmup_share": 0.0, "weight_decay": 0.0, "clip_norm": 1.0, "seed": 0,
+        }))
+        .unwrap();
+        let (corpus, held_out) = read_corpus(&settings).unwrap();
+        let texts = |part: &Corpus| part.documents[0].paragraphs.clone();
+        assert_eq!(texts(&corpus), ["train"]);
+        assert_eq!(texts(&held_out), ["held out"]);
     }
 }

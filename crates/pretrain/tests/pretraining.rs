@@ -107,21 +107,13 @@ fn every_family_learns_what_follows_and_is_read_as_a_model() {
         let model = transformer::load(&out, &Device::flex()).unwrap();
         assert!(model.warnings.is_empty(), "{:?}", model.warnings);
         assert!(model.language_head.is_some());
-        let encoded = model.tokenizer.encode(&[("The rose", None)], 48).unwrap();
-        assert_eq!(
-            encoded[0].ids.len(),
-            if family == Family::Bert {
-                4
-            } else {
-                encoded[0].ids.len().max(2)
-            }
-        );
+        let shown = model.tokenizer.encode(&[("The rose", None)], 48).unwrap();
+        let text = model.tokenizer.decode(&shown[0].ids, true);
+        let same = |text: &str| text.trim().eq_ignore_ascii_case("the rose");
+        assert!(same(&text), "{family:?}: {text}");
         let card = fs::read_to_string(out.join("CARD.md")).unwrap();
         assert!(card.contains(&format!("{last:.4} nats")), "{card}");
-        assert!(
-            card.contains(&model.digest) || card.contains("sha256"),
-            "{card}"
-        );
+        assert!(card.contains(&model.digest), "{card}");
         let curve = fs::read_to_string(out.join("curve.csv")).unwrap();
         assert!(curve.lines().count() > 40, "{curve}");
     }

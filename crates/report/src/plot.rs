@@ -62,9 +62,7 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         )
     };
     let curves = |name: &str, unit: Unit, metric: &str| {
-        let note = format!(
-            "{about}; one thin line a seed, the median seed strong; methods that are trained step by step"
-        );
+        let note = format!("{about}; a thin line a seed, the median one strong");
         curves::chart(
             &on("Learning curves"),
             &note,
