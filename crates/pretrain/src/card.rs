@@ -1,7 +1,7 @@
 //! The model card: what was trained on what, for how long, with which result, written from the run itself.
 
 use crate::PretrainError;
-use crate::config::{Pretraining, Source};
+use crate::config::{Embeddings, Pretraining, Source};
 use crate::corpus::{Corpus, hex};
 use crate::model::Model;
 use crate::packing::Packed;
@@ -84,6 +84,18 @@ pub(crate) fn write(
             100.0 * settings.episode_share,
             settings.label_weight,
             100.0 * settings.repeat_share
+        ));
+    }
+    if let Source::New(_) = &settings.source
+        && settings.embeddings == Embeddings::Cooccurrence
+    {
+        line("| begun from | word embeddings from the tokens' co-occurrence in the corpus, everything else random |".to_owned());
+    }
+    if settings.neighbour_weight > 0.0 {
+        line(format!(
+            "| second loss | recognising neighbouring passages by their mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
+            settings.neighbour_weight,
+            100.0 * settings.short_share
         ));
     }
     line(format!(

@@ -34,6 +34,17 @@ pub struct Sizes {
     pub intermediate: Option<usize>,
 }
 
+/// With which word embeddings a new model begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Embeddings {
+    /// Normally distributed, as all other weights.
+    Random,
+    /// From the tokens' neighbours in the corpus: singular directions of their mutual information.
+    #[default]
+    Cooccurrence,
+}
+
 /// Where the model comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,6 +84,11 @@ pub struct Pretraining {
     /// Share of a masked model's steps that predict every next token from the left instead: each gives several times as many predictions to
     /// learn from (UniLM; Dong et al. 2019, arXiv:1905.03197).
     pub left_to_right_share: f64,
+    /// Weight of a masked model's second loss, on the steps with shorter sequences: which of the step's sequences is the neighbour of this one, told
+    /// by the mean of its states. Giorgi et al. 2021, *DeCLUTR* (arXiv:2006.03659).
+    pub neighbour_weight: f64,
+    /// Word embeddings of a new model.
+    pub embeddings: Embeddings,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises; then it falls linearly to 0.
@@ -115,6 +131,12 @@ impl Pretraining {
         share("mask_share", self.mask_share)?;
         share("left_to_right_share", self.left_to_right_share)?;
         share("warmup_share", self.warmup_share)?;
+        if !(self.neighbour_weight >= 0.0 && self.neighbour_weight.is_finite()) {
+            return refuse(format!(
+                "neighbour_weight is {}, expected 0 or more",
+                self.neighbour_weight
+            ));
+        }
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());
         }
@@ -161,6 +183,15 @@ impl Pretraining {
             return refuse(format!(
                 "a vocabulary of {} tokens, expected at least 300: all bytes and some words",
                 sizes.vocab
+            ));
+        }
+        if sizes.family.is_causal() && self.neighbour_weight > 0.0 {
+            return refuse("recognising neighbours is for masked models; give --neighbours 0, or --architecture bert".to_owned());
+        }
+        if sizes.vocab <= sizes.hidden + 32 && self.embeddings == Embeddings::Cooccurrence {
+            return refuse(format!(
+                "a vocabulary of {} tokens in a width of {} is too small for embeddings from co-occurrence; give --embeddings random",
+                sizes.vocab, sizes.hidden
             ));
         }
         if sizes.family == Family::Bert && self.episode_share > 0.0 {

@@ -19,6 +19,8 @@ const PASSAGE_WORDS: std::ops::RangeInclusive<usize> = 4..=26;
 const NEIGHBOURHOOD: usize = 24;
 /// How many passages may hold a word for it to be a class.
 const WORD_PASSAGES: std::ops::RangeInclusive<usize> = 12..=4_000;
+/// How often a passage is one that its class has shown before, or a part of it: the easiest look-up, from which the others are learnt.
+const AGAIN: f64 = 0.35;
 /// What stands before passage and label, the program's own prompt first.
 const HEADS: [[&str; 2]; 4] = [
     ["Text:", "Label:"],
@@ -100,7 +102,7 @@ impl<'a> Passages<'a> {
         self.documents.len() >= 2 && self.words.len() >= 20 && self.labels.len() >= 20
     }
 
-    /// An episode of at most `length` tokens: as many demonstrations as fit, no passage twice.
+    /// An episode of at most `length` tokens: as many demonstrations as fit. A passage may come again, whole or in part, with the label it had.
     ///
     /// # Errors
     /// What the tokenizer refuses.
@@ -126,7 +128,7 @@ impl<'a> Passages<'a> {
                 .map_err(PretrainError::Tokenizer)
         };
         let mut episode = Episode::default();
-        let mut shown = vec![false; classes.len()];
+        let mut shown: Vec<Vec<&str>> = vec![Vec::new(); classes.len()];
         let mut turn: Vec<usize> = Vec::new();
         while episode.ids.len() < length {
             if turn.is_empty() {
@@ -138,19 +140,25 @@ impl<'a> Passages<'a> {
                 true => turn.pop().expect("filled above"),
                 false => random.random_range(0..classes.len()),
             };
-            let Some(passage) = classes[class].passages.pop() else {
-                break;
+            let again = !shown[class].is_empty() && random.random_bool(AGAIN);
+            let text = match again {
+                true => part(shown[class].choose(random).expect("not empty"), random),
+                false => match classes[class].passages.pop() {
+                    Some(passage) => self.texts[passage as usize],
+                    None => break,
+                },
             };
-            let text = self.texts[passage as usize];
             episode
                 .ids
                 .extend(encode(&format!("{text_head} {text}\n{label_head}"))?);
             let label = encode(&format!(" {}", classes[class].label))?;
             let place = episode.ids.len()..episode.ids.len() + label.len();
-            if shown[class] && place.end <= length {
+            if !shown[class].is_empty() && place.end <= length {
                 episode.known.push(place);
             }
-            shown[class] = true;
+            if !again {
+                shown[class].push(text);
+            }
             episode.ids.extend(label);
             episode.ids.extend(encode("\n\n")?);
         }
@@ -236,6 +244,19 @@ fn some(passages: impl ExactSizeIterator<Item = u32> + Clone, random: &mut ChaCh
         .collect();
     chosen.shuffle(random);
     chosen
+}
+
+/// The passage itself, or at least half of its words.
+fn part<'t>(text: &'t str, random: &mut ChaCha8Rng) -> &'t str {
+    let starts: Vec<usize> = text
+        .split_whitespace()
+        .map(|word| word.as_ptr() as usize - text.as_ptr() as usize)
+        .collect();
+    let words = starts.len();
+    let kept = random.random_range(words.div_ceil(2)..=words);
+    let first = random.random_range(0..=words - kept);
+    let end = starts.get(first + kept).copied().unwrap_or(text.len());
+    text[starts[first]..end].trim_end()
 }
 
 /// Sentences end with a full stop, a question or exclamation mark, and quotation marks behind it.
@@ -328,7 +349,17 @@ mod tests {
     }
 
     #[test]
-    fn no_passage_stands_twice_in_an_episode() {
+    fn a_part_is_at_least_half_of_the_passage() {
+        let text = "One two, three four five.";
+        let mut draws = random(4, "part", 0);
+        let parts: std::collections::BTreeSet<&str> =
+            (0..200).map(|_| part(text, &mut draws)).collect();
+        assert!(parts.contains(text) && parts.contains("One two, three"));
+        assert!(parts.contains("three four five.") && parts.len() == 6, "{parts:?}");
+    }
+
+    #[test]
+    fn no_class_draws_a_passage_twice() {
         let corpus = corpus();
         let mut passages = Passages::of(&corpus);
         passages.labels = (0..40).map(|n| format!("label{n}")).collect();

@@ -9,6 +9,8 @@
 mod card;
 mod checkpoint;
 mod config;
+mod cooccurrence;
+
 mod corpus;
 pub mod episodes;
 mod error;
@@ -21,7 +23,7 @@ mod prepare;
 mod train;
 pub mod vocabulary;
 
-pub use config::{Family, Pretraining, Sizes, Source};
+pub use config::{Embeddings, Family, Pretraining, Sizes, Source};
 pub use corpus::{Corpus, Document};
 pub use error::PretrainError;
 pub use train::{Finished, Progress, pretrain};

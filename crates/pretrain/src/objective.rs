@@ -42,7 +42,21 @@ pub(crate) struct Rows {
     pub(crate) targets: Vec<Target>,
     /// A model that sees both sides reads these from the left only.
     pub(crate) left_to_right: bool,
+    /// Rows cut from one piece of text, where neighbours are to be recognised.
+    pub(crate) neighbours: Option<Neighbours>,
 }
+
+/// Rows `2i` and `2i + 1` stand next to each other in the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Neighbours {
+    /// Rows of one piece: other pairs of it are no wrong answers.
+    pub(crate) of_a_piece: usize,
+    /// What the loss counts.
+    pub(crate) weight: f64,
+}
+
+/// A cosine is divided by it before the softmax; Gao et al. 2021, *SimCSE*, use 0.05.
+const TEMPERATURE: f64 = 0.07;
 
 /// The state at `inputs[row][at]` is to give `id`. A target that stands twice counts twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +91,13 @@ impl Objective<'_> {
                 && random.random_bool(settings.left_to_right_share),
             ..Rows::default()
         };
+        let recognises = matches!(self, Objective::Masked(_)) && !rows.left_to_right;
+        rows.neighbours = (recognises && cuts > 1 && settings.neighbour_weight > 0.0).then_some(
+            Neighbours {
+                of_a_piece: cuts,
+                weight: settings.neighbour_weight,
+            },
+        );
         for piece in pieces {
             let short = length / cuts;
             for cut in 0..cuts {
@@ -175,6 +196,11 @@ impl Rows {
         targets: &[Target],
         device: &Device,
     ) -> (Tensor<2>, Tensor<1, Int>) {
+        logits(model, self.states(model, device), targets)
+    }
+
+    /// Final hidden states, `[b, t, hidden]`.
+    fn states(&self, model: &Model, device: &Device) -> Tensor<3> {
         let encoded: Vec<Encoded> = self
             .inputs
             .iter()
@@ -185,26 +211,23 @@ impl Rows {
             })
             .collect();
         let batch = collate(&encoded.iter().collect::<Vec<_>>(), 0, Side::Right, device);
-        let x = match self.left_to_right {
+        match self.left_to_right {
             true => {
                 let backbone = model.backbone.clone().left_to_right();
                 backbone.forward(&batch, &Pass::plain()).x
             }
             false => model.backbone.forward(&batch, &Pass::plain()).x,
-        }; // [b, t, hidden]
-        let [b, t, hidden] = x.dims();
-        let places: Vec<i64> = targets
-            .iter()
-            .map(|target| (target.row * t + target.at) as i64)
-            .collect();
-        let m = places.len();
-        let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, m]), device);
-        let picked = ops::embedding(x.reshape([b * t, hidden]), places).reshape([m, hidden]); // rows of the states: [m, hidden]
-        let ids: Vec<i64> = targets.iter().map(|target| i64::from(target.id)).collect();
-        (
-            model.logits(picked),
-            Tensor::from_data(TensorData::new(ids, [m]), device),
-        )
+        }
+    }
+
+    /// Mean loss over the targets, in nats, and that of recognising neighbours where the step has it; each `[1]`.
+    pub(crate) fn losses(&self, model: &Model, device: &Device) -> (Tensor<1>, Option<Tensor<1>>) {
+        let x = self.states(model, device);
+        let recognised = self
+            .neighbours
+            .map(|neighbours| recognition(x.clone(), neighbours).mul_scalar(neighbours.weight));
+        let (logits, ids) = logits(model, x, &self.targets);
+        (ops::cross_entropy(logits, ids), recognised)
     }
 
     /// Mean loss over the targets, in nats, `[1]`.
@@ -212,6 +235,50 @@ impl Rows {
         let (logits, ids) = self.predict(model, &self.targets, device);
         ops::cross_entropy(logits, ids)
     }
+}
+
+/// Logits of the targets `[m, vocab]` and their ids `[m]`, from states `[b, t, hidden]`.
+fn logits(model: &Model, x: Tensor<3>, targets: &[Target]) -> (Tensor<2>, Tensor<1, Int>) {
+    let device = x.device();
+    let [b, t, hidden] = x.dims();
+    let places: Vec<i64> = targets
+        .iter()
+        .map(|target| (target.row * t + target.at) as i64)
+        .collect();
+    let m = places.len();
+    let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, m]), &device);
+    let picked = ops::embedding(x.reshape([b * t, hidden]), places).reshape([m, hidden]); // rows of the states: [m, hidden]
+    let ids: Vec<i64> = targets.iter().map(|target| i64::from(target.id)).collect();
+    (
+        model.logits(picked),
+        Tensor::from_data(TensorData::new(ids, [m]), &device),
+    )
+}
+
+/// The loss of finding each row's neighbour among those of all pairs by the cosine of mean states `[b, t, hidden]`, both ways, `[1]`.
+/// The rows are of equal length: there is no padding to leave out.
+fn recognition(x: Tensor<3>, neighbours: Neighbours) -> Tensor<1> {
+    let device = x.device();
+    let [b, _, hidden] = x.dims();
+    let pairs = b / 2;
+    let pooled = x.mean_dim(1).reshape([b, hidden]);
+    let norm = pooled.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(1e-6);
+    let pooled = (pooled / norm).reshape([pairs, 2 * hidden]); // a pair a row
+    let first = pooled.clone().slice([0..pairs, 0..hidden]);
+    let second = pooled.slice([0..pairs, hidden..2 * hidden]);
+    let pairs_of_a_piece = neighbours.of_a_piece / 2;
+    let same_piece = |a: usize, b: usize| a != b && a / pairs_of_a_piece == b / pairs_of_a_piece;
+    let left_out: Vec<f32> = (0..pairs * pairs)
+        .map(|at| if same_piece(at / pairs, at % pairs) { -1e4 } else { 0.0 })
+        .collect();
+    let left_out = Tensor::<2>::from_data(TensorData::new(left_out, [pairs, pairs]), &device);
+    let alike = first.matmul(second.transpose()).div_scalar(TEMPERATURE) + left_out; // [p, hidden] x [hidden, p] -> [p, p]
+    let own = || {
+        let own: Vec<i64> = (0..pairs as i64).collect();
+        Tensor::<1, Int>::from_data(TensorData::new(own, [pairs]), &device)
+    };
+    let both = ops::cross_entropy(alike.clone(), own()) + ops::cross_entropy(alike.transpose(), own());
+    both.div_scalar(2.0)
 }
 
 #[cfg(test)]

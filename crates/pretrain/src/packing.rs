@@ -37,6 +37,16 @@ impl Stream {
         Ok(Stream { documents })
     }
 
+    /// Token ids, document by document.
+    pub(crate) fn documents(&self) -> &[Vec<u32>] {
+        &self.documents
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_documents(documents: Vec<Vec<u32>>) -> Stream {
+        Stream { documents }
+    }
+
     /// Tokens in all.
     pub fn tokens(&self) -> usize {
         self.documents.iter().map(Vec::len).sum()
@@ -69,6 +79,11 @@ impl Packed {
             order: None,
             seed,
         }
+    }
+
+    /// What the pieces are cut from.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// How many pieces one pass has.

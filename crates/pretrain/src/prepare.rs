@@ -1,7 +1,8 @@
 //! Before the first step: the corpus, the tokenizer, the model's directory; or what an earlier process left of them.
 
 use crate::PretrainError;
-use crate::config::{Pretraining, Source, SpecialIds};
+use crate::config::{Embeddings, Pretraining, Source, SpecialIds};
+use crate::cooccurrence;
 use crate::corpus::Corpus;
 use crate::masking::Vocabulary;
 use crate::model::Model;
@@ -131,6 +132,7 @@ pub(crate) fn copy_model_files(from: &Path, to: &Path) -> Result<(), PretrainErr
 pub(crate) fn first_model(
     dir: &Path,
     settings: &Pretraining,
+    stream: &Stream,
     device: &Device,
 ) -> Result<Model, PretrainError> {
     match &settings.source {
@@ -145,11 +147,39 @@ pub(crate) fn first_model(
                     .map(|old| sinusoids(old, shape.initializer_range));
                 backbone.embeddings.position = Some(Embedding { weight });
             }
+            if settings.embeddings == Embeddings::Cooccurrence {
+                let words = &mut backbone.embeddings.word;
+                let seed = adapt::sub_seed(settings.seed, "embeddings");
+                let vectors = cooccurrence::vectors(
+                    stream,
+                    shape.vocab,
+                    shape.hidden,
+                    seed,
+                    &device.clone().inner(),
+                );
+                words.weight = words
+                    .weight
+                    .clone()
+                    .map(|old| known_rows(old, &vectors, shape.initializer_range));
+            }
             let head = LanguageHead::random(&backbone, adapt::sub_seed(settings.seed, "head"));
             Ok(Model::new(backbone, head))
         }
         Source::From(model) => read_model(model, device),
     }
+}
+
+/// The table `[vocab, hidden]` with the rows that are known, scaled to the spread of the others.
+fn known_rows(table: Tensor<2>, rows: &[Option<Vec<f32>>], spread: f64) -> Tensor<2> {
+    let dims = table.dims();
+    let device = table.device();
+    let mut values = adapt::to_floats(table.inner());
+    for (old, new) in values.chunks_exact_mut(dims[1]).zip(rows) {
+        for (old, new) in old.iter_mut().zip(new.iter().flatten()) {
+            *old = new * spread as f32;
+        }
+    }
+    Tensor::from_data(TensorData::new(values, dims), &device).set_require_grad(true)
 }
 
 /// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights: what stands close is
@@ -268,7 +298,7 @@ mod tests {
         };
         let settings: Pretraining = serde_json::from_value(json!({
             "source": {"from": "model"}, "corpus": [file("train")], "held_out": [file("held out")], "tokens": 1, "length": 16, "batch": 1,
-            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0,
+            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0, "neighbour_weight": 0.0, "embeddings": "random",
             "learning_rate": 1e-3, "warmup_share": 0.0, "weight_decay": 0.0, "clip_norm": 1.0, "seed": 0,
         }))
         .unwrap();

@@ -159,7 +159,7 @@ pub fn pretrain(
     {
         Some(found) => found,
         None => (
-            prepare::first_model(dir, settings, &autodiff)?,
+            prepare::first_model(dir, settings, packed.stream(), &autodiff)?,
             optimizer(),
             State::default(),
         ),
@@ -183,8 +183,12 @@ pub fn pretrain(
     let (mut logged, mut logged_at) = (state.step, Instant::now());
     while state.step < steps {
         let rows = objective.rows(state.step, &mut packed, settings)?;
-        let loss = rows.loss(&model, &autodiff);
+        let (loss, recognition) = rows.losses(&model, &autodiff);
         let value = f64::from(adapt::to_floats(loss.clone().detach().inner())[0]);
+        let loss = match recognition {
+            Some(recognition) => loss + recognition,
+            None => loss,
+        };
         let learning_rate = settings.learning_rate * linear_with_warmup(state.step, steps, warmup);
         if !value.is_finite() {
             return Err(PretrainError::Diverged {

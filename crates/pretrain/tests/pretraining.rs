@@ -1,7 +1,7 @@
 //! Pretraining from end to end on a few pages of made-up text.
 
 use burn::tensor::Device;
-use pretrain::{Family, PretrainError, Pretraining, Progress, Sizes, Source, pretrain};
+use pretrain::{Embeddings, Family, PretrainError, Pretraining, Progress, Sizes, Source, pretrain};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -55,6 +55,8 @@ fn settings(family: Family, dir: &Path) -> Pretraining {
         label_weight: 3,
         mask_share: 0.15,
         left_to_right_share: 0.0,
+        neighbour_weight: if family == Family::Bert { 0.1 } else { 0.0 },
+        embeddings: Embeddings::Cooccurrence,
         learning_rate: 5e-3,
         warmup_share: 0.1,
         weight_decay: 0.05,

@@ -107,6 +107,12 @@ pub(crate) struct RunArgs {
     /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) train_limit: Option<NonZeroUsize>,
+    /// Validation examples, the same for every trial [default: all]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) validation_limit: Option<NonZeroUsize>,
+    /// Test examples, the same for every trial [default: all]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) test_limit: Option<NonZeroUsize>,
     /// Passes over the training examples
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) epochs: Option<NonZeroUsize>,
@@ -220,6 +226,15 @@ pub(crate) enum FamilyArg {
     Llama,
 }
 
+/// With which word embeddings `pretrain` begins a new model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EmbeddingsArg {
+    /// Normally distributed
+    Random,
+    /// From the neighbours of each token in the corpus
+    Cooccurrence,
+}
+
 /// How `pretrain` stores weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PrecisionArg {
@@ -279,6 +294,15 @@ pub(crate) struct PretrainArgs {
     /// Share of a masked model's tokens that are to be predicted
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
     pub(crate) mask: f64,
+    /// Weight of a masked model's second loss, recognising the neighbour of a passage by its mean state, where passages are short
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    pub(crate) neighbours: f64,
+    /// Word embeddings of a new model
+    #[arg(long, value_enum, default_value = "cooccurrence")]
+    pub(crate) embeddings: EmbeddingsArg,
+    /// How many times a known label of an episode counts in the loss
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(crate) label_weight: NonZeroUsize,
     /// Peak learning rate
     #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
     pub(crate) learning_rate: f64,

@@ -59,12 +59,24 @@ pub(crate) fn trials(
 
 /// Settings in a trial's budget beside `adapt::Budget`.
 pub(crate) const TRAIN_LIMIT: &str = "train_limit";
+/// See [`TRAIN_LIMIT`]; there only where the plan limits it.
+pub(crate) const VALIDATION_LIMIT: &str = "validation_limit";
+/// See [`VALIDATION_LIMIT`].
+pub(crate) const TEST_LIMIT: &str = "test_limit";
 /// See [`TRAIN_LIMIT`].
 pub(crate) const TUNE: &str = "tune";
 
 fn budget(plan: &Plan) -> Value {
     let mut budget = serde_json::to_value(&plan.budget).expect("a budget serialises");
     budget[TRAIN_LIMIT] = plan.train_limit.into();
+    for (key, limit) in [
+        (VALIDATION_LIMIT, plan.validation_limit),
+        (TEST_LIMIT, plan.test_limit),
+    ] {
+        if let Some(limit) = limit {
+            budget[key] = limit.into();
+        }
+    }
     budget[TUNE] = plan.tune.into();
     budget
 }
@@ -151,6 +163,8 @@ mod tests {
             devices: vec!["flex".into()],
             seeds: vec![0, 1],
             train_limit: Some(7),
+            validation_limit: None,
+            test_limit: Some(9),
             tune: 0,
             time_limit_s: None,
             budget: adapt::Budget::default(),

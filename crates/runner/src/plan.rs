@@ -21,6 +21,10 @@ pub(crate) struct Plan {
     pub(crate) devices: Vec<String>,
     pub(crate) seeds: Vec<u64>,
     pub(crate) train_limit: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) validation_limit: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) test_limit: Option<usize>,
     /// Search trials a method.
     pub(crate) tune: usize,
     pub(crate) time_limit_s: Option<f64>,
@@ -67,16 +71,28 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
             time_limit_s.unwrap_or_default()
         );
     }
-    let train_limit = arguments.train_limit.map(|n| n.get()).or(file.train_limit);
-    if train_limit == Some(0) {
-        bail!("train_limit is 0, expected at least 1");
-    }
+    let limit = |name: &str, option: Option<std::num::NonZeroUsize>, file: Option<usize>| {
+        let limit = option.map(|n| n.get()).or(file);
+        match limit {
+            Some(0) => bail!("{name} is 0, expected at least 1"),
+            limit => Ok(limit),
+        }
+    };
+    let train_limit = limit("train_limit", arguments.train_limit, file.train_limit)?;
+    let validation_limit = limit(
+        "validation_limit",
+        arguments.validation_limit,
+        file.validation_limit,
+    )?;
+    let test_limit = limit("test_limit", arguments.test_limit, file.test_limit)?;
     let plan = Plan {
         models: chosen(&arguments.model, file.models),
         tasks: chosen(&arguments.task, file.tasks),
         devices: chosen(&arguments.device, file.devices),
         seeds: unique(seeds),
         train_limit,
+        validation_limit,
+        test_limit,
         tune: arguments.tune.or(file.tune).unwrap_or(0),
         time_limit_s,
         budget: settings::budget(&given.general)?,

@@ -20,6 +20,8 @@ pub(crate) struct PlanFile {
     pub(crate) devices: Option<Vec<String>>,
     pub(crate) seeds: Option<Seeds>,
     pub(crate) train_limit: Option<usize>,
+    pub(crate) validation_limit: Option<usize>,
+    pub(crate) test_limit: Option<usize>,
     pub(crate) epochs: Option<usize>,
     pub(crate) batch: Option<usize>,
     pub(crate) max_length: Option<usize>,
@@ -33,13 +35,15 @@ pub(crate) struct PlanFile {
     pub(crate) variant: Vec<VariantFile>,
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "models",
     "tasks",
     "methods",
     "devices",
     "seeds",
     "train_limit",
+    "validation_limit",
+    "test_limit",
     "epochs",
     "batch",
     "max_length",
@@ -142,6 +146,8 @@ impl PlanFile {
             devices: self.devices.or(below.devices),
             seeds: self.seeds.or(below.seeds),
             train_limit: self.train_limit.or(below.train_limit),
+            validation_limit: self.validation_limit.or(below.validation_limit),
+            test_limit: self.test_limit.or(below.test_limit),
             epochs: self.epochs.or(below.epochs),
             batch: self.batch.or(below.batch),
             max_length: self.max_length.or(below.max_length),
@@ -170,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_key_is_known_to_the_check_of_names() {
-        let full = "models=[]\ntasks=[]\nmethods=[]\ndevices=[]\nseeds=[4,2]\ntrain_limit=1\nepochs=1\nbatch=1\nmax_length=1\ntune=1\n\
+        let full = "models=[]\ntasks=[]\nmethods=[]\ndevices=[]\nseeds=[4,2]\ntrain_limit=1\nvalidation_limit=1\ntest_limit=1\nepochs=1\nbatch=1\nmax_length=1\ntune=1\n\
                     time_limit=1.5\n[budget]\nclip_norm=1\n[settings.x]\nrank=3\n[[variant]]\nmethod=\"x\"\nname=\"y\"\n";
         let plan = parse(full).unwrap();
         assert_eq!(plan.seeds.unwrap().list(), [4, 2]);

@@ -1,8 +1,8 @@
 //! `pretrain`: a tokenizer and a small transformer from plain text, with progress and a way to go on after a kill.
 
-use crate::cli::{FamilyArg, PrecisionArg, PretrainArgs};
+use crate::cli::{EmbeddingsArg, FamilyArg, PrecisionArg, PretrainArgs};
 use crate::{devices, sources};
-use ::pretrain::{Family, Pretraining, Progress, Sizes, Source};
+use ::pretrain::{Embeddings, Family, Pretraining, Progress, Sizes, Source};
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -83,9 +83,14 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
             .episodes
             .unwrap_or(if masked { 0.0 } else { 0.25 }),
         repeat_share: arguments.repeats.unwrap_or(if masked { 0.0 } else { 0.1 }),
-        label_weight: 5,
+        label_weight: arguments.label_weight.get(),
         mask_share: arguments.mask,
         left_to_right_share: arguments.left_to_right,
+        neighbour_weight: arguments.neighbours,
+        embeddings: match arguments.embeddings {
+            EmbeddingsArg::Random => Embeddings::Random,
+            EmbeddingsArg::Cooccurrence => Embeddings::Cooccurrence,
+        },
         learning_rate: arguments.learning_rate,
         warmup_share: 0.03,
         weight_decay: 0.05,

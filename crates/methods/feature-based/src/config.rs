@@ -146,7 +146,9 @@ impl TryFrom<Value> for Layer {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        match (value.as_str(), value.as_u64()) {
+        // A number given on the command line, where a word is expected, comes as text.
+        let number = value.as_str().and_then(|text| text.parse().ok());
+        match (value.as_str(), value.as_u64().or(number)) {
             (Some("last"), _) => Ok(Self::Last),
             (Some("auto"), _) => Ok(Self::Auto),
             (_, Some(blocks)) => Ok(Self::After(blocks as usize)),
