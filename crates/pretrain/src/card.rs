@@ -1,7 +1,7 @@
 //! The model card: what was trained on what, for how long, with which result, written from the run itself.
 
 use crate::PretrainError;
-use crate::config::{Embeddings, Pretraining, Source};
+use crate::config::{Embeddings, LOOK_UP_FROM, Pretraining, Source};
 use crate::corpus::{Corpus, hex};
 use crate::model::Model;
 use crate::packing::Packed;
@@ -22,6 +22,12 @@ pub(crate) fn parameters(model: &Model) -> u64 {
         true => all - (vocab * hidden) as u64,
         false => all,
     }
+}
+
+/// The last two parts of a path: where it lay on this machine is nobody's business.
+fn last_parts(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts[parts.len().saturating_sub(2)..].join("/")
 }
 
 #[allow(clippy::too_many_arguments)] // Everything a card tells of.
@@ -98,6 +104,13 @@ pub(crate) fn write(
             100.0 * settings.short_share
         ));
     }
+    if shape.causal && settings.look_up_share > 0.0 {
+        line(format!(
+            "| looking up | from {:.0} % of the steps on, {:.0} % of them read repeated passages and episodes alone |",
+            100.0 * LOOK_UP_FROM,
+            100.0 * settings.look_up_share
+        ));
+    }
     line(format!(
         "| training | {:.0} minutes in the loop, batches of {} x {} tokens, AdamW at {} |",
         finished.elapsed_s / 60.0,
@@ -106,7 +119,7 @@ pub(crate) fn write(
         settings.learning_rate
     ));
     if let Source::From(model) = &settings.source {
-        line(format!("| begun from | {} |", model.display()));
+        line(format!("| begun from | {} |", last_parts(model)));
     }
     let stored = match precision {
         Precision::F32 => "f32",
@@ -118,19 +131,9 @@ pub(crate) fn write(
         hex(&Sha256::digest(&bytes))
     ));
     for (file, digest) in settings.corpus.iter().zip(&corpus.digests) {
-        let name = file
-            .iter()
-            .rev()
-            .take(2)
-            .map(|part| part.to_string_lossy())
-            .collect::<Vec<_>>();
         line(format!(
             "| corpus | {}, sha256 {digest} |",
-            name.iter()
-                .rev()
-                .map(|part| part.as_ref())
-                .collect::<Vec<_>>()
-                .join("/")
+            last_parts(file)
         ));
     }
     line(format!("\nMade by\n\n```\n{command}\n```"));

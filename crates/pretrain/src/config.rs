@@ -55,6 +55,9 @@ pub enum Source {
     From(PathBuf),
 }
 
+/// Share of the steps after which the phase of looking up begins: by then single words and pairs of words are known.
+pub const LOOK_UP_FROM: f64 = 0.15;
+
 /// Everything that decides the result, the corpus' texts aside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pretraining {
@@ -77,6 +80,9 @@ pub struct Pretraining {
     /// Share of a causal model's sequences that repeat a passage until they are full, so that looking up what stood before (induction
     /// heads; Olsson et al. 2022, arXiv:2209.11895) is worth learning.
     pub repeat_share: f64,
+    /// Share of a causal model's steps, from [`LOOK_UP_FROM`] of them on, that read repeated passages and episodes alone, cut short: looking back is
+    /// learnt within some hundred such steps, and hardly at all where it is one part of the mixture among others.
+    pub look_up_share: f64,
     /// How many times a label of an episode counts in the loss.
     pub label_weight: usize,
     /// Share of a masked model's tokens that are to be predicted.
@@ -128,6 +134,7 @@ impl Pretraining {
             "episode_share + repeat_share",
             self.episode_share + self.repeat_share,
         )?;
+        share("look_up_share", self.look_up_share)?;
         share("mask_share", self.mask_share)?;
         share("left_to_right_share", self.left_to_right_share)?;
         share("warmup_share", self.warmup_share)?;
@@ -203,6 +210,12 @@ impl Pretraining {
     /// Tokens that enter the model in one step.
     pub fn tokens_a_step(&self) -> u64 {
         (self.batch * self.length) as u64
+    }
+
+    /// Whether this step is one of the phase of looking up.
+    pub fn looks_up(&self, step: u64) -> bool {
+        let done = step as f64 / self.steps() as f64;
+        (LOOK_UP_FROM..LOOK_UP_FROM + self.look_up_share).contains(&done)
     }
 
     /// Optimiser steps.

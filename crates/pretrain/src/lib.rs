@@ -14,6 +14,7 @@ mod cooccurrence;
 mod corpus;
 pub mod episodes;
 mod error;
+mod first_weights;
 mod held_out;
 pub mod masking;
 mod model;
@@ -23,7 +24,7 @@ mod prepare;
 mod train;
 pub mod vocabulary;
 
-pub use config::{Embeddings, Family, Pretraining, Sizes, Source};
+pub use config::{Embeddings, Family, LOOK_UP_FROM, Pretraining, Sizes, Source};
 pub use corpus::{Corpus, Document};
 pub use error::PretrainError;
 pub use train::{Finished, Progress, pretrain};

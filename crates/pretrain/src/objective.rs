@@ -55,6 +55,9 @@ pub(crate) struct Neighbours {
     pub(crate) weight: f64,
 }
 
+/// Shares of episodes and of repeated passages in the phase of looking up.
+const LOOK_UP_SHARES: [f64; 2] = [0.3, 0.7];
+
 /// A cosine is divided by it before the softmax; Gao et al. 2021, *SimCSE*, use 0.05.
 const TEMPERATURE: f64 = 0.07;
 
@@ -84,7 +87,9 @@ impl Objective<'_> {
     ) -> Result<Rows, PretrainError> {
         let (length, ahead) = self.payload(settings.length);
         let pieces = packed.rows(step * settings.batch as u64, settings.batch, ahead);
-        let cuts = cuts(settings.seed, step, settings.short_share);
+        let looks_up = matches!(self, Objective::Causal(_)) && settings.looks_up(step);
+        let short_share = if looks_up { 1.0 } else { settings.short_share };
+        let cuts = cuts(settings.seed, step, short_share);
         let mut random = random(settings.seed, "targets", step);
         let mut rows = Rows {
             left_to_right: matches!(self, Objective::Masked(_))
@@ -110,7 +115,7 @@ impl Objective<'_> {
                         masked.add(&mut rows, text, settings.mask_share, &mut random)
                     }
                     Objective::Causal(causal) => {
-                        causal.add(&mut rows, text, settings, &mut random)?;
+                        causal.add(&mut rows, text, settings, looks_up, &mut random)?;
                     }
                 }
             }
@@ -126,11 +131,16 @@ impl Causal<'_> {
         rows: &mut Rows,
         text: &[u32],
         settings: &Pretraining,
+        looks_up: bool,
         random: &mut ChaCha8Rng,
     ) -> Result<(), PretrainError> {
         let kind = random.random::<f64>();
+        let [episodes, repeats] = match looks_up {
+            true => LOOK_UP_SHARES,
+            false => [settings.episode_share, settings.repeat_share],
+        };
         match &self.passages {
-            Some(passages) if kind < settings.episode_share => {
+            Some(passages) if kind < episodes => {
                 let episode = passages.episode(text.len(), self.tokenizer, random)?;
                 rows.add_next_tokens(&episode.ids);
                 let row = rows.inputs.len() - 1;
@@ -145,7 +155,8 @@ impl Causal<'_> {
                         .extend(std::iter::repeat_n(target, settings.label_weight - 1));
                 }
             }
-            _ if kind >= 1.0 - settings.repeat_share => {
+            // Without episodes, the phase of looking up has repeats alone.
+            _ if kind >= 1.0 - repeats || looks_up => {
                 let passage = random.random_range(text.len() / 8..=text.len() / 2);
                 let repeated = text[..passage].iter().copied().cycle();
                 rows.add_next_tokens(&repeated.take(text.len()).collect::<Vec<_>>());
@@ -284,6 +295,8 @@ fn recognition(x: Tensor<3>, neighbours: Neighbours) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packing::Stream;
+    use crate::{Corpus, Document, Family, vocabulary};
 
     #[test]
     fn the_state_at_a_token_is_to_give_the_one_behind_it() {
@@ -296,5 +309,63 @@ mod tests {
             rows.targets,
             targets.map(|(row, at, id)| Target { row, at, id })
         );
+    }
+
+    /// Each pair is the same unit vector twice; the second pair that of the first.
+    #[test]
+    fn a_neighbour_is_found_and_other_pairs_of_its_piece_are_no_wrong_answers() {
+        let directions = [0, 0, 1, 2];
+        let values: Vec<f32> = directions
+            .iter()
+            .flat_map(|&d| [d, d])
+            .flat_map(|d| (0..2).map(move |_| d)) // two tokens a row
+            .flat_map(|d| (0..3).map(move |at| if at == d { 2.0 } else { 0.0 }))
+            .collect();
+        let x = || {
+            Tensor::<3>::from_data(TensorData::new(values.clone(), [8, 2, 3]), &Device::flex())
+        };
+        let loss = |of_a_piece| {
+            let neighbours = Neighbours {
+                of_a_piece,
+                weight: 1.0,
+            };
+            adapt::to_floats(recognition(x(), neighbours))[0]
+        };
+        assert!(loss(4) < 1e-4, "{}", loss(4));
+        // Two of four pairs cannot be told apart from each other: ln 2 each.
+        assert!((loss(2) - 0.5 * 2f32.ln()).abs() < 1e-4, "{}", loss(2));
+    }
+
+    #[test]
+    fn the_phase_of_looking_up_reads_short_repeated_passages() {
+        let document = Document {
+            paragraphs: (0..40).map(|n| format!("Line {n} of some text about {}.", n * n)).collect(),
+        };
+        let corpus = Corpus {
+            documents: vec![document],
+            ..Corpus::default()
+        };
+        let tokenizer = vocabulary::train(Family::Gpt2, 300, &corpus).unwrap();
+        let stream = Stream::tokenize(&corpus, &tokenizer, "\n", None).unwrap();
+        let mut packed = Packed::new(stream, 32, 1, 0);
+        let settings: Pretraining = serde_json::from_value(serde_json::json!({
+            "source": {"from": "model"}, "corpus": [], "held_out": [], "tokens": 100 * 2 * 32, "length": 32, "batch": 2,
+            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "look_up_share": 0.1, "label_weight": 1, "mask_share": 0.15,
+            "left_to_right_share": 0.0, "neighbour_weight": 0.0, "embeddings": "random", "learning_rate": 1e-3, "warmup_share": 0.0,
+            "weight_decay": 0.0, "clip_norm": 1.0, "seed": 0,
+        }))
+        .unwrap();
+        let objective = Objective::Causal(Causal {
+            passages: None,
+            tokenizer: &tokenizer,
+        });
+        let mut repeats = |step| {
+            let rows = objective.rows(step, &mut packed, &settings).unwrap().inputs;
+            rows.iter().all(|row| {
+                (1..=row.len() / 2 + 1).any(|period| row[period..] == row[..row.len() - period])
+            })
+        };
+        let phase: Vec<u64> = (0..100).filter(|&step| repeats(step)).collect();
+        assert_eq!(phase, (15..25).collect::<Vec<u64>>());
     }
 }

@@ -1,22 +1,21 @@
 //! Before the first step: the corpus, the tokenizer, the model's directory; or what an earlier process left of them.
 
 use crate::PretrainError;
-use crate::config::{Embeddings, Pretraining, Source, SpecialIds};
-use crate::cooccurrence;
+use crate::config::{Pretraining, Source, SpecialIds};
 use crate::corpus::Corpus;
+use crate::first_weights;
 use crate::masking::Vocabulary;
 use crate::model::Model;
 use crate::objective::Masked;
 use crate::packing::Stream;
 use crate::vocabulary;
-use burn::nn::Embedding;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
 use transformer::{
-    Architecture, Backbone, LanguageHead, Precision, Shape, load_backbone, load_shape, save_weights,
+    Architecture, Precision, Shape, load_backbone, load_shape, save_weights,
 };
 
 /// Settings of the pretraining that a directory holds.
@@ -138,67 +137,10 @@ pub(crate) fn first_model(
     match &settings.source {
         Source::New(_) => {
             let shape = load_shape(dir)?;
-            // Through the host, so that every device begins with the same numbers.
-            let mut backbone =
-                Backbone::random(&shape, adapt::sub_seed(settings.seed, "weights"), device);
-            if let Some(table) = backbone.embeddings.position.take() {
-                let weight = table
-                    .weight
-                    .map(|old| sinusoids(old, shape.initializer_range));
-                backbone.embeddings.position = Some(Embedding { weight });
-            }
-            if settings.embeddings == Embeddings::Cooccurrence {
-                let words = &mut backbone.embeddings.word;
-                let seed = adapt::sub_seed(settings.seed, "embeddings");
-                let vectors = cooccurrence::vectors(
-                    stream,
-                    shape.vocab,
-                    shape.hidden,
-                    seed,
-                    &device.clone().inner(),
-                );
-                words.weight = words
-                    .weight
-                    .clone()
-                    .map(|old| known_rows(old, &vectors, shape.initializer_range));
-            }
-            let head = LanguageHead::random(&backbone, adapt::sub_seed(settings.seed, "head"));
-            Ok(Model::new(backbone, head))
+            Ok(first_weights::fresh(&shape, settings, stream, device))
         }
         Source::From(model) => read_model(model, device),
     }
-}
-
-/// The table `[vocab, hidden]` with the rows that are known, scaled to the spread of the others.
-fn known_rows(table: Tensor<2>, rows: &[Option<Vec<f32>>], spread: f64) -> Tensor<2> {
-    let dims = table.dims();
-    let device = table.device();
-    let mut values = adapt::to_floats(table.inner());
-    for (old, new) in values.chunks_exact_mut(dims[1]).zip(rows) {
-        for (old, new) in old.iter_mut().zip(new.iter().flatten()) {
-            *old = new * spread as f32;
-        }
-    }
-    Tensor::from_data(TensorData::new(values, dims), &device).set_require_grad(true)
-}
-
-/// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights: what stands close is
-/// alike from the first step on. `[rows, hidden]`.
-fn sinusoids(table: Tensor<2>, spread: f64) -> Tensor<2> {
-    let [rows, width] = table.dims();
-    let values = (0..rows).flat_map(|row| {
-        (0..width).map(move |column| {
-            let angle = row as f64 / 10_000f64.powf((column / 2 * 2) as f64 / width as f64);
-            let wave = if column % 2 == 0 {
-                angle.sin()
-            } else {
-                angle.cos()
-            };
-            (wave * spread * std::f64::consts::SQRT_2) as f32 // A wave's root mean square is 1/√2.
-        })
-    });
-    let data = TensorData::new(values.collect::<Vec<f32>>(), [rows, width]);
-    Tensor::from_data(data, &table.device()).set_require_grad(true)
 }
 
 /// A model with its language head from a directory.
@@ -298,7 +240,7 @@ mod tests {
         };
         let settings: Pretraining = serde_json::from_value(json!({
             "source": {"from": "model"}, "corpus": [file("train")], "held_out": [file("held out")], "tokens": 1, "length": 16, "batch": 1,
-            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0, "neighbour_weight": 0.0, "embeddings": "random",
+            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "look_up_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0, "neighbour_weight": 0.0, "embeddings": "random",
             "learning_rate": 1e-3, "warmup_share": 0.0, "weight_decay": 0.0, "clip_norm": 1.0, "seed": 0,
         }))
         .unwrap();

@@ -52,6 +52,7 @@ fn settings(family: Family, dir: &Path) -> Pretraining {
         short_share: 0.4,
         episode_share: if family == Family::Bert { 0.0 } else { 0.3 },
         repeat_share: if family == Family::Bert { 0.0 } else { 0.1 },
+        look_up_share: if family == Family::Bert { 0.0 } else { 0.1 },
         label_weight: 3,
         mask_share: 0.15,
         left_to_right_share: 0.0,

@@ -312,6 +312,10 @@ pub(crate) struct PretrainArgs {
     /// Share of a causal model's sequences that repeat one passage, which teaches it to look back [default: 0.1]
     #[arg(long, value_name = "SHARE")]
     pub(crate) repeats: Option<f64>,
+    /// Share of a causal model's steps, after the first 15 %, that read repeated passages and episodes alone: looking back is learnt fastest so [default:
+    /// 0.1 for a new causal model, else 0]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) look_up: Option<f64>,
     /// Seed of weights, order, masks and episodes
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -48,13 +48,24 @@ pub(crate) struct Arm {
 /// An unreadable plan, an unknown method, variant or setting, a value that cannot be used.
 pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<Plan> {
     let mut file = plan_file::default_plan();
-    if let Some(path) = &arguments.plan {
-        file = plan_file::read(path)?.over(file);
+    match &arguments.plan {
+        Some(path) => file = plan_file::read(path)?.over(file),
+        // What suits the bundled models and tasks is nobody else's default.
+        None if arguments.model.is_empty() && arguments.task.is_empty() => {
+            file = plan_file::bundled_plan().over(file);
+        }
+        None => {}
     }
     if arguments.quick {
         file = plan_file::quick_plan().over(file);
     }
     let mut given = from_file(&file, methods)?;
+    if !arguments.methods.is_empty() && !arguments.methods.iter().any(|name| name == ALL) {
+        // The file's settings of methods that this command leaves out.
+        given
+            .by_method
+            .retain(|method, _| arguments.methods.contains(method));
+    }
     for text in &arguments.set {
         settings::add(&mut given, text, methods)?;
     }

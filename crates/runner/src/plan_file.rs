@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 const DEFAULT: &str = include_str!("../plans/default.toml");
+const BUNDLED: &str = include_str!("../plans/bundled.toml");
 const QUICK: &str = include_str!("../plans/quick.toml");
 
 /// The keys of a plan.
@@ -84,6 +85,11 @@ pub(crate) struct VariantFile {
 /// The program's own plan.
 pub(crate) fn default_plan() -> PlanFile {
     toml::from_str(DEFAULT).expect("plans/default.toml is tested")
+}
+
+/// What the default comparison adds where neither a model nor a task is named.
+pub(crate) fn bundled_plan() -> PlanFile {
+    toml::from_str(BUNDLED).expect("plans/bundled.toml is tested")
 }
 
 /// What `--quick` changes.
@@ -171,6 +177,7 @@ mod tests {
     #[test]
     fn the_programs_own_plans_are_valid() {
         parse(DEFAULT).unwrap();
+        parse(BUNDLED).unwrap();
         parse(QUICK).unwrap();
     }
 

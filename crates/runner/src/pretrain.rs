@@ -83,6 +83,10 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
             .episodes
             .unwrap_or(if masked { 0.0 } else { 0.25 }),
         repeat_share: arguments.repeats.unwrap_or(if masked { 0.0 } else { 0.1 }),
+        look_up_share: arguments.look_up.unwrap_or(match &source {
+            Source::New(sizes) if sizes.family.is_causal() => 0.1,
+            _ => 0.0,
+        }),
         label_weight: arguments.label_weight.get(),
         mask_share: arguments.mask,
         left_to_right_share: arguments.left_to_right,

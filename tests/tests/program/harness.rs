@@ -45,10 +45,14 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     }
 }
 
-/// `run` with these methods and options into `out`.
+/// `run` with these methods and options into `out`, with the smallest model unless the options name one.
 pub(crate) fn run_methods(methods: &str, out: &Path, options: &[&str]) -> Ended {
     let out = out.to_str().expect("a path in UTF-8");
-    run(&[&["run", "--methods", methods, "--out", out], options].concat())
+    let model: &[&str] = match options.contains(&"--model") {
+        true => &[],
+        false => &["--model", "tiny-bert"],
+    };
+    run(&[&["run", "--methods", methods, "--out", out], model, options].concat())
 }
 
 /// A directory that is removed at the end.

@@ -20,6 +20,8 @@ fn kill_nine_in_the_middle_loses_at_most_the_trial_under_way() {
     let out = dir.path().to_str().unwrap();
     let arguments = [
         "run",
+        "--model",
+        "tiny-bert",
         "--methods",
         "mock-slow,mock-constant",
         "--seeds",
@@ -67,6 +69,8 @@ fn a_trial_does_not_outlive_its_parent() {
     let dir = scratch();
     let mut parent = start(&[
         "run",
+        "--model",
+        "tiny-bert",
         "--methods",
         "mock-endless",
         "--seeds",
@@ -127,6 +131,8 @@ fn two_processes_do_not_share_a_directory() {
     let out = dir.path().to_str().unwrap();
     let arguments = [
         "run",
+        "--model",
+        "tiny-bert",
         "--methods",
         "mock-endless",
         "--seeds",

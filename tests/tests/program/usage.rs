@@ -146,6 +146,8 @@ fn a_plan_with_variants_runs_each_with_its_own_settings() {
     let ended = run(&[
         "run",
         plan.to_str().unwrap(),
+        "--model",
+        "tiny-bert",
         "--out",
         out.to_str().unwrap(),
     ]);

@@ -1,0 +1,163 @@
+//! What a new model begins with beside random numbers: word embeddings that know which tokens stand near each other, positions of which close ones
+//! are alike, and, in models that see both sides, attention to what stands near.
+
+use crate::config::{Embeddings, Pretraining};
+use crate::cooccurrence;
+use crate::model::Model;
+use crate::packing::Stream;
+use burn::module::Param;
+use burn::nn::Embedding;
+use burn::tensor::{Device, Tensor, TensorData};
+use transformer::{Backbone, LanguageHead, Shape};
+
+/// The offsets at which the heads of the first block begin to look, in turn.
+const OFFSETS: [f64; 6] = [-1.0, 1.0, -2.0, 2.0, -4.0, 4.0];
+/// Product of the entries of query and key maps that look at an offset: scores of about 6 there, against about 0 far away.
+const SHARPNESS: f64 = 3.0;
+
+/// A fresh model.
+pub(crate) fn fresh(
+    shape: &Shape,
+    settings: &Pretraining,
+    stream: &Stream,
+    device: &Device,
+) -> Model {
+    // Through the host, so that every device begins with the same numbers.
+    let mut backbone = Backbone::random(shape, adapt::sub_seed(settings.seed, "weights"), device);
+    if let Some(table) = backbone.embeddings.position.take() {
+        let weight = changed(table.weight, |values, width| {
+            sinusoids(values, width, shape.initializer_range);
+        });
+        backbone.embeddings.position = Some(Embedding { weight });
+        if !shape.causal {
+            look_near(&mut backbone, shape);
+        }
+    }
+    if settings.embeddings == Embeddings::Cooccurrence {
+        let seed = adapt::sub_seed(settings.seed, "embeddings");
+        let host = device.clone().inner();
+        let rows = cooccurrence::vectors(stream, shape.vocab, shape.hidden, seed, &host);
+        let words = &mut backbone.embeddings.word;
+        words.weight = changed(words.weight.clone(), |values, width| {
+            known_rows(values, width, &rows, shape.initializer_range);
+        });
+    }
+    let head = LanguageHead::random(&backbone, adapt::sub_seed(settings.seed, "head"));
+    Model::new(backbone, head)
+}
+
+/// The parameter with values changed on the host: `change(values, columns)`.
+fn changed(
+    parameter: Param<Tensor<2>>,
+    change: impl FnOnce(&mut [f32], usize),
+) -> Param<Tensor<2>> {
+    parameter.map(|old| {
+        let (dims, device) = (old.dims(), old.device());
+        let mut values = adapt::to_floats(old.inner());
+        change(&mut values, dims[1]);
+        Tensor::from_data(TensorData::new(values, dims), &device).set_require_grad(true)
+    })
+}
+
+/// The rows of the table `[vocab, width]` that are known, scaled to the spread of the others.
+fn known_rows(table: &mut [f32], width: usize, rows: &[Option<Vec<f32>>], spread: f64) {
+    for (old, new) in table.chunks_exact_mut(width).zip(rows) {
+        for (old, new) in old.iter_mut().zip(new.iter().flatten()) {
+            *old = new * spread as f32;
+        }
+    }
+}
+
+/// The frequency of the waves in columns `2·pair` and `2·pair + 1`.
+fn frequency(pair: usize, width: usize) -> f64 {
+    10_000f64.powf(-((2 * pair) as f64) / width as f64)
+}
+
+/// Learned positions begin as sinusoids (Vaswani et al. 2017, §3.5; an option of DistilBERT), with the spread of the other weights: what stands close is
+/// alike from the first step on. `[rows, width]`.
+fn sinusoids(table: &mut [f32], width: usize, spread: f64) {
+    for (row, values) in table.chunks_exact_mut(width).enumerate() {
+        for (column, value) in values.iter_mut().enumerate() {
+            let angle = row as f64 * frequency(column / 2, width);
+            let wave = if column % 2 == 0 {
+                angle.sin()
+            } else {
+                angle.cos()
+            };
+            *value = (wave * spread * std::f64::consts::SQRT_2) as f32; // A wave's root mean square is 1/√2.
+        }
+    }
+}
+
+/// The first block's heads begin by looking at what stands a few places before or behind, which a masked model must find before it can predict
+/// anything, and finds late from learned positions. Keys are the fastest waves of a token's position, queries the same turned by the offset; what
+/// else a head sees of a token is noise to this product. That first weights may carry such structure: Trockman & Kolter 2023 (arXiv:2305.09828).
+fn look_near(backbone: &mut Backbone, shape: &Shape) {
+    let head_width = shape.hidden / shape.heads;
+    let size = SHARPNESS.sqrt();
+    let attention = &mut backbone.blocks[0].attention;
+    let write = |parameter: Param<Tensor<2>>, offset: &dyn Fn(usize) -> f64| {
+        changed(parameter, |values, columns| {
+            values.fill(0.0);
+            for head in 0..shape.heads {
+                for pair in 0..head_width / 2 {
+                    let turn = frequency(pair, shape.hidden) * offset(head);
+                    let (sine, cosine) = (2 * pair, 2 * pair + 1);
+                    let mut set = |row: usize, column: usize, value: f64| {
+                        values[row * columns + head * head_width + column] = (size * value) as f32;
+                    };
+                    // sin(a + t) = sin a cos t + cos a sin t; cos(a + t) = cos a cos t - sin a sin t.
+                    set(sine, sine, turn.cos());
+                    set(cosine, sine, turn.sin());
+                    set(cosine, cosine, turn.cos());
+                    set(sine, cosine, -turn.sin());
+                }
+            }
+        })
+    };
+    attention.query.weight = write(attention.query.weight.clone(), &|head| {
+        OFFSETS[head % OFFSETS.len()]
+    });
+    attention.key.weight = write(attention.key.weight.clone(), &|_| 0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use transformer::load_shape;
+
+    #[test]
+    fn heads_of_the_first_block_begin_by_looking_at_their_offset() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = serde_json::json!({
+            "architectures": ["BertForMaskedLM"], "model_type": "bert", "vocab_size": 50, "hidden_size": 96, "num_hidden_layers": 1,
+            "num_attention_heads": 3, "intermediate_size": 40, "hidden_act": "gelu", "max_position_embeddings": 40, "type_vocab_size": 2,
+            "initializer_range": 0.05, "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+        });
+        std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+        let shape = load_shape(dir.path()).unwrap();
+        let mut backbone = Backbone::random(&shape, 3, &Device::flex().autodiff());
+        look_near(&mut backbone, &shape);
+        let mut positions = vec![0.0; 40 * 96];
+        sinusoids(&mut positions, 96, 1.0);
+        let positions = Tensor::<2>::from_data(TensorData::new(positions, [40, 96]), &Device::flex());
+        let attention = &backbone.blocks[0].attention;
+        let map = |weight: &Param<Tensor<2>>| {
+            adapt::to_floats(positions.clone().matmul(weight.val().inner()))
+        };
+        let (query, key) = (map(&attention.query.weight), map(&attention.key.weight));
+        for (head, offset) in [-1i64, 1, -2].into_iter().enumerate() {
+            for from in [5usize, 20, 30] {
+                let score = |to: usize| -> f32 {
+                    let row = |values: &[f32], row: usize| {
+                        values[row * 96 + head * 32..][..32].to_vec()
+                    };
+                    let (q, k) = (row(&query, from), row(&key, to));
+                    q.iter().zip(k).map(|(q, k)| q * k).sum()
+                };
+                let best = (0..40).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap();
+                assert_eq!(best as i64, from as i64 + offset, "head {head} at {from}");
+            }
+        }
+    }
+}
