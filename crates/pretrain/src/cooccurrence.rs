@@ -63,8 +63,7 @@ pub(crate) fn vectors(
             row.resize(width, 0.0); // A vocabulary with fewer contexts than the model is wide.
             let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
             let length = (width as f32).sqrt();
-            (seen[token] && norm > 1e-6)
-                .then(|| row.iter().map(|x| x / norm * length).collect())
+            (seen[token] && norm > 1e-6).then(|| row.iter().map(|x| x / norm * length).collect())
         })
         .collect()
 }

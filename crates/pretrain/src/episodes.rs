@@ -355,7 +355,10 @@ mod tests {
         let parts: std::collections::BTreeSet<&str> =
             (0..200).map(|_| part(text, &mut draws)).collect();
         assert!(parts.contains(text) && parts.contains("One two, three"));
-        assert!(parts.contains("three four five.") && parts.len() == 6, "{parts:?}");
+        assert!(
+            parts.contains("three four five.") && parts.len() == 6,
+            "{parts:?}"
+        );
     }
 
     #[test]

@@ -140,7 +140,8 @@ mod tests {
         look_near(&mut backbone, &shape);
         let mut positions = vec![0.0; 40 * 96];
         sinusoids(&mut positions, 96, 1.0);
-        let positions = Tensor::<2>::from_data(TensorData::new(positions, [40, 96]), &Device::flex());
+        let positions =
+            Tensor::<2>::from_data(TensorData::new(positions, [40, 96]), &Device::flex());
         let attention = &backbone.blocks[0].attention;
         let map = |weight: &Param<Tensor<2>>| {
             adapt::to_floats(positions.clone().matmul(weight.val().inner()))
@@ -149,13 +150,14 @@ mod tests {
         for (head, offset) in [-1i64, 1, -2].into_iter().enumerate() {
             for from in [5usize, 20, 30] {
                 let score = |to: usize| -> f32 {
-                    let row = |values: &[f32], row: usize| {
-                        values[row * 96 + head * 32..][..32].to_vec()
-                    };
+                    let row =
+                        |values: &[f32], row: usize| values[row * 96 + head * 32..][..32].to_vec();
                     let (q, k) = (row(&query, from), row(&key, to));
                     q.iter().zip(k).map(|(q, k)| q * k).sum()
                 };
-                let best = (0..40).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap();
+                let best = (0..40)
+                    .max_by(|&a, &b| score(a).total_cmp(&score(b)))
+                    .unwrap();
                 assert_eq!(best as i64, from as i64 + offset, "head {head} at {from}");
             }
         }

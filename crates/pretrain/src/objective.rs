@@ -46,10 +46,11 @@ pub(crate) struct Rows {
     pub(crate) neighbours: Option<Neighbours>,
 }
 
-/// Rows `2i` and `2i + 1` stand next to each other in the text.
+/// Rows `2i` and `2i + 1` belong together: in every other step they stand next to each other in the text, else they are one text under two masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Neighbours {
-    /// Rows of one piece: other pairs of it are no wrong answers.
+    /// Rows of one piece of which other pairs are no wrong answers: what stands near is alike too. 2, that is none, for two masks of one text (Gao et
+    /// al. 2021, *SimCSE*, arXiv:2104.08821, have two draws of dropout): there the texts nearby are the answers hardest to tell apart.
     pub(crate) of_a_piece: usize,
     /// What the loss counts.
     pub(crate) weight: f64,
@@ -96,16 +97,20 @@ impl Objective<'_> {
                 && random.random_bool(settings.left_to_right_share),
             ..Rows::default()
         };
+        let one_text = step % 2 == 1;
         let recognises = matches!(self, Objective::Masked(_)) && !rows.left_to_right;
-        rows.neighbours = (recognises && cuts > 1 && settings.neighbour_weight > 0.0).then_some(
-            Neighbours {
-                of_a_piece: cuts,
+        rows.neighbours =
+            (recognises && cuts > 1 && settings.neighbour_weight > 0.0).then_some(Neighbours {
+                of_a_piece: if one_text { 2 } else { cuts },
                 weight: settings.neighbour_weight,
-            },
-        );
+            });
         for piece in pieces {
             let short = length / cuts;
             for cut in 0..cuts {
+                let cut = match rows.neighbours {
+                    Some(_) if one_text => cut / 2 * 2,
+                    _ => cut,
+                };
                 let text = &piece[cut * short..(cut + 1) * short + ahead];
                 match self {
                     Objective::Masked(masked) if rows.left_to_right => {
@@ -273,14 +278,25 @@ fn recognition(x: Tensor<3>, neighbours: Neighbours) -> Tensor<1> {
     let [b, _, hidden] = x.dims();
     let pairs = b / 2;
     let pooled = x.mean_dim(1).reshape([b, hidden]);
-    let norm = pooled.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(1e-6);
+    let norm = pooled
+        .clone()
+        .powi_scalar(2)
+        .sum_dim(1)
+        .sqrt()
+        .clamp_min(1e-6);
     let pooled = (pooled / norm).reshape([pairs, 2 * hidden]); // a pair a row
     let first = pooled.clone().slice([0..pairs, 0..hidden]);
     let second = pooled.slice([0..pairs, hidden..2 * hidden]);
     let pairs_of_a_piece = neighbours.of_a_piece / 2;
     let same_piece = |a: usize, b: usize| a != b && a / pairs_of_a_piece == b / pairs_of_a_piece;
     let left_out: Vec<f32> = (0..pairs * pairs)
-        .map(|at| if same_piece(at / pairs, at % pairs) { -1e4 } else { 0.0 })
+        .map(|at| {
+            if same_piece(at / pairs, at % pairs) {
+                -1e4
+            } else {
+                0.0
+            }
+        })
         .collect();
     let left_out = Tensor::<2>::from_data(TensorData::new(left_out, [pairs, pairs]), &device);
     let alike = first.matmul(second.transpose()).div_scalar(TEMPERATURE) + left_out; // [p, hidden] x [hidden, p] -> [p, p]
@@ -288,7 +304,8 @@ fn recognition(x: Tensor<3>, neighbours: Neighbours) -> Tensor<1> {
         let own: Vec<i64> = (0..pairs as i64).collect();
         Tensor::<1, Int>::from_data(TensorData::new(own, [pairs]), &device)
     };
-    let both = ops::cross_entropy(alike.clone(), own()) + ops::cross_entropy(alike.transpose(), own());
+    let both =
+        ops::cross_entropy(alike.clone(), own()) + ops::cross_entropy(alike.transpose(), own());
     both.div_scalar(2.0)
 }
 
@@ -321,9 +338,8 @@ mod tests {
             .flat_map(|d| (0..2).map(move |_| d)) // two tokens a row
             .flat_map(|d| (0..3).map(move |at| if at == d { 2.0 } else { 0.0 }))
             .collect();
-        let x = || {
-            Tensor::<3>::from_data(TensorData::new(values.clone(), [8, 2, 3]), &Device::flex())
-        };
+        let x =
+            || Tensor::<3>::from_data(TensorData::new(values.clone(), [8, 2, 3]), &Device::flex());
         let loss = |of_a_piece| {
             let neighbours = Neighbours {
                 of_a_piece,
@@ -339,7 +355,9 @@ mod tests {
     #[test]
     fn the_phase_of_looking_up_reads_short_repeated_passages() {
         let document = Document {
-            paragraphs: (0..40).map(|n| format!("Line {n} of some text about {}.", n * n)).collect(),
+            paragraphs: (0..40)
+                .map(|n| format!("Line {n} of some text about {}.", n * n))
+                .collect(),
         };
         let corpus = Corpus {
             documents: vec![document],

@@ -14,9 +14,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
-use transformer::{
-    Architecture, Precision, Shape, load_backbone, load_shape, save_weights,
-};
+use transformer::{Architecture, Precision, Shape, load_backbone, load_shape, save_weights};
 
 /// Settings of the pretraining that a directory holds.
 pub(crate) const SETTINGS_FILE: &str = "pretraining.json";

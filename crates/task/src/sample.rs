@@ -34,9 +34,8 @@ mod tests {
         let split = Split {
             examples: examples.collect(),
         };
-        let rows = |n, seed| -> Vec<u64> {
-            sample(&split, n, seed).iter().map(|e| e.row).collect()
-        };
+        let rows =
+            |n, seed| -> Vec<u64> { sample(&split, n, seed).iter().map(|e| e.row).collect() };
         let drawn = rows(17, 4);
         assert_eq!(drawn.len(), 17);
         assert!(drawn.is_sorted_by(|a, b| a < b), "{drawn:?}");

@@ -1,6 +1,7 @@
 //! The program from outside: what a user types, and what must be on the disk afterwards.
 
 mod architecture;
+mod bundled_models;
 mod bundled_tasks;
 #[cfg(any(
     feature = "cpu",

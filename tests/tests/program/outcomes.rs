@@ -1,6 +1,7 @@
 //! However a trial ends, it is a row, with what was measured until then; and what is measured is right.
 
 use crate::harness::{number, only_record, run_methods, scratch, trials_csv};
+use std::fs;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -130,6 +131,37 @@ fn a_search_is_timed_apart_and_its_winner_is_recorded() {
         1,
         "steps of the search are not the trial's"
     );
+}
+
+#[test]
+fn limits_of_validation_and_test_take_the_same_examples_for_every_seed() {
+    let dir = scratch();
+    let limits = ["--validation-limit", "7", "--test-limit", "31"];
+    let ended = run_methods(
+        "mock-constant",
+        dir.path(),
+        &[&["--seeds", "2"][..], &limits].concat(),
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let rows = |id: &String| -> Vec<u64> {
+        let file = dir.path().join("trials").join(id).join("predictions.csv");
+        let text = fs::read_to_string(file).unwrap();
+        let cells = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').next().unwrap());
+        cells.map(|cell| cell.parse().unwrap()).collect()
+    };
+    let records = crate::harness::records(dir.path());
+    let all: Vec<Vec<u64>> = records.keys().map(rows).collect();
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[0].len(), 31);
+    assert!(
+        all[0].is_sorted() && all[0][30] > 60,
+        "drawn from the whole file"
+    );
+    assert_eq!(all[0], all[1]);
+    assert!(records.values().all(|text| text.contains("\"n_test\": 31")));
 }
 
 #[test]
