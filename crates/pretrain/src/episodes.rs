@@ -20,7 +20,7 @@ const NEIGHBOURHOOD: usize = 24;
 /// How many passages may hold a word for it to be a class.
 const WORD_PASSAGES: std::ops::RangeInclusive<usize> = 12..=4_000;
 /// How often a passage is one that its class has shown before, or a part of it: the easiest look-up, from which the others are learnt.
-const AGAIN: f64 = 0.35;
+const AGAIN: f64 = 0.5;
 /// What stands before passage and label, the program's own prompt first.
 const HEADS: [[&str; 2]; 4] = [
     ["Text:", "Label:"],
