@@ -261,14 +261,44 @@ mod tests {
     #[test]
     fn the_default_is_every_method_with_three_seeds() {
         let plan = resolve(METHODS, &RunArgs::default()).unwrap();
+        let plain = plan.arms.iter().filter(|arm| arm.variant.is_empty());
         assert_eq!(
-            plan.arms
-                .iter()
-                .map(|arm| arm.method.as_str())
-                .collect::<Vec<_>>(),
+            plain.map(|arm| arm.method.as_str()).collect::<Vec<_>>(),
             names(METHODS)
         );
         assert_eq!(plan.seeds, [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_suits_the_bundled_models_is_not_given_to_a_users_own() {
+        let trained = METHODS
+            .iter()
+            .map(|method| method.info().name)
+            .find(|name| {
+                let bundled = plan_file::bundled_plan().settings;
+                bundled
+                    .get(*name)
+                    .is_some_and(|own| own.contains_key("learning_rate"))
+            })
+            .unwrap();
+        let of = |model: &[&str]| {
+            let arguments = RunArgs {
+                methods: vec![trained.to_owned()],
+                model: model.iter().map(|name| (*name).to_owned()).collect(),
+                ..RunArgs::default()
+            };
+            resolve(METHODS, &arguments).unwrap()
+        };
+        let (own, bundled) = (of(&["mine"]), of(&[]));
+        assert_eq!((own.train_limit, bundled.train_limit), (None, Some(200)));
+        let default = find(METHODS, trained).unwrap().plan(Value::Null).unwrap();
+        assert_eq!(own.arms[0].config, default.resolved());
+        assert_ne!(own.arms[0].config, bundled.arms[0].config);
+        assert_eq!(
+            bundled.arms.len(),
+            1,
+            "other methods' settings are no mistake"
+        );
     }
 
     #[test]

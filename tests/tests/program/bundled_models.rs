@@ -55,24 +55,27 @@ fn the_bundled_decoder_uses_the_examples_in_its_prompt() {
             "--validation-limit",
             "20",
             "--test-limit",
-            "100",
+            "200",
         ];
         let ended = run_methods("in-context", dir.path(), &[&common, settings].concat());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let (_, rows) = trials_csv(dir.path());
-        assert_eq!(number(&rows["in-context"], "n_test"), 100.0);
+        assert_eq!(number(&rows["in-context"], "n_test"), 200.0);
         number(&rows["in-context"], "test_accuracy")
     };
     let without = accuracy(&["--set", "in-context.shots=0"]);
+    // Calibration divides out what the same examples make of a text without content, and with it the labels that are copied for their nearness alone.
     let nearest = [
         "--set",
         "in-context.retrieval=true",
         "--set",
         "in-context.retriever=tf-idf",
+        "--set",
+        "in-context.calibrate=false",
     ];
     let with = accuracy(&nearest);
     assert!(
-        with > without + 0.1,
+        with > without + 0.04,
         "{without} without, {with} with examples"
     );
 }
