@@ -74,7 +74,7 @@ pub(crate) fn chart(
         &mut picture,
         &plot,
         &x,
-        "training time (validation excluded), logarithmic",
+        "training time (preparation and validation excluded), logarithmic",
     );
     frame::y_axis(&mut picture, &plot, &y, name);
 
