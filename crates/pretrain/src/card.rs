@@ -95,11 +95,17 @@ pub(crate) fn write(
     if let Source::New(_) = &settings.source
         && settings.embeddings == Embeddings::Cooccurrence
     {
-        line("| begun from | word embeddings from the tokens' co-occurrence in the corpus, everything else random |".to_owned());
+        let near = match shape.causal {
+            true => "",
+            false => ", attention of the first block to what stands near",
+        };
+        line(format!(
+            "| begun from | word embeddings from the tokens' co-occurrence in the corpus{near}, everything else random |"
+        ));
     }
     if settings.neighbour_weight > 0.0 {
         line(format!(
-            "| second loss | recognising neighbouring passages by their mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
+            "| second loss | recognising a passage's neighbour, or the passage itself under another mask, by its mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
             settings.neighbour_weight,
             100.0 * settings.short_share
         ));

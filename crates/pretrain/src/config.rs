@@ -91,7 +91,7 @@ pub struct Pretraining {
     /// learn from (UniLM; Dong et al. 2019, arXiv:1905.03197).
     pub left_to_right_share: f64,
     /// Weight of a masked model's second loss, on the steps with shorter sequences: which of the step's sequences is the neighbour of this one, told
-    /// by the mean of its states. Giorgi et al. 2021, *DeCLUTR* (arXiv:2006.03659).
+    /// by the mean of its states (Giorgi et al. 2021, *DeCLUTR*, arXiv:2006.03659); in every other step, which is this one under another mask.
     pub neighbour_weight: f64,
     /// Word embeddings of a new model.
     pub embeddings: Embeddings,
@@ -200,6 +200,9 @@ impl Pretraining {
                 "a vocabulary of {} tokens in a width of {} is too small for embeddings from co-occurrence; give --embeddings random",
                 sizes.vocab, sizes.hidden
             ));
+        }
+        if sizes.family == Family::Bert && self.look_up_share > 0.0 {
+            return refuse("a phase of looking up is for causal models; give --look-up 0, or another --architecture".to_owned());
         }
         if sizes.family == Family::Bert && self.episode_share > 0.0 {
             return refuse("in-context episodes are for causal models; give --episodes 0, or another --architecture".to_owned());

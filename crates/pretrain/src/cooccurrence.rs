@@ -24,9 +24,6 @@ const SPARE: usize = 24;
 /// One row of `width` numbers a token, each of length √width; `None` for tokens that the text does not hold.
 ///
 /// The first direction is left out: it is how frequent a token is, and would make all tokens alike.
-///
-/// # Panics
-/// If the vocabulary is not wider than `width`.
 pub(crate) fn vectors(
     stream: &Stream,
     vocab: usize,

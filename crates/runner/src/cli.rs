@@ -294,7 +294,7 @@ pub(crate) struct PretrainArgs {
     /// Share of a masked model's tokens that are to be predicted
     #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
     pub(crate) mask: f64,
-    /// Weight of a masked model's second loss, recognising the neighbour of a passage by its mean state, where passages are short
+    /// Weight of a masked model's second loss, recognising a passage's neighbour (or itself under another mask) by its mean state, where passages are short
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
     pub(crate) neighbours: f64,
     /// Word embeddings of a new model
