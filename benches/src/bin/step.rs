@@ -35,6 +35,20 @@ struct Arguments {
     /// Steps left out.
     #[arg(long, default_value_t = 3)]
     warmup: usize,
+    /// As the program's: flex, or a backend that was compiled in.
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+impl Arguments {
+    fn open(&self) -> anyhow::Result<Device> {
+        ops::device(&self.device).with_context(|| {
+            format!(
+                "no device \"{0}\" in this build; try --features {0}",
+                self.device
+            )
+        })
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -56,7 +70,7 @@ fn time(arguments: &Arguments) -> anyhow::Result<()> {
     println!(
         "{}",
         json!({
-            "mode": "steps", "method": arguments.method, "batch": arguments.batch, "seq": arguments.seq,
+            "mode": "steps", "device": arguments.device, "method": arguments.method, "batch": arguments.batch, "seq": arguments.seq,
             "step_s_p50": p50, "samples_per_s": arguments.batch.get() as f64 / p50,
             "gflop": flop / 1e9, "gflop_per_s": flop / p50 / 1e9, "peak_rss_bytes": peak,
         })
@@ -70,7 +84,8 @@ fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
         .iter()
         .find(|m| m.info().name == arguments.method)
         .context("no such method; see runner methods")?;
-    let model = transformer::load(&arguments.model, &Device::flex())?;
+    let device = arguments.open()?;
+    let model = transformer::load(&arguments.model, &device)?;
     let shape = model.shape.clone();
     let train = texts(arguments.batch.get() * (arguments.steps + arguments.warmup + 1));
     let validation = texts(2);
@@ -95,7 +110,7 @@ fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
             ..Budget::default()
         },
         seed: 1,
-        device: &Device::flex().autodiff(),
+        device: &device.clone().autodiff(),
         events: &mut events,
     };
     let fitted = method.plan(serde_json::Value::Null)?.fit(setting)?;
@@ -144,7 +159,7 @@ fn sizes(shape: &Shape) -> FlopShape {
 
 /// Seconds of every forward pass, and the operations of one.
 fn forwards(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
-    let device = Device::flex();
+    let device = arguments.open()?;
     let model = transformer::load(&arguments.model, &device)?;
     let split = texts(arguments.batch.get());
     let pairs: Vec<_> = split

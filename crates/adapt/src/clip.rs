@@ -2,21 +2,49 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
-/// Scales all gradients by `max / norm` when their common norm is larger than `max`; returns the norm before.
-pub fn clip_by_global_norm<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) -> f64 {
+/// torch divides by the norm and this.
+const EPSILON: f64 = 1e-6;
+
+/// Scales all gradients by `max / norm` when their common norm is larger than `max`. `device` is that of the module.
+pub fn clip_by_global_norm<M: Module>(
+    grads: &mut GradientsParams,
+    module: &M,
+    max: f64,
+    device: &Device,
+) {
+    match ops::compiles_kernels(device) {
+        true => clip_on_device(grads, module, max),
+        false => clip_on_host(grads, module, max),
+    }
+}
+
+fn clip_on_host<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) {
     let mut sum = SumOfSquares { grads, total: 0.0 };
     module.visit(&mut sum);
     let norm = sum.total.sqrt();
     if norm > max {
-        // torch divides by norm + 1e-6.
         module.visit(&mut Scale {
             grads,
-            factor: max / (norm + 1e-6),
+            factor: max / (norm + EPSILON),
         });
     }
-    norm
+}
+
+/// Reads nothing back: a device that works behind the host's back would stand still at every number the host waits for.
+fn clip_on_device<M: Module>(grads: &mut GradientsParams, module: &M, max: f64) {
+    let mut squares = Squares {
+        grads,
+        sums: Vec::new(),
+    };
+    module.visit(&mut squares);
+    if squares.sums.is_empty() {
+        return;
+    }
+    let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
+    let factor = (norm + EPSILON).recip().mul_scalar(max).clamp_max(1.0); // [1]
+    module.visit(&mut ScaleBy { grads, factor });
 }
 
 struct SumOfSquares<'a> {
@@ -42,6 +70,79 @@ impl ModuleVisitor for Scale<'_> {
         if let Some(grad) = self.grads.remove::<D>(param.id) {
             self.grads
                 .register(param.id, ops::scaled(grad, self.factor));
+        }
+    }
+}
+
+struct Squares<'a> {
+    grads: &'a GradientsParams,
+    /// Sum of squares of each gradient, `[1]`.
+    sums: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.sums.push(grad.clone().mul(grad).sum());
+        }
+    }
+}
+
+struct ScaleBy<'a> {
+    grads: &'a mut GradientsParams,
+    factor: Tensor<1>,
+}
+
+impl ModuleVisitor for ScaleBy<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            let factor = self.factor.clone().reshape([1; D]);
+            self.grads.register(param.id, grad.mul(factor));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::LinearConfig;
+    use burn::tensor::TensorData;
+
+    /// Norm of all gradients after clipping to `max` by `clip`, and the first gradient.
+    fn clipped(
+        clip: impl Fn(&mut GradientsParams, &burn::nn::Linear, f64),
+        max: f64,
+    ) -> (f64, Vec<f32>) {
+        let device = ops::test_device().autodiff();
+        let module = LinearConfig::new(3, 2).init(&device);
+        let x = Tensor::<2>::from_data(TensorData::from([[1.0f32, -2.0, 3.0]]), &device);
+        let loss = module.forward(x).mul_scalar(5.0).sum();
+        let mut grads = GradientsParams::from_grads(loss.backward(), &module);
+        clip(&mut grads, &module, max);
+        let mut sum = SumOfSquares {
+            grads: &grads,
+            total: 0.0,
+        };
+        module.visit(&mut sum);
+        (
+            sum.total.sqrt(),
+            crate::to_floats(grads.get::<2>(module.weight.id).unwrap()),
+        )
+    }
+
+    #[test]
+    fn on_the_device_as_on_the_host() {
+        // The gradient is 5·(1, -2, 3) twice and 5 twice for the bias: norm 5·√30.
+        for max in [1.5, 27.0, 28.0] {
+            let (norm, first) = clipped(clip_on_device, max);
+            let (host_norm, host_first) = clipped(clip_on_host, max);
+            assert!(
+                (norm - max.min(5.0 * 30f64.sqrt())).abs() < 1e-4,
+                "{norm} for {max}"
+            );
+            assert!((norm - host_norm).abs() < 1e-4);
+            let apart = first.iter().zip(&host_first).map(|(a, b)| (a - b).abs());
+            assert!(apart.fold(0.0, f32::max) < 1e-5, "{first:?} {host_first:?}");
         }
     }
 }

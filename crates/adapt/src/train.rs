@@ -277,7 +277,7 @@ impl Run {
             });
         }
         let mut grads = single.unwrap_or_else(|| accumulated.grads());
-        clip_by_global_norm(&mut grads, &model, job.budget.clip_norm);
+        clip_by_global_norm(&mut grads, &model, job.budget.clip_norm, job.device);
         Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
     }
 }

@@ -1,5 +1,6 @@
 //! Rows of a table by number.
 
+use crate::device::compiles_kernels;
 use crate::flex::{self, dense, values};
 use crate::linear::last;
 use crate::tape::{Saved, Tape, Want};
@@ -12,10 +13,16 @@ use kernels::embedding as kernel;
 /// # Panics
 /// When an id is not a row of the table.
 pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
-    let Some(tape) = Tape::of(&[&weight]) else {
-        return burn::tensor::module::embedding(weight, ids);
-    };
     let [batch, length] = ids.dims();
+    let Some(tape) = Tape::of(&[&weight]) else {
+        if !compiles_kernels(&weight.device()) {
+            return burn::tensor::module::embedding(weight, ids);
+        }
+        // burn-cubecl 0.22.1 adds the gradients of `embedding` up in one thread a column, those of `gather` with one a value.
+        let width = weight.dims()[1];
+        let ids = ids.reshape([batch * length, 1]).repeat_dim(1, width); // [b,t] -> [b·t,h]
+        return weight.gather(0, ids).reshape([batch, length, width]);
+    };
     let (weight, edge) = tape.take(weight);
     let (weight, ids) = (dense(weight), flex::indices(ids));
     let n = last(&weight);

@@ -27,6 +27,7 @@
 
 mod activation;
 mod attention;
+mod broadcast;
 mod device;
 mod dropout;
 mod embedding;

@@ -1,5 +1,7 @@
 //! Linear maps: `x · W + b`, with W [d_in, d_out] as burn keeps it.
 
+use crate::broadcast::{add_vector, mul_weight};
+use crate::device::compiles_kernels;
 use crate::flex::{self, dense, dims, matrix, viewable};
 use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
@@ -15,7 +17,14 @@ pub fn linear<const D: usize>(
     bias: Option<Tensor<1>>,
 ) -> Tensor<D> {
     let Some(tape) = Tape::of(&[&x, &weight, &bias]) else {
-        return burn::tensor::module::linear(x, weight, bias);
+        if !compiles_kernels(&x.device()) {
+            return burn::tensor::module::linear(x, weight, bias);
+        }
+        let y = mul_weight(x, weight);
+        return match bias {
+            Some(bias) => add_vector(y, bias),
+            None => y,
+        };
     };
     let ((x, x_edge), (weight, weight_edge)) = (tape.take(x), tape.take(weight));
     let (bias, bias_edge) = tape.take_option(bias);

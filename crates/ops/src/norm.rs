@@ -1,5 +1,6 @@
 //! Layer norm, layer norm of a sum, and RMS norm, over the last dimension.
 
+use crate::broadcast::{add_vector, mul_vector};
 use crate::flex::{self, dense, dims, values};
 use crate::linear::last;
 use crate::tape::{Edge, Saved, Tape, Want, any_tracked};
@@ -37,7 +38,7 @@ pub fn add_layer_norm<const D: usize>(
 pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, eps: f64) -> Tensor<D> {
     let Some(tape) = Tape::of(&[&x, &gamma]) else {
         let square = (x.clone() * x.clone()).mean_dim(D - 1); // [.., h] -> [.., 1]
-        return x / (square + eps).sqrt() * gamma.unsqueeze();
+        return mul_vector(x / (square + eps).sqrt(), gamma);
     };
     let ((x, x_edge), (gamma, gamma_edge)) = (tape.take(x), tape.take(gamma));
     let (mut x, gamma) = (dense(x), dense(gamma));
@@ -65,7 +66,8 @@ fn normed<const D: usize>(
         };
         let centred = x.clone() - x.mean_dim(D - 1); // [.., h] - [.., 1]
         let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
-        return centred / (variance + eps).sqrt() * gamma.unsqueeze() + beta.unsqueeze();
+        let standard = centred / (variance + eps).sqrt();
+        return add_vector(mul_vector(standard, gamma), beta);
     };
     let ((x, x_edge), (residual, residual_edge)) = (tape.take(x), tape.take_option(residual));
     let ((gamma, gamma_edge), (beta, beta_edge)) = (tape.take(gamma), tape.take(beta));

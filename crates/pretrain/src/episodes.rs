@@ -19,8 +19,10 @@ const PASSAGE_WORDS: std::ops::RangeInclusive<usize> = 4..=26;
 const NEIGHBOURHOOD: usize = 24;
 /// How many passages may hold a word for it to be a class.
 const WORD_PASSAGES: std::ops::RangeInclusive<usize> = 12..=4_000;
-/// How often a passage is one that its class has shown before, or a part of it: the easiest look-up, from which the others are learnt.
-const AGAIN: f64 = 0.5;
+/// How often a passage is one that its class has shown before, or a part of it: the easiest look-up.
+pub(crate) const AGAIN: f64 = 0.25;
+/// The same while looking up is learnt: the harder look-ups follow from the easiest one.
+pub(crate) const AGAIN_AT_FIRST: f64 = 0.5;
 /// What stands before passage and label, the program's own prompt first.
 const HEADS: [[&str; 2]; 4] = [
     ["Text:", "Label:"],
@@ -102,7 +104,8 @@ impl<'a> Passages<'a> {
         self.documents.len() >= 2 && self.words.len() >= 20 && self.labels.len() >= 20
     }
 
-    /// An episode of at most `length` tokens: as many demonstrations as fit. A passage may come again, whole or in part, with the label it had.
+    /// An episode of at most `length` tokens: as many demonstrations as fit. With probability `again` a passage is one that came before, whole or in
+    /// part, with the label it had.
     ///
     /// # Errors
     /// What the tokenizer refuses.
@@ -112,6 +115,7 @@ impl<'a> Passages<'a> {
     pub fn episode(
         &self,
         length: usize,
+        again: f64,
         tokenizer: &Tokenizer,
         random: &mut ChaCha8Rng,
     ) -> Result<Episode, PretrainError> {
@@ -140,7 +144,7 @@ impl<'a> Passages<'a> {
                 true => turn.pop().expect("filled above"),
                 false => random.random_range(0..classes.len()),
             };
-            let again = !shown[class].is_empty() && random.random_bool(AGAIN);
+            let again = !shown[class].is_empty() && random.random_bool(again);
             let text = match again {
                 true => part(shown[class].choose(random).expect("not empty"), random),
                 false => match classes[class].passages.pop() {
@@ -329,7 +333,12 @@ mod tests {
         let mut seen = 0;
         for number in 0..60 {
             let episode = passages
-                .episode(200, &tokenizer, &mut random(1, "episode", number))
+                .episode(
+                    200,
+                    AGAIN_AT_FIRST,
+                    &tokenizer,
+                    &mut random(1, "episode", number),
+                )
                 .unwrap();
             assert!(episode.ids.len() <= 200);
             for place in &episode.known {

@@ -2,7 +2,7 @@
 
 use crate::PretrainError;
 use crate::config::Pretraining;
-use crate::episodes::Passages;
+use crate::episodes::{AGAIN, Passages};
 use crate::model::Model;
 use crate::objective::{Causal, Objective, Rows, Target};
 use crate::packing::{Packed, random};
@@ -67,7 +67,8 @@ impl HeldOut {
                 let mut rows = Rows::default();
                 let mut labels = Vec::new();
                 for row in 0..settings.batch {
-                    let episode = passages.episode(settings.length + 1, tokenizer, &mut draws)?;
+                    let episode =
+                        passages.episode(settings.length + 1, AGAIN, tokenizer, &mut draws)?;
                     labels.extend(episode.known.iter().map(|place| Target {
                         row,
                         at: place.start - 1,

@@ -2,7 +2,7 @@
 
 use crate::PretrainError;
 use crate::config::Pretraining;
-use crate::episodes::Passages;
+use crate::episodes::{AGAIN, AGAIN_AT_FIRST, Passages};
 use crate::masking::{Vocabulary, mask};
 use crate::model::Model;
 use crate::packing::{Packed, cuts, random};
@@ -140,13 +140,13 @@ impl Causal<'_> {
         random: &mut ChaCha8Rng,
     ) -> Result<(), PretrainError> {
         let kind = random.random::<f64>();
-        let [episodes, repeats] = match looks_up {
-            true => LOOK_UP_SHARES,
-            false => [settings.episode_share, settings.repeat_share],
+        let ([episodes, repeats], again) = match looks_up {
+            true => (LOOK_UP_SHARES, AGAIN_AT_FIRST),
+            false => ([settings.episode_share, settings.repeat_share], AGAIN),
         };
         match &self.passages {
             Some(passages) if kind < episodes => {
-                let episode = passages.episode(text.len(), self.tokenizer, random)?;
+                let episode = passages.episode(text.len(), again, self.tokenizer, random)?;
                 rows.add_next_tokens(&episode.ids);
                 let row = rows.inputs.len() - 1;
                 for at in episode.known.into_iter().flatten() {

@@ -16,6 +16,8 @@ use burn::tensor::Device;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, Instant};
 use transformer::{Precision, load_shape};
 
@@ -62,6 +64,9 @@ pub struct Finished {
     /// Seconds in the loop, of all processes.
     pub elapsed_s: f64,
 }
+
+/// Batches that another thread makes while the model trains on earlier ones.
+const BATCHES_AHEAD: usize = 4;
 
 /// How often the loop looks up from its work.
 #[derive(Clone, Copy, Debug)]
@@ -178,58 +183,82 @@ pub fn pretrain(
         checkpoint: checkpoint_every,
     };
     let warmup = (steps as f64 * settings.warmup_share).round() as u64;
+    // A device that works behind the host's back stands still while the host waits for a number; losses are read there only where they are shown.
+    let reads_every_loss = !ops::compiles_kernels(device);
     let (mut began, mut saved) = (Instant::now(), Instant::now());
     let before = state.elapsed_s;
     let (mut logged, mut logged_at) = (state.step, Instant::now());
-    while state.step < steps {
-        let rows = objective.rows(state.step, &mut packed, settings)?;
-        let (loss, recognition) = rows.losses(&model, &autodiff);
-        let value = f64::from(adapt::to_floats(loss.clone().detach().inner())[0]);
-        let loss = match recognition {
-            Some(recognition) => loss + recognition,
-            None => loss,
-        };
-        let learning_rate = settings.learning_rate * linear_with_warmup(state.step, steps, warmup);
-        if !value.is_finite() {
-            return Err(PretrainError::Diverged {
-                step: state.step,
-                loss: value,
-                learning_rate,
-            });
+    let (model, packed) = thread::scope(|scope| -> Result<(Model, Packed), PretrainError> {
+        let (give, batches) = sync_channel(BATCHES_AHEAD);
+        let (objective, from) = (&objective, state.step);
+        let producer = scope.spawn(move || {
+            for step in from..steps {
+                let rows = objective.rows(step, &mut packed, settings);
+                // Nobody takes it where the training ended early.
+                if give.send(rows).is_err() {
+                    break;
+                }
+            }
+            packed
+        });
+        while state.step < steps {
+            let rows = batches.recv().expect("one batch a step")?;
+            let (loss, recognition) = rows.losses(&model, &autodiff);
+            let shown = loss.clone().detach().inner();
+            let loss = match recognition {
+                Some(recognition) => loss + recognition,
+                None => loss,
+            };
+            let learning_rate =
+                settings.learning_rate * linear_with_warmup(state.step, steps, warmup);
+            let mut grads = GradientsParams::from_grads(loss.backward(), &model);
+            clip_by_global_norm(&mut grads, &model, settings.clip_norm, device);
+            let is_logged = (state.step + 1).is_multiple_of(rhythm.log) || state.step + 1 == steps;
+            let is_saved = saved.elapsed() > rhythm.checkpoint && state.step + 1 < steps;
+            let mut value = f64::NAN;
+            if reads_every_loss || is_logged || is_saved {
+                value = f64::from(adapt::to_floats(shown)[0]);
+                if !value.is_finite() {
+                    return Err(PretrainError::Diverged {
+                        step: state.step,
+                        loss: value,
+                        learning_rate,
+                    });
+                }
+            }
+            model = optimizer.step(learning_rate, model, grads);
+            state.step += 1;
+            state.elapsed_s = before + began.elapsed().as_secs_f64();
+            if is_logged {
+                let tokens = (state.step - logged) * settings.tokens_a_step();
+                let tokens_per_s = tokens as f64 / logged_at.elapsed().as_secs_f64();
+                curve.add(state, "train", "loss", value)?;
+                tell(Progress::Step {
+                    step: state.step,
+                    loss: value,
+                    tokens_per_s,
+                });
+                (logged, logged_at) = (state.step, Instant::now());
+            }
+            if state.step.is_multiple_of(rhythm.measure) && state.step < steps {
+                let pause = Instant::now();
+                let measured = held_out.measure(&model);
+                curve.add_measured(state, measured)?;
+                tell(Progress::HeldOut {
+                    step: state.step,
+                    measured,
+                });
+                // Measuring is not training.
+                began += pause.elapsed();
+                logged_at += pause.elapsed();
+            }
+            if is_saved {
+                checkpoint::write(dir, &model, &optimizer, state)?;
+                saved = Instant::now();
+            }
         }
-        let mut grads = GradientsParams::from_grads(loss.backward(), &model);
-        clip_by_global_norm(&mut grads, &model, settings.clip_norm);
-        model = optimizer.step(learning_rate, model, grads);
-        state.step += 1;
-        state.elapsed_s = before + began.elapsed().as_secs_f64();
-        if state.step.is_multiple_of(rhythm.log) || state.step == steps {
-            let tokens = (state.step - logged) * settings.tokens_a_step();
-            let tokens_per_s = tokens as f64 / logged_at.elapsed().as_secs_f64();
-            curve.add(state, "train", "loss", value)?;
-            tell(Progress::Step {
-                step: state.step,
-                loss: value,
-                tokens_per_s,
-            });
-            (logged, logged_at) = (state.step, Instant::now());
-        }
-        if state.step.is_multiple_of(rhythm.measure) && state.step < steps {
-            let pause = Instant::now();
-            let measured = held_out.measure(&model);
-            curve.add_measured(state, measured)?;
-            tell(Progress::HeldOut {
-                step: state.step,
-                measured,
-            });
-            // Measuring is not training.
-            began += pause.elapsed();
-            logged_at += pause.elapsed();
-        }
-        if saved.elapsed() > rhythm.checkpoint && state.step < steps {
-            checkpoint::write(dir, &model, &optimizer, state)?;
-            saved = Instant::now();
-        }
-    }
+        Ok((model, producer.join().expect("no panic")))
+    })?;
     checkpoint::write(dir, &model, &optimizer, state)?;
     prepare::write_weights(&dir.join("model.safetensors"), &model, precision)?;
     // What is stored is what is measured.
