@@ -34,16 +34,18 @@ impl Dropout {
         self.rate
     }
 
-    fn threshold(self) -> u32 {
+    /// An element is kept when its hash is at least this.
+    pub fn threshold(self) -> u32 {
         (self.rate * 4_294_967_296.0) as u32
     }
 
-    fn scale(self) -> f32 {
+    /// On what is kept.
+    pub fn scale(self) -> f32 {
         (1.0 / (1.0 - self.rate)) as f32
     }
 
     /// The key of row `row`: SplitMix64.
-    fn key(self, row: u64) -> u32 {
+    pub fn key(self, row: u64) -> u32 {
         let z = self
             .seed
             .wrapping_add(row.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -57,6 +59,16 @@ impl Dropout {
         drop_row(values, self.key(row), self.threshold(), self.scale());
     }
 }
+
+/// Elements of a row where a tensor is taken as one long sequence, see [`dropout_in_place`].
+pub const SEQUENCE_ROW: usize = CHUNK;
+
+/// What the counter of an element is ahead of that of the one before it: 2³² by the golden ratio.
+pub const STRIDE: u32 = 0x9e37_79b9;
+/// The multipliers of the mix, "lowbias32" of Chris Wellons' hash prospector: bias 0.17, two multiplications.
+pub const MULTIPLIERS: [u32; 2] = [0x7feb_352d, 0x846c_a68b];
+/// The shifts of that mix.
+pub const SHIFTS: [u32; 3] = [16, 15, 16];
 
 /// Applies the mask of `d` to `x` in place. `x` is taken as one long sequence: its shape does not matter.
 pub fn dropout_in_place(x: &mut [f32], d: Dropout) {
@@ -88,14 +100,13 @@ simd! {
     fn drop_row(values: &mut [f32], key: u32, threshold: u32, scale: f32) {
         let mut counter = key;
         for v in values {
-            // "lowbias32" of Chris Wellons' hash prospector: bias 0.17, two multiplications.
-            let h = counter ^ (counter >> 16);
-            let h = h.wrapping_mul(0x7feb_352d);
-            let h = h ^ (h >> 15);
-            let h = h.wrapping_mul(0x846c_a68b);
-            let h = h ^ (h >> 16);
+            let h = counter ^ (counter >> SHIFTS[0]);
+            let h = h.wrapping_mul(MULTIPLIERS[0]);
+            let h = h ^ (h >> SHIFTS[1]);
+            let h = h.wrapping_mul(MULTIPLIERS[1]);
+            let h = h ^ (h >> SHIFTS[2]);
             *v = if h >= threshold { *v * scale } else { 0.0 };
-            counter = counter.wrapping_add(0x9e37_79b9);
+            counter = counter.wrapping_add(STRIDE);
         }
     }
 }

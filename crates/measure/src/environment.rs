@@ -3,6 +3,7 @@
 use record::{RunInfo, SCHEMA};
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 use std::time::SystemTime;
 
 /// What only the program's build knows; the runner's build script passes it in.
@@ -24,8 +25,9 @@ pub struct BuildInfo {
     pub features: Vec<String>,
 }
 
-/// A run that starts now on this machine. Models, tasks, methods, graphics processor and plan are for the caller to fill.
+/// A run that starts now on this machine. Models, tasks, methods and plan are for the caller to fill.
 pub fn run_info(build: BuildInfo, command_line: Vec<String>) -> RunInfo {
+    let (gpu, driver) = graphics().unzip();
     RunInfo {
         schema: SCHEMA,
         command_line,
@@ -40,8 +42,8 @@ pub fn run_info(build: BuildInfo, command_line: Vec<String>) -> RunInfo {
         cpu: cpu_model(),
         cores: cores(),
         ram_bytes: ram_bytes(),
-        gpu: None,
-        driver: None,
+        gpu,
+        driver,
         os: operating_system(),
         model_digests: BTreeMap::new(),
         task_digests: BTreeMap::new(),
@@ -111,9 +113,33 @@ pub fn operating_system() -> Option<String> {
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
+/// The first NVIDIA GPU and its driver, asked of the driver's own tool: a library that opened the GPU would hold it.
+fn graphics() -> Option<(String, String)> {
+    let said = Command::new("nvidia-smi")
+        .args(["--query-gpu=name,driver_version", "--format=csv,noheader"])
+        .output()
+        .ok()?;
+    parse_graphics(&String::from_utf8_lossy(&said.stdout))
+}
+
+fn parse_graphics(said: &str) -> Option<(String, String)> {
+    let (name, driver) = said.lines().next()?.rsplit_once(", ")?;
+    Some((name.trim().to_owned(), driver.trim().to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_gpu_and_its_driver_are_named() {
+        let said = "NVIDIA H100 80GB HBM3, 580.159.04\nNVIDIA A10, 580.159.04\n";
+        let expected = ("NVIDIA H100 80GB HBM3", "580.159.04");
+        let expected = (expected.0.to_owned(), expected.1.to_owned());
+        assert_eq!(parse_graphics(said), Some(expected));
+        assert_eq!(parse_graphics(""), None);
+        assert_eq!(parse_graphics("No devices were found\n"), None);
+    }
 
     #[test]
     fn processors_are_named_on_x86_and_numbered_on_arm() {

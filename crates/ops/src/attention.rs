@@ -1,12 +1,11 @@
 //! Scaled dot-product attention over heads that lie side by side.
 
-use crate::dropout::{Dropout, constant};
+use crate::dropout::{Dropout, row_mask};
 use crate::flex::{self, dense, dims, values};
 use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bool, DType, Device, Int, Tensor, activation};
 use kernels::attention as kernel;
-use kernels::dropout::row_mask;
 
 /// Which keys a query sees and how their scores become weights.
 #[derive(Clone, Debug)]
@@ -167,8 +166,7 @@ fn plain(
         weights = weights.mask_fill(hidden, 0.0); // where every key is hidden, softmax gave each the same weight
     }
     if let Some(dropout) = s.dropout {
-        let mask = row_mask(s.batch * s.heads * s.queries, s.keys, dropout);
-        weights = weights * constant(mask, [s.batch, s.heads, s.queries, s.keys], &like);
+        weights = weights * row_mask([s.batch, s.heads, s.queries, s.keys], dropout, &like);
     }
     weights
         .matmul(v)

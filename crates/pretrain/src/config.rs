@@ -144,6 +144,9 @@ impl Pretraining {
                 self.neighbour_weight
             ));
         }
+        if self.neighbour_weight > 0.0 && self.short_share == 0.0 {
+            return refuse("recognising neighbours happens in the steps with shorter sequences, of which there are none; give a --short above 0, or --neighbours 0".to_owned());
+        }
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());
         }

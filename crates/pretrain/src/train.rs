@@ -103,6 +103,12 @@ pub fn pretrain(
             settings.length, shape.max_length
         )));
     }
+    if shape.causal && settings.neighbour_weight > 0.0 {
+        return Err(PretrainError::Settings(format!(
+            "recognising neighbours is for masked models, and {} is a causal one; give --neighbours 0",
+            shape.architecture.name()
+        )));
+    }
     tell(Progress::Preparing("tokenising"));
     let episodic = prepare::is_episodic(settings, &shape);
     let objective = match shape.causal {

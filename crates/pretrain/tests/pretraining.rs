@@ -234,6 +234,8 @@ fn what_cannot_be_trained_is_said_before_the_first_step() {
     assert!(of(&|s| s.episode_share = 0.2).contains("--episodes 0"));
     assert!(of(&|s| s.look_up_share = 0.2).contains("--look-up 0"));
     assert!(of(&|s| s.neighbour_weight = -1.0).contains("expected 0 or more"));
+    let no_short = of(&|s| (s.neighbour_weight, s.short_share) = (0.5, 0.0));
+    assert!(no_short.contains("give a --short above 0"), "{no_short}");
     assert!(of(&|s| s.length = 8).contains("at least 16"));
     assert!(of(&|s| s.corpus.clear()).contains("at least one text file"));
     assert!(of(&|s| s.mask_share = 1.5).contains("between 0 and 1"));

@@ -297,9 +297,9 @@ pub(crate) struct PretrainArgs {
     /// Weight of a masked model's second loss, recognising a passage's neighbour (or itself under another mask) by its mean state, where passages are short
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
     pub(crate) neighbours: f64,
-    /// Word embeddings of a new model
-    #[arg(long, value_enum, default_value = "cooccurrence")]
-    pub(crate) embeddings: EmbeddingsArg,
+    /// Word embeddings of a new model [default: cooccurrence]
+    #[arg(long, value_enum)]
+    pub(crate) embeddings: Option<EmbeddingsArg>,
     /// How many times a known label of an episode counts in the loss
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) label_weight: NonZeroUsize,

@@ -30,7 +30,8 @@ pub(crate) fn trials(
                 for device in &plan.devices {
                     for place in 0..plan.arms.len() {
                         let arm = &plan.arms[(place + round) % plan.arms.len()];
-                        if !applicable(arm, model) {
+                        let is_for_it = arm.models.is_empty() || arm.models.contains(model);
+                        if !is_for_it || !applicable(arm, model) {
                             continue;
                         }
                         let spec = TrialSpec {
@@ -156,6 +157,7 @@ mod tests {
             method: name.to_owned(),
             variant: String::new(),
             config: json!({"rank": 3}),
+            models: Vec::new(),
         };
         Plan {
             models: vec!["m".into(), "n".into()],
@@ -187,6 +189,15 @@ mod tests {
                 "0ma", "0mb", "0mc", "0na", "0nc", "1mb", "1mc", "1ma", "1nc", "1na"
             ]
         );
+    }
+
+    #[test]
+    fn an_arm_for_some_models_leaves_the_others_out() {
+        let mut plan = plan();
+        plan.arms[0].models = vec!["n".into()];
+        let all = trials(&plan, &BTreeMap::new(), &BTreeMap::new(), |_, _| true);
+        let of_a = all.iter().filter(|trial| trial.spec.method == "a");
+        assert!(of_a.clone().count() == 2 && of_a.clone().all(|trial| trial.spec.model == "n"));
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(crate) struct Arm {
     pub(crate) variant: String,
     /// Settings with every default made explicit.
     pub(crate) config: Value,
+    /// Models that it is for; none: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) models: Vec<String>,
 }
 
 /// The plan that a command line asks for.
@@ -120,10 +123,25 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
             bail!("the plan names no {what}, expected at least one");
         }
     }
+    if let Some(arm) = plan.arms.iter().find(|arm| arm.is_idle(&plan.models)) {
+        bail!(
+            "the variant \"{}\" is for {}, and the models of this run are {}",
+            arm.variant,
+            arm.models.join(", "),
+            plan.models.join(", ")
+        );
+    }
     plan.devices
         .iter()
         .try_for_each(|device| crate::devices::check(device))?;
     Ok(plan)
+}
+
+impl Arm {
+    /// Whether it is for none of these models.
+    fn is_idle(&self, models: &[String]) -> bool {
+        !self.models.is_empty() && !models.iter().any(|model| self.models.contains(model))
+    }
 }
 
 fn from_file(file: &PlanFile, methods: Methods) -> anyhow::Result<Given> {
@@ -195,6 +213,7 @@ fn arms(
             method: (*name).to_owned(),
             variant: String::new(),
             config: settings::resolve(find(methods, name)?, &own)?,
+            models: Vec::new(),
         });
     }
     for variant in &file.variant {
@@ -221,6 +240,7 @@ fn arms(
             method: variant.method.clone(),
             variant: variant.name.clone(),
             config,
+            models: variant.models.clone(),
         });
     }
     if let Some(idle) = given

@@ -78,6 +78,9 @@ impl Seeds {
 pub(crate) struct VariantFile {
     pub(crate) method: String,
     pub(crate) name: String,
+    /// Models that it is for, of those of the plan; none: all.
+    #[serde(default)]
+    pub(crate) models: Vec<String>,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, toml::Value>,
 }

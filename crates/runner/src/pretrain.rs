@@ -60,11 +60,12 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
                 ("--layers", arguments.layers.is_some()),
                 ("--heads", arguments.heads.is_some()),
                 ("--intermediate", arguments.intermediate.is_some()),
+                ("--embeddings", arguments.embeddings.is_some()),
             ];
             let changed = changed.iter().find(|(_, given)| *given);
             ensure!(
                 changed.is_none(),
-                "{} with --from: sizes and vocabulary are those of the model that it goes on from",
+                "{} with --from: sizes, vocabulary and first weights are those of the model that it goes on from",
                 changed.map_or("", |(name, _)| name)
             );
             Source::From(sources::model_dir(model)?)
@@ -92,8 +93,8 @@ fn settings(arguments: &PretrainArgs) -> anyhow::Result<Pretraining> {
         left_to_right_share: arguments.left_to_right,
         neighbour_weight: arguments.neighbours,
         embeddings: match arguments.embeddings {
-            EmbeddingsArg::Random => Embeddings::Random,
-            EmbeddingsArg::Cooccurrence => Embeddings::Cooccurrence,
+            Some(EmbeddingsArg::Random) => Embeddings::Random,
+            Some(EmbeddingsArg::Cooccurrence) | None => Embeddings::Cooccurrence,
         },
         learning_rate: arguments.learning_rate,
         warmup_share: 0.03,
