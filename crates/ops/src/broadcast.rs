@@ -1,9 +1,9 @@
 //! What every row of a tensor is added to, or multiplied with, by burn's own operations on devices that compile kernels.
 //!
 //! The gradient of a vector or a weight is a sum over all rows. burn-cubecl 0.22.1 without autotuning computes that of a vector in one thread a column,
-//! one row after the other (on an H100 about 10 ms for 32,768 rows, and a training step has dozens of such sums), that of a small weight in a handful
-//! of tiles. Therefore vector or weight is first copied to groups of rows and then to the rows of each group, and autodiff sums in the same two
-//! stages, the first of them in as many threads as there are groups.
+//! one row after the other, and that of a small weight in a handful of tiles. Therefore vector or weight is first copied to groups of rows and then to
+//! the rows of each group, and autodiff sums in the same two stages, the first of them in as many threads as there are groups. Pretraining a small
+//! encoder on an H100 became three times as fast by it (results/h100).
 
 use crate::device::compiles_kernels;
 use burn::tensor::Tensor;
