@@ -67,6 +67,8 @@ fn the_bundled_decoder_uses_the_examples_in_its_prompt() {
     // Calibration divides out what the same examples make of a text without content, and with it the labels that are copied for their nearness alone.
     let nearest = [
         "--set",
+        "in-context.shots=2",
+        "--set",
         "in-context.retrieval=true",
         "--set",
         "in-context.retriever=tf-idf",
