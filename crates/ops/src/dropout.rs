@@ -130,7 +130,11 @@ mod tests {
         for (rows, width) in [(1, 1), (7, 33), (3, kernel::SEQUENCE_ROW)] {
             let expected = kernel::row_mask(rows, width, d);
             let found = hashed(rows, width, d, &like).into_data();
-            assert_eq!(found.try_to_vec::<f32>().unwrap(), expected, "{rows} x {width}");
+            assert_eq!(
+                found.try_to_vec::<f32>().unwrap(),
+                expected,
+                "{rows} x {width}"
+            );
         }
     }
 }
