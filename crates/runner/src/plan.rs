@@ -290,6 +290,34 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_for_none_of_the_models_is_refused() {
+        let arm = Arm {
+            method: "x".into(),
+            variant: "y".into(),
+            config: Value::Null,
+            models: vec!["novels-llama".into()],
+        };
+        assert!(arm.is_idle(&["novels-bert".into()]));
+        assert!(!arm.is_idle(&["novels-bert".into(), "novels-llama".into()]));
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("plan.toml");
+        std::fs::write(
+            &file,
+            "[[variant]]\nmethod = \"in-context\"\nname = \"y\"\nmodels = [\"novel-llama\"]\n",
+        )
+        .unwrap();
+        let arguments = RunArgs {
+            plan: Some(file),
+            ..RunArgs::default()
+        };
+        let error = resolve(METHODS, &arguments).unwrap_err().to_string();
+        assert!(
+            error.contains("the variant \"y\" is for novel-llama, and the models of this run are"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn what_suits_the_bundled_models_is_not_given_to_a_users_own() {
         let trained = METHODS
             .iter()
