@@ -77,6 +77,19 @@ pub struct SearchRange {
     pub scale: Scale,
 }
 
+impl SearchRange {
+    /// From a third of a method's default learning rate to ten times it, for every method alike: the defaults come from papers whose runs
+    /// have thousands of steps, and short runs want larger rates more often than smaller ones.
+    pub const fn learning_rate(default: f64) -> Self {
+        Self {
+            setting: "learning_rate",
+            low: default / 3.0,
+            high: default * 10.0,
+            scale: Scale::Log,
+        }
+    }
+}
+
 /// A way of adapting a pretrained model, as the registry holds it. No tensor in sight: a bad configuration is refused before a weight is read.
 pub trait Method: Sync {
     /// Name, definition, paper, level.

@@ -1,7 +1,7 @@
 //! What the registry holds.
 
 use crate::config::Adapter;
-use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, SearchRange, parse_config};
 use serde_json::Value;
 
 /// `adapter`.
@@ -35,11 +35,6 @@ impl Method for AdapterMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 5e-5,
-            high: 5e-3,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(5e-4)] }
     }
 }

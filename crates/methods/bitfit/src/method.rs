@@ -1,7 +1,7 @@
 //! What the registry holds.
 
 use crate::config::{BitFit, LayerNorm};
-use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, SearchRange, parse_config};
 use serde_json::Value;
 use transformer::Pretrained;
 
@@ -28,12 +28,7 @@ impl Method for BitFitMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 1e-4,
-            high: 1e-2,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(1e-3)] }
     }
 
     fn not_applicable(&self, base: &Pretrained) -> Option<String> {
@@ -68,11 +63,6 @@ impl Method for LayerNormMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 1e-4,
-            high: 1e-2,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(1e-3)] }
     }
 }

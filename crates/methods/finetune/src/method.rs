@@ -1,7 +1,7 @@
 //! The three rungs as the registry holds them.
 
 use crate::config::{All, Last, Output};
-use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, SearchRange, parse_config};
 use serde_json::Value;
 
 /// `finetune-output`.
@@ -31,12 +31,7 @@ impl Method for FinetuneOutput {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 3e-4,
-            high: 3e-2,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(5e-3)] }
     }
 }
 
@@ -60,12 +55,7 @@ impl Method for FinetuneLast {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 3e-5,
-            high: 3e-3,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(1e-4)] }
     }
 }
 
@@ -89,11 +79,6 @@ impl Method for FinetuneAll {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 1e-5,
-            high: 1e-3,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(5e-5)] }
     }
 }

@@ -1,7 +1,7 @@
 //! What the registry holds.
 
 use crate::config::Ia3;
-use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, SearchRange, parse_config};
 use serde_json::Value;
 
 /// `ia3`.
@@ -27,11 +27,6 @@ impl Method for Ia3Method {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 5e-4,
-            high: 5e-2,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(5e-3)] }
     }
 }

@@ -1,7 +1,7 @@
 //! What the registry holds.
 
 use crate::config::Vera;
-use adapt::{ConfigError, Level, Method, MethodInfo, Plan, Scale, SearchRange, parse_config};
+use adapt::{ConfigError, Level, Method, MethodInfo, Plan, SearchRange, parse_config};
 use serde_json::Value;
 
 /// `vera`.
@@ -27,11 +27,6 @@ impl Method for VeraMethod {
     }
 
     fn search_ranges(&self) -> &'static [SearchRange] {
-        &[SearchRange {
-            setting: "learning_rate",
-            low: 1e-3,
-            high: 1e-1,
-            scale: Scale::Log,
-        }]
+        const { &[SearchRange::learning_rate(1e-2)] }
     }
 }
