@@ -3,8 +3,55 @@
 //! `gemm` picks AVX-512, AVX2 or NEON micro-kernels when called and reaches what MKL reaches on the shapes of a
 //! transformer (318-326 against 327 GFLOP/s on two cores, 2048 x 384 x 1536).
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
+
 use crate::simd::{simd, unfilled};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// In which precision the products of [`Threads::All`] take their operands; their sums are f32 in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are.
+    F32,
+    /// Rounded to bfloat16 (8 bits of mantissa) where the product has at least 12 rows and 16 columns and terms.
+    Bf16,
+}
+
+/// Sets the precision for the whole process, from the next product on.
+///
+/// # Errors
+/// [`Precision::Bf16`] on a processor without AVX-512 BF16: there it would be slower than f32, and no more exact.
+pub fn set_precision(precision: Precision) -> Result<(), NoBf16> {
+    if precision == Precision::Bf16 && !has_bf16() {
+        return Err(NoBf16);
+    }
+    BF16.store(precision == Precision::Bf16, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The processor has no instructions for bfloat16 products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoBf16;
+
+impl std::fmt::Display for NoBf16 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this processor has no AVX-512 BF16 instructions")
+    }
+}
+
+impl std::error::Error for NoBf16 {}
+
+static BF16: AtomicBool = AtomicBool::new(false);
+
+/// Whether the processor has AVX-512 BF16, and [`Precision::Bf16`] can be set.
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return bf16::is_available();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
 
 /// Whether a product may use the whole thread pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +206,11 @@ pub(crate) unsafe fn product(
         "product of [{}, {}] and [{}, {}]",
         a.rows, a.columns, b.rows, b.columns
     );
+    #[cfg(target_arch = "x86_64")]
+    if threads == Threads::All && BF16.load(Ordering::Relaxed) && bf16::is_worth_it(&a, &b) {
+        // SAFETY: `set_precision` found the instructions, the product is worth it, and the caller vouches for `c`.
+        return unsafe { bf16::product(c, c_stride, a, b, scale, add) };
+    }
     let parallelism = match threads {
         Threads::One => gemm::Parallelism::None,
         Threads::All => gemm::Parallelism::Rayon(0),

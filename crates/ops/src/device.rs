@@ -3,14 +3,19 @@
 
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
+use kernels::gemm::{Precision, set_precision};
 
-/// The device called `name`: `flex` (always there), `ndarray`, `cpu`, `wgpu` or `cuda`; `None` where it is not compiled in or not known.
+/// The device called `name`: `flex` (always there), `flex-bf16`, `ndarray`, `cpu`, `wgpu` or `cuda`; `None` where it is not compiled in or not known.
+///
+/// `flex-bf16` is flex with the operands of the fused operations' matrix products in bfloat16 ([`Precision::Bf16`]; tensors, sums, gradients and the
+/// optimiser stay f32). That holds for the whole process, until `flex` is asked for.
 ///
 /// # Panics
 /// Where the backend finds no such device on this machine; what it says depends on the backend.
 pub fn device(name: &str) -> Option<Device> {
     match name {
-        "flex" => Some(Device::flex()),
+        "flex" => Some(flex(Precision::F32)),
+        "flex-bf16" => Some(flex(Precision::Bf16)),
         #[cfg(feature = "ndarray")]
         // Upstream retires burn-ndarray; here it stays as an independent check of the default.
         #[allow(deprecated)]
@@ -23,6 +28,11 @@ pub fn device(name: &str) -> Option<Device> {
         "cuda" => Some(Device::cuda(0)),
         _ => None,
     }
+}
+
+fn flex(precision: Precision) -> Device {
+    set_precision(precision).unwrap_or_else(|error| panic!("{error}"));
+    Device::flex()
 }
 
 /// Whether the device compiles kernels while it computes, when a shape first asks for them.

@@ -50,6 +50,7 @@ pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use gradient::{scaled, squared_norm};
 pub use kernels::activation::Activation;
+pub use kernels::gemm::has_bf16;
 pub use linear::linear;
 pub use loss::cross_entropy;
 pub use low_rank::linear_low_rank;

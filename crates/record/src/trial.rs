@@ -26,7 +26,7 @@ pub struct TrialSpec {
     pub model: String,
     /// Directory, Hub id or bundled name, as given.
     pub task: String,
-    /// `flex`, `ndarray`, `cpu`, `wgpu` or `cuda`.
+    /// `flex`, `flex-bf16`, `ndarray`, `cpu`, `wgpu` or `cuda`.
     pub device: String,
     /// Seed of the trial: data draw, order, initialisation and dropout derive from it.
     pub seed: u64,
@@ -133,6 +133,12 @@ pub struct Prediction {
 }
 
 impl TrialRecord {
+    /// The method's settings that were used: what a search found, or those of the spec.
+    pub fn config(&self) -> &serde_json::Value {
+        let found = self.details.get("tune").and_then(|tune| tune.get("best"));
+        found.unwrap_or(&self.spec.config)
+    }
+
     /// A record of `spec` with nothing measured yet.
     pub fn unmeasured(trial_id: String, spec: TrialSpec, outcome: Outcome) -> Self {
         Self {
@@ -218,7 +224,7 @@ impl TrialRecord {
             cell(self.cache_bytes),
             cell(self.train_flops),
             cell(self.infer_flops_per_sample),
-            self.spec.config.to_string(),
+            self.config().to_string(),
             self.error.clone().unwrap_or_default(),
         ]
     }
@@ -257,6 +263,18 @@ mod tests {
         assert_eq!(row["outcome"], "out_of_memory");
         assert_eq!(row["config"], r#"{"rank":3}"#);
         assert_eq!(row["error"], "killed");
+    }
+
+    #[test]
+    fn the_settings_column_has_what_a_search_found() {
+        let mut record = record();
+        let tune = serde_json::json!({"best": {"rank": 5}, "at_edge": []});
+        record.details.insert("tune".into(), tune);
+        assert!(record.cells().contains(&r#"{"rank":5}"#.to_owned()));
+        record
+            .details
+            .insert("tune".into(), "nothing to search".into());
+        assert!(record.cells().contains(&r#"{"rank":3}"#.to_owned()));
     }
 
     #[test]

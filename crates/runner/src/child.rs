@@ -212,7 +212,11 @@ fn fit(
         events: &mut events,
     };
     let mut config = job.spec.config.clone();
-    if let Some(n) = NonZeroUsize::new(tune) {
+    if let Some(searched) = &job.searched {
+        config = searched.best.clone();
+        let found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        observer.borrow_mut().detail("tune", found);
+    } else if let Some(n) = NonZeroUsize::new(tune) {
         println!("{}tune", job::PHASE_MARK);
         observer.borrow_mut().recorder.enter_tune();
         let found = adapt::tune(method, &config, n, &setting);

@@ -122,7 +122,8 @@ pub(crate) struct RunArgs {
     /// Longest text in tokens; longer ones are cut and counted
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
-    /// Search trials for every method's settings (the learning rate first), scored on validation; 0 takes the defaults
+    /// Search trials for every method's settings (the learning rate first), scored on validation with the first seed, whose choice the others
+    /// use; 0 takes the defaults
     #[arg(long, value_name = "N")]
     pub(crate) tune: Option<usize>,
     /// A setting of a method or of the training: `lora.rank=4`, `budget.weight_decay=0`; repeatable

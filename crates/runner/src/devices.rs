@@ -14,11 +14,16 @@ pub(crate) struct DeviceInfo {
     pub(crate) compiled: bool,
 }
 
-/// Every device, the default first. All but the first are cargo features of the same name.
-pub(crate) const DEVICES: [DeviceInfo; 5] = [
+/// Every device, the default first. All but those called flex are cargo features of the same name.
+pub(crate) const DEVICES: [DeviceInfo; 6] = [
     DeviceInfo {
         name: "flex",
         definition: "CPU, burn-flex with this program's fused kernels",
+        compiled: true,
+    },
+    DeviceInfo {
+        name: BF16,
+        definition: "as flex, the operands of matrix products rounded to bfloat16, sums in f32; where the processor has AVX-512 BF16",
         compiled: true,
     },
     DeviceInfo {
@@ -43,11 +48,13 @@ pub(crate) const DEVICES: [DeviceInfo; 5] = [
     },
 ];
 
+const BF16: &str = "flex-bf16";
+
 /// Names of the backends compiled in.
 pub(crate) fn compiled() -> Vec<String> {
     DEVICES
         .iter()
-        .filter(|device| device.compiled)
+        .filter(|device| device.compiled && device.name != BF16)
         .map(|device| device.name.to_owned())
         .collect()
 }
@@ -55,7 +62,7 @@ pub(crate) fn compiled() -> Vec<String> {
 /// Whether `name` is a device that this build has, without opening it.
 ///
 /// # Errors
-/// No such device, or one whose cargo feature is missing.
+/// No such device, one whose cargo feature is missing, or one that this processor lacks the instructions for.
 pub(crate) fn check(name: &str) -> anyhow::Result<()> {
     match DEVICES.iter().find(|device| device.name == name) {
         None => Err(unknown("device", name, &DEVICES.map(|device| device.name))),
@@ -63,6 +70,11 @@ pub(crate) fn check(name: &str) -> anyhow::Result<()> {
             "the device \"{name}\" is not compiled in; it is the cargo feature \"{name}\" of this program: \
              cargo run -p runner --features {name} -- .. --device {name}"
         ),
+        Some(_) if name == BF16 && !ops::has_bf16() => {
+            bail!(
+                "the device \"{BF16}\" wants AVX-512 BF16, which this processor does not have; \"flex\" computes in f32"
+            )
+        }
         Some(_) => Ok(()),
     }
 }

@@ -20,6 +20,16 @@ pub(crate) struct Job {
     pub(crate) model_dir: PathBuf,
     pub(crate) task: TaskSource,
     pub(crate) keep_adapter: bool,
+    /// What an earlier seed's trial found for the same combination; `None` where this one is to search, if the plan searches.
+    pub(crate) searched: Option<Searched>,
+}
+
+/// The result of another trial's search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Searched {
+    pub(crate) trial_id: String,
+    /// The configuration with the best validation score.
+    pub(crate) best: serde_json::Value,
 }
 
 /// What `runner probe` is asked.

@@ -4,7 +4,7 @@
 
 use crate::cli::RunArgs;
 use crate::found::{Found, describe, find_all};
-use crate::job::{self, Job, Started};
+use crate::job::{self, Job, Searched, Started};
 use crate::log::{Log, record_of_the_dead};
 use crate::matrix::{self, Planned};
 use crate::plan::{self, Plan};
@@ -14,7 +14,7 @@ use crate::run_dir::{self, RunDir};
 use crate::words;
 use anyhow::{Context, ensure};
 use measure::watch::watch;
-use record::{Outcome, TrialRecord};
+use record::{Outcome, TrialRecord, TrialSpec};
 use std::fs::{self, File};
 use std::io;
 use std::process::Stdio;
@@ -86,7 +86,16 @@ fn sweep(
         let trial = waiting[place];
         progress.begin(&waiting[place..]);
         let started = Instant::now();
-        let record = run_trial(plan, found, dir, trial, arguments.keep_adapters, &progress)?;
+        let searched = searched(trials, trial, &records);
+        let record = run_trial(
+            plan,
+            found,
+            dir,
+            trial,
+            searched,
+            arguments.keep_adapters,
+            &progress,
+        )?;
         progress.ended(&record, started.elapsed(), &waiting[place + 1..]);
         records.push(record);
         run_dir::write_tables(&dir.path, &records)?;
@@ -97,11 +106,33 @@ fn sweep(
     Ok(records)
 }
 
+/// What the first seed's trial of the same combination found, if it searched and came to its end. Settings are searched once and the other seeds
+/// use them: the search costs as much as N seeds, and each seed's test examples are as unseen for the others' choice as for its own.
+fn searched(trials: &[Planned], trial: &Planned, records: &[TrialRecord]) -> Option<Searched> {
+    let alike = |other: &Planned| {
+        let seed = trial.spec.seed;
+        TrialSpec {
+            seed,
+            ..other.spec.clone()
+        } == trial.spec
+    };
+    let first = trials.iter().find(|other| alike(other))?;
+    let record = records
+        .iter()
+        .find(|record| record.trial_id == first.id && record.outcome == Outcome::Finished)?;
+    let best = record.details.get("tune")?.get("best")?.clone();
+    Some(Searched {
+        trial_id: first.id.clone(),
+        best,
+    })
+}
+
 fn run_trial(
     plan: &Plan,
     found: &Found,
     dir: &RunDir,
     trial: &Planned,
+    searched: Option<Searched>,
     keep_adapter: bool,
     progress: &Progress,
 ) -> anyhow::Result<TrialRecord> {
@@ -124,6 +155,7 @@ fn run_trial(
         model_dir: found.models[&spec.model].dir.clone(),
         task: found.tasks[&spec.task].0.clone(),
         keep_adapter,
+        searched,
     };
     let (stdout, stderr) = (Stdio::from(log.try_clone()?), Stdio::from(log));
     let Started {

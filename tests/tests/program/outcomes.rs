@@ -1,6 +1,7 @@
 //! However a trial ends, it is a row, with what was measured until then; and what is measured is right.
 
-use crate::harness::{number, only_record, run_methods, scratch, trials_csv};
+use crate::harness::{number, only_record, records, run_methods, scratch, trials_csv};
+use record::TrialRecord;
 use std::fs;
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -131,6 +132,39 @@ fn a_search_is_timed_apart_and_its_winner_is_recorded() {
         1,
         "steps of the search are not the trial's"
     );
+}
+
+#[test]
+fn settings_are_searched_with_the_first_seed_and_the_others_use_them() {
+    let dir = scratch();
+    let ended = run_methods(
+        "mock-constant",
+        dir.path(),
+        &["--seeds", "3", "--tune", "4"],
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mut records: Vec<TrialRecord> = records(dir.path())
+        .values()
+        .map(|text| serde_json::from_str(text).expect("a record"))
+        .collect();
+    records.sort_by_key(|record| record.spec.seed);
+    let [first, rest @ ..] = &records[..] else {
+        panic!("no records")
+    };
+    assert!(first.tune_s.is_some() && first.details["tune"]["trials"].is_array());
+    // The best of equals is the first of the range, which is not the default.
+    assert_eq!(first.config()["strength"], 0.5);
+    assert_ne!(first.config(), &first.spec.config);
+    assert_eq!(rest.len(), 2);
+    for record in rest {
+        assert_eq!(record.tune_s, None);
+        assert_eq!(
+            record.details["tune"]["searched_by"],
+            first.trial_id.as_str()
+        );
+        assert_eq!(record.config(), first.config());
+        assert_eq!(record.test_loss, first.test_loss, "it was fitted with them");
+    }
 }
 
 #[test]
