@@ -14,6 +14,7 @@ mod plot;
 mod readme;
 mod recommend;
 mod run;
+mod search;
 mod summary;
 mod tables;
 mod text;

@@ -1,8 +1,8 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
-use crate::run::Run;
+use crate::run::{Group, Run};
 use crate::summary::{GroupSummary, Standing};
-use crate::{text, units};
+use crate::{search, text, units};
 
 /// A chart's SVG and its caption.
 pub(crate) struct Figure {
@@ -29,7 +29,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
-    for (group, figures) in groups.iter().zip(figures) {
+    for ((group, figures), trials) in groups.iter().zip(figures).zip(run.groups()) {
         page += &format!(
             "<h2>{}</h2>\n<p>{}.</p>\n{}",
             escape(&group.title),
@@ -46,6 +46,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
                 figure.svg
             );
         }
+        page += &searches(&trials);
     }
     page += &failures(run);
     page += &methods(run);
@@ -85,6 +86,29 @@ fn table(group: &GroupSummary) -> String {
     let rows: String = group.arms.iter().map(row).collect();
     format!(
         "<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
+    )
+}
+
+/// The table of the group's searches, empty where nothing was searched.
+fn searches(group: &Group<'_>) -> String {
+    let rows = search::rows(group);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = search::HEADINGS
+        .map(|h| format!("<th>{}</th>", escape(h)))
+        .concat();
+    let row = |cells: &[String; 3]| {
+        let cells: String = cells
+            .iter()
+            .map(|c| format!("<td>{}</td>", escape(c)))
+            .collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    format!(
+        "<h3>Search</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+        escape(search::LEGEND),
+        rows.iter().map(row).collect::<String>()
     )
 }
 

@@ -1,6 +1,7 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
-use crate::run::{Run, Trial};
+use crate::run::{Group, Run, Trial};
+use crate::search;
 use crate::statistics::{Estimate, Spread};
 use crate::summary::{ArmSummary, GroupSummary, Standing};
 use crate::units;
@@ -184,15 +185,32 @@ pub fn markdown_table(group: &GroupSummary) -> String {
     text
 }
 
+/// The table of the group's searches, empty where nothing was searched.
+fn searches_md(group: &Group<'_>) -> String {
+    let rows = search::rows(group);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let line =
+        |cells: [String; 3]| format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | "));
+    let rows: String = rows.into_iter().map(line).collect();
+    format!(
+        "### Search\n\n{}\n\n{}|---|---|---|\n{rows}\n",
+        search::LEGEND,
+        line(search::HEADINGS.map(str::to_owned))
+    )
+}
+
 /// `summary.md`: every group's table, the failures, and what the columns mean.
 pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
     let mut text = "# Results\n\n".to_owned();
-    for group in groups {
+    for (group, trials) in groups.iter().zip(run.groups()) {
         text += &format!(
-            "## {}\n\n{}.\n\n{}\n",
+            "## {}\n\n{}.\n\n{}\n{}",
             group.title,
             intro(group),
-            markdown_table(group)
+            markdown_table(group),
+            searches_md(&trials)
         );
     }
     let failures = failures(run);

@@ -185,6 +185,37 @@ fn the_tables_name_failures_and_explain_their_marks() {
 }
 
 #[test]
+fn what_a_search_tried_and_chose_is_shown_and_only_where_there_was_one() {
+    let (dir, mut run) = made_up("search");
+    let trial = run
+        .trials
+        .iter_mut()
+        .find(|trial| trial.record.spec.method == "lime" && trial.record.spec.task == "letters");
+    let found = serde_json::json!({
+        "best": {"strength": 3.0, "rank": 8}, "at_edge": ["strength"],
+        "trials": [
+            {"settings": [["strength", 0.00066]], "validation_accuracy": 0.761},
+            {"settings": [["strength", 0.04]], "validation_accuracy": null, "error": "it diverged"},
+            {"settings": [["strength", 3.0]], "validation_accuracy": 0.8125},
+        ],
+    });
+    trial.unwrap().record.details.insert("tune".into(), found);
+    report::write(&run, &dir).unwrap();
+    let summary = fs::read_to_string(dir.join("summary.md")).unwrap();
+    let row = "| lime | strength 6.6e-4: 76.1; strength 4.0e-2: failed; strength 3.0e0: 81.2 | strength 3.0e0 (end) |";
+    assert!(summary.contains(row), "{summary}");
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(page.contains("strength 4.0e-2: failed") && page.contains("strength 3.0e0 (end)"));
+    for text in [summary, page] {
+        assert_eq!(
+            text.matches("search trials, scored").count(),
+            1,
+            "one of the two tasks"
+        );
+    }
+}
+
+#[test]
 fn the_page_needs_nothing_else_and_holds_every_chart() {
     let (dir, run) = made_up("page");
     report::write(&run, &dir).unwrap();
