@@ -15,6 +15,8 @@ pub enum Layer {
     Last,
     /// The one that is best on the validation split.
     Auto,
+    /// The embeddings' and every block's, side by side.
+    All,
     /// What block so many gives, counted from 1; 0 is the embeddings. Blocks above it are not run.
     After(usize),
 }
@@ -151,9 +153,10 @@ impl TryFrom<Value> for Layer {
         match (value.as_str(), value.as_u64().or(number)) {
             (Some("last"), _) => Ok(Self::Last),
             (Some("auto"), _) => Ok(Self::Auto),
+            (Some("all"), _) => Ok(Self::All),
             (_, Some(blocks)) => Ok(Self::After(blocks as usize)),
             _ => Err(format!(
-                "layer is {value}, expected \"last\", \"auto\" or a number of blocks (0: the embeddings)"
+                "layer is {value}, expected \"last\", \"auto\", \"all\" or a number of blocks (0: the embeddings)"
             )),
         }
     }
@@ -164,6 +167,7 @@ impl From<Layer> for Value {
         match layer {
             Layer::Last => "last".into(),
             Layer::Auto => "auto".into(),
+            Layer::All => "all".into(),
             Layer::After(blocks) => blocks.into(),
         }
     }

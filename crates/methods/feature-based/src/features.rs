@@ -46,7 +46,7 @@ impl Extractor {
         }
     }
 
-    /// Number of features.
+    /// Number of features of a layer.
     pub fn width(&self) -> usize {
         self.shape.hidden
     }
@@ -187,6 +187,23 @@ impl Features {
         }
     }
 
+    /// The rows of several layers behind each other: `[n, h]` each -> `[n, layers * h]`.
+    pub(crate) fn side_by_side(layers: &[Self]) -> Self {
+        let width = layers.iter().map(|layer| layer.width).sum();
+        let rows = layers
+            .first()
+            .map_or(0, |layer| layer.values.len() / layer.width);
+        let values = (0..rows)
+            .flat_map(|row| {
+                layers
+                    .iter()
+                    .flat_map(move |layer| &layer.values[row * layer.width..][..layer.width])
+            })
+            .copied()
+            .collect();
+        Self { width, values }
+    }
+
     pub(crate) fn dense(&self) -> Dense {
         Dense::from_f32(self.values.len() / self.width, self.width, &self.values)
     }
@@ -198,4 +215,20 @@ fn floats(tensor: Tensor<2>) -> Vec<f32> {
         .convert::<f32>()
         .try_to_vec()
         .expect("f32 after conversion")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Features;
+
+    #[test]
+    fn side_by_side_a_row_has_the_values_of_each_layer_in_turn() {
+        let layer = |values: [f32; 4]| Features {
+            width: 2,
+            values: values.to_vec(),
+        };
+        let joined = Features::side_by_side(&[layer([1., 2., 3., 4.]), layer([5., 6., 7., 8.])]);
+        assert_eq!(joined.width, 4);
+        assert_eq!(joined.values, [1., 2., 5., 6., 3., 4., 7., 8.]);
+    }
 }

@@ -80,12 +80,12 @@ impl Plan for FeatureBasedConfig {
             self.scaling == Scaling::UnitLength,
             &mut setting,
         )?;
-        let candidates = self.c.values().len() * prepared.layers.len();
+        let candidates = self.c.values().len() * prepared.candidates.len();
         need_validation(setting.validation.len(), candidates)?;
         let (labels, validation_labels) = (setting.train.labels(), setting.validation.labels());
-        let mut best: Option<(usize, Choice)> = None;
+        let mut best: Option<(Vec<usize>, Choice)> = None;
         let mut step = 0;
-        for (layer, train, validation) in prepared.each_layer() {
+        for (layers, train, validation) in prepared.each_candidate() {
             let (train, validation, standardisation) = self.scaled(train, validation);
             let train = Labelled {
                 features: &train,
@@ -110,13 +110,13 @@ impl Plan for FeatureBasedConfig {
                 .as_ref()
                 .is_none_or(|(_, best)| choice.best_trial().is_better_than(best.best_trial()))
             {
-                best = Some((layer, choice));
+                best = Some((layers.to_vec(), choice));
             }
         }
-        let (layer, choice) = best.expect("at least one layer");
+        let (layers, choice) = best.expect("at least one layer");
         (setting.events)(Event::Note {
             name: "layer".to_owned(),
-            value: layer.into(),
+            value: named(&layers),
         });
         note_choice(&choice, setting.events);
         let common = Common::new(
@@ -124,7 +124,7 @@ impl Plan for FeatureBasedConfig {
             self.resolved(),
             &setting,
             prepared.extractor,
-            layer,
+            layers,
         );
         let unit_length = self.scaling == Scaling::UnitLength;
         Ok(Box::new(FittedClassifier {
@@ -167,12 +167,17 @@ impl Plan for KnnConfig {
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
-        need_validation(setting.validation.len(), ks.len() * prepared.layers.len())?;
+        need_validation(
+            setting.validation.len(),
+            ks.len() * prepared.candidates.len(),
+        )?;
         let labels = setting.train.labels();
         (setting.events)(Event::Began(Phase::Validate));
         let mut trials = Vec::new();
-        for (layer, train, validation) in prepared.each_layer() {
-            trials.extend(self.score(layer, &train, &labels, &validation, &setting, &ks));
+        let mut candidate_of = Vec::new();
+        for (candidate, (layers, train, validation)) in prepared.each_candidate().enumerate() {
+            trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
+            candidate_of.resize(trials.len(), candidate);
         }
         let better = |a: &KTrial, b: &KTrial| {
             (a.validation_accuracy, -a.validation_loss)
@@ -185,7 +190,7 @@ impl Plan for KnnConfig {
                 best
             }
         });
-        let chosen = trials[best];
+        let chosen = &trials[best];
         for (step, trial) in trials
             .iter()
             .enumerate()
@@ -205,7 +210,7 @@ impl Plan for KnnConfig {
                 value,
             })
         };
-        note("layer", chosen.layer.into());
+        note("layer", chosen.layer.clone());
         note("k", chosen.k.into());
         if !setting.validation.is_empty() {
             note(
@@ -213,18 +218,14 @@ impl Plan for KnnConfig {
                 serde_json::to_value(&trials).expect("trials serialise"),
             );
         }
-        let place = prepared
-            .layers
-            .iter()
-            .position(|&layer| layer == chosen.layer)
-            .expect("a layer that was tried");
-        let stored = prepared.train.swap_remove(place);
+        let stored = prepared.train.swap_remove(candidate_of[best]);
+        let layers = prepared.candidates.swap_remove(candidate_of[best]);
         let common = Common::new(
             KNN_INFO.name,
             self.resolved(),
             &setting,
             prepared.extractor,
-            chosen.layer,
+            layers,
         );
         Ok(Box::new(FittedNeighbours::new(
             *self, chosen.k, stored, labels, common,
@@ -240,10 +241,18 @@ impl Plan for KnnConfig {
     }
 }
 
+/// Layers in the record: a number, or a list where several stand side by side.
+fn named(layers: &[usize]) -> Value {
+    match *layers {
+        [layer] => layer.into(),
+        _ => layers.into(),
+    }
+}
+
 /// One number of neighbours at one layer.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 struct KTrial {
-    layer: usize,
+    layer: Value,
     k: usize,
     validation_accuracy: f64,
     validation_loss: f64,
@@ -253,7 +262,7 @@ impl KnnConfig {
     /// Every k from one search for the most neighbours.
     fn score(
         &self,
-        layer: usize,
+        layers: &[usize],
         train: &Dense,
         labels: &[usize],
         validation: &Dense,
@@ -271,7 +280,7 @@ impl KnnConfig {
             }
             let n = wanted.len().max(1) as f64;
             KTrial {
-                layer,
+                layer: named(layers),
                 k,
                 validation_accuracy: right as f64 / n,
                 validation_loss: loss / n,
@@ -281,11 +290,11 @@ impl KnnConfig {
     }
 }
 
-/// Features of both splits at every layer that is tried.
+/// Features of both splits for everything that is tried.
 struct Prepared {
     extractor: Extractor,
-    /// Rising.
-    layers: Vec<usize>,
+    /// The layer of each candidate, or the layers that stand side by side in it, rising.
+    candidates: Vec<Vec<usize>>,
     train: Vec<Features>,
     validation: Vec<Features>,
 }
@@ -301,12 +310,12 @@ impl Prepared {
         let base = setting.take_model(method)?;
         let layers = match layer {
             Layer::Last => vec![base.shape.layers],
-            Layer::Auto => (0..=base.shape.layers).collect(),
+            Layer::Auto | Layer::All => (0..=base.shape.layers).collect(),
             Layer::After(blocks) if blocks <= base.shape.layers => vec![blocks],
             Layer::After(blocks) => {
                 let most = base.shape.layers;
                 let reason = format!(
-                    "{method}: layer is {blocks} and the model has {most} blocks; expected 0 to {most}, \"last\" or \"auto\""
+                    "{method}: layer is {blocks} and the model has {most} blocks; expected 0 to {most}, \"last\", \"auto\" or \"all\""
                 );
                 return Err(FitError::NotApplicable(reason));
             }
@@ -337,19 +346,31 @@ impl Prepared {
                 .chain(&mut validation)
                 .for_each(Features::scale_to_unit_length);
         }
+        let (candidates, train, validation) = match layer {
+            Layer::All => (
+                vec![layers],
+                vec![Features::side_by_side(&train)],
+                vec![Features::side_by_side(&validation)],
+            ),
+            _ => (
+                layers.into_iter().map(|layer| vec![layer]).collect(),
+                train,
+                validation,
+            ),
+        };
         Ok(Self {
             extractor,
-            layers,
+            candidates,
             train,
             validation,
         })
     }
 
-    fn each_layer(&self) -> impl Iterator<Item = (usize, Dense, Dense)> + '_ {
+    fn each_candidate(&self) -> impl Iterator<Item = (&[usize], Dense, Dense)> + '_ {
         let splits = self.train.iter().zip(&self.validation);
-        self.layers
+        self.candidates
             .iter()
             .zip(splits)
-            .map(|(&layer, (train, validation))| (layer, train.dense(), validation.dense()))
+            .map(|(layers, (train, validation))| (&layers[..], train.dense(), validation.dense()))
     }
 }

@@ -21,8 +21,8 @@ pub(crate) struct Common {
     classes: Vec<String>,
     budget: Budget,
     extractor: Extractor,
-    /// Blocks that run.
-    layer: usize,
+    /// The numbers of blocks whose states are the features, side by side; rising.
+    layers: Vec<usize>,
 }
 
 impl Common {
@@ -31,7 +31,7 @@ impl Common {
         config: Value,
         setting: &Setting<'_>,
         extractor: Extractor,
-        layer: usize,
+        layers: Vec<usize>,
     ) -> Self {
         Self {
             method,
@@ -39,12 +39,28 @@ impl Common {
             classes: setting.classes.to_vec(),
             budget: setting.budget.clone(),
             extractor,
-            layer,
+            layers,
         }
     }
 
-    fn features(&self, examples: &[Example]) -> Result<Features, PredictError> {
-        Ok(self.extractor.features(examples, &[self.layer])?.remove(0))
+    /// The features, after `scale` was applied to each layer's.
+    fn features(
+        &self,
+        examples: &[Example],
+        scale: impl Fn(&mut Features),
+    ) -> Result<Features, PredictError> {
+        let mut layers = self.extractor.features(examples, &self.layers)?;
+        layers.iter_mut().for_each(scale);
+        Ok(match layers.len() {
+            1 => layers.remove(0),
+            _ => Features::side_by_side(&layers),
+        })
+    }
+
+    /// Parameters that run for the features.
+    fn params(&self) -> u64 {
+        let last = self.layers.last().copied().unwrap_or(0);
+        self.extractor.params_below(last)
     }
 
     fn write(&self, tensors: Tensors, dir: &Path) -> Result<(), SaveError> {
@@ -59,12 +75,12 @@ impl Common {
         };
         write_info(&info, dir)?;
         let path = dir.join(FILE);
-        std::fs::write(&path, tensors.indices("layer", &[self.layer]).to_bytes()).map_err(
-            |source| SaveError {
+        std::fs::write(&path, tensors.indices("layer", &self.layers).to_bytes()).map_err(|source| {
+            SaveError {
                 path: path.display().to_string(),
                 source,
-            },
-        )
+            }
+        })
     }
 
     fn read(
@@ -81,19 +97,19 @@ impl Common {
             source,
         })?;
         let tensors = Tensors::from_bytes(&bytes).map_err(|error| malformed(dir, error))?;
-        let layer = match tensors
+        let layers = tensors
             .get_indices("layer")
-            .map_err(|error| malformed(dir, error))?[..]
+            .map_err(|error| malformed(dir, error))?;
+        let most = base.shape.layers;
+        if layers.is_empty()
+            || !layers.is_sorted_by(|a, b| a < b)
+            || layers.iter().any(|&layer| layer > most)
         {
-            [layer] if layer <= base.shape.layers => layer,
-            ref found => {
-                let reason = format!(
-                    "tensor \"layer\" is {found:?}, expected one number up to {}; was it trained on another model?",
-                    base.shape.layers
-                );
-                return Err(malformed(dir, Malformed(reason)));
-            }
-        };
+            let reason = format!(
+                "tensor \"layer\" is {layers:?}, expected rising numbers up to {most}; was it trained on another model?"
+            );
+            return Err(malformed(dir, Malformed(reason)));
+        }
         let pooling = info.pooling.unwrap_or_else(|| default_pooling(&base.shape));
         let extractor = Extractor::new(
             base,
@@ -108,14 +124,14 @@ impl Common {
                 classes: info.classes,
                 budget: info.budget,
                 extractor,
-                layer,
+                layers,
             },
             tensors,
         ))
     }
 
     fn check_width(&self, found: usize, dir: &Path) -> Result<(), LoadAdapterError> {
-        let expected = self.extractor.width();
+        let expected = self.layers.len() * self.extractor.width();
         if found == expected {
             return Ok(());
         }
@@ -162,10 +178,11 @@ impl FittedClassifier {
 
 impl Predictor for FittedClassifier {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let mut features = self.common.features(examples)?;
-        if self.unit_length {
-            features.scale_to_unit_length();
-        }
+        let features = self.common.features(examples, |layer| {
+            if self.unit_length {
+                layer.scale_to_unit_length();
+            }
+        })?;
         Ok(to_f32(
             self.classifier.logits(&Matrix::Dense(features.dense())),
         ))
@@ -175,7 +192,7 @@ impl Predictor for FittedClassifier {
         let trainable = self.classifier.parameters() as u64;
         Footprint {
             trainable_params: trainable,
-            total_params: self.common.extractor.params_below(self.common.layer) + trainable,
+            total_params: self.common.params() + trainable,
             stored_bytes: 4 * trainable,
             acts_from: Some(Depth::Head),
             ..Footprint::default()
@@ -257,7 +274,7 @@ impl FittedNeighbours {
 
 impl Predictor for FittedNeighbours {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let queries = self.common.features(examples)?.dense();
+        let queries = self.common.features(examples, |_| {})?.dense();
         let found = linear::nearest(&self.dense, &queries, self.k, self.config.metric);
         let shares = linear::vote(
             &found,
@@ -276,7 +293,7 @@ impl Predictor for FittedNeighbours {
 
     fn footprint(&self) -> Footprint {
         Footprint {
-            total_params: self.common.extractor.params_below(self.common.layer),
+            total_params: self.common.params(),
             stored_bytes: 4 * (self.stored.values.len() + self.labels.len()) as u64,
             acts_from: Some(Depth::Head),
             ..Footprint::default()

@@ -248,8 +248,13 @@ fn a_stored_text_gets_its_own_class() {
 fn saved_and_loaded_classifiers_give_the_same_logits_bit_for_bit() {
     let base = model(&Device::default());
     let examples = validation().examples;
-    let cases: [(&dyn Method, Value); 5] = [
+    let cases: [(&dyn Method, Value); 7] = [
         (&FEATURE_BASED, Value::Null),
+        (
+            &FEATURE_BASED,
+            json!({"layer": "all", "scaling": "unit-length", "c": [0.5, 5]}),
+        ),
+        (&KNN, json!({"layer": "all", "k": 3})),
         (
             &FEATURE_BASED,
             json!({"layer": "auto", "scaling": "unit-length", "c": [0.5, 5]}),
@@ -377,6 +382,22 @@ fn the_layer_with_the_best_validation_score_is_taken_and_the_blocks_above_do_not
 }
 
 #[test]
+fn all_layers_together_are_as_many_features_and_the_whole_model_runs_for_them() {
+    let base = model(&Device::default());
+    let (hidden, layers) = (base.shape.hidden as u64, base.shape.layers as u64 + 1);
+    let (predictor, events) = fit_on(&base, &FEATURE_BASED, json!({"layer": "all", "c": 1}));
+    let all: Vec<u64> = (0..layers).collect();
+    assert_eq!(note(&events, "layer"), json!(all));
+    let [all, last] = [predictor, fit_on(&base, &FEATURE_BASED, Value::Null).0]
+        .map(|predictor| predictor.unwrap().footprint());
+    assert_eq!(all.trainable_params, 3 * (layers * hidden + 1));
+    assert_eq!(
+        all.total_params - all.trainable_params,
+        last.total_params - last.trainable_params
+    );
+}
+
+#[test]
 fn trained_and_stored_counts_are_the_closed_forms() {
     let base = model(&Device::default());
     let hidden = base.shape.hidden as u64;
@@ -402,7 +423,7 @@ fn misspelt_and_impossible_settings_are_refused() {
     assert!(error(&FEATURE_BASED, json!({"poling": "mean"})).contains("did you mean \"pooling\"?"));
     assert!(
         error(&FEATURE_BASED, json!({"layer": "lats"}))
-            .contains("expected \"last\", \"auto\" or a number of blocks")
+            .contains("expected \"last\", \"auto\", \"all\" or a number of blocks")
     );
     assert!(error(&FEATURE_BASED, json!({"layer": -1})).contains("layer is -1"));
     assert!(error(&FEATURE_BASED, json!({"scaling": "minmax"})).contains("unit-length"));
