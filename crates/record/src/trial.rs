@@ -101,7 +101,7 @@ pub struct TrialRecord {
     pub eval_peak_rss_bytes: Option<u64>,
     /// Peak live heap of the training phases, by the counting allocator.
     pub train_peak_heap_bytes: Option<u64>,
-    /// Peak memory in use on the device, where the device tells.
+    /// Most memory that the device's allocator held, where the device tells.
     pub device_peak_bytes: Option<u64>,
     /// Bytes of the frozen-prefix cache; empty where none was used.
     pub cache_bytes: Option<u64>,

@@ -74,9 +74,16 @@ impl Observer {
             if let Err(error) = device.sync() {
                 eprintln!("the device reports: {error:?}");
             }
-            let in_use = device.memory_pool_usage().map(|usage| usage.bytes_in_use);
-            self.device_peak_bytes = self.device_peak_bytes.max(in_use);
         }
+        self.watch_memory();
+    }
+
+    /// What the device's allocator holds: its pools grow to what the largest step needed, and a step's activations, which are freed before
+    /// anyone could ask, are within them.
+    fn watch_memory(&mut self) {
+        let usage = self.device.as_ref().and_then(Device::memory_pool_usage);
+        let held = usage.map(|usage| usage.bytes_reserved);
+        self.device_peak_bytes = self.device_peak_bytes.max(held);
     }
 
     /// Receives what a fit says.
@@ -96,12 +103,7 @@ impl Observer {
                 tokens,
             } => {
                 self.recorder.step_done(samples as u64);
-                let in_use = self
-                    .device
-                    .as_ref()
-                    .and_then(Device::memory_pool_usage)
-                    .map(|usage| usage.bytes_in_use);
-                self.device_peak_bytes = self.device_peak_bytes.max(in_use);
+                self.watch_memory();
                 self.steps.push((tokens, samples));
                 self.point(step, epoch, "train", "loss", loss);
             }
