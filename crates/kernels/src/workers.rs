@@ -87,7 +87,10 @@ mod tests {
     fn work_runs_on_a_worker_with_parallel_sections_inside_and_naps_between_them() {
         let total = within_a_minute(|| {
             alert(|| {
-                assert!(rayon::current_thread_index().is_some());
+                // With a single thread the work runs where it is.
+                assert!(
+                    rayon::current_thread_index().is_some() || rayon::current_num_threads() < 2
+                );
                 let sum = || (0..1000u64).into_par_iter().map(|i| i * i).sum::<u64>();
                 let first = sum();
                 std::thread::sleep(super::ALERT * 3);

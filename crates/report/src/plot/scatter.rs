@@ -47,14 +47,28 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
         .filter(|p| p.cost.is_none())
         .map(|p| p.label.as_str())
         .collect();
-    let notes = if missing.is_empty() {
-        Vec::new()
-    } else {
-        frame::wrap(&format!(
+    let means: Vec<f64> = shown.iter().map(|(p, _)| p.accuracy.mean).collect();
+    let floor = floor(&means);
+    let is_below = |point: &Point| floor.is_some_and(|floor| point.accuracy.mean < floor);
+    let mut notes = Vec::new();
+    if floor.is_some() {
+        notes.extend(frame::wrap(
+            "At the lower edge, out of scale: what is far less accurate than the rest, its accuracy in brackets.",
+        ));
+    }
+    if !missing.is_empty() {
+        notes.extend(frame::wrap(&format!(
             "Not measured, hence not shown: {}.",
             missing.join(", ")
-        ))
-    };
+        )));
+    }
+    let labels: Vec<String> = shown
+        .iter()
+        .map(|(p, _)| match is_below(p) {
+            true => format!("{} ({})", p.label, crate::units::percent(p.accuracy.mean)),
+            false => p.label.clone(),
+        })
+        .collect();
     let mut picture = Picture::new(WIDTH, 650.0 + 19.0 * notes.len() as f64);
     let plot = Area {
         left: 82.0,
@@ -66,9 +80,9 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     key(&mut picture, 74.0);
 
     // Room for the labels of the dearest points on their right.
-    let widest = shown
+    let widest = labels
         .iter()
-        .map(|(p, _)| text_width(&p.label, LABEL))
+        .map(|label| text_width(label, LABEL))
         .fold(0.0, f64::max);
     let costs: Vec<f64> = shown.iter().map(|(_, cost)| *cost).collect();
     let x = Axis::log(
@@ -79,6 +93,7 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     .widened(plot.right);
     let low = shown
         .iter()
+        .filter(|(p, _)| !is_below(p))
         .map(|(p, _)| p.accuracy.interval.low)
         .fold(1.0, f64::min);
     let high = shown
@@ -89,7 +104,10 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     let y = Axis::linear(
         low - air,
         high + air,
-        (plot.bottom, plot.top),
+        (
+            plot.bottom - if floor.is_some() { EDGE } else { 0.0 },
+            plot.top,
+        ),
         Unit::Percent,
     );
     frame::x_axis(&mut picture, &plot, &x, cost.name);
@@ -97,7 +115,10 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
 
     let places: Vec<Place> = shown
         .iter()
-        .map(|(p, cost)| (x.at(*cost), y.at(p.accuracy.mean)))
+        .map(|(p, cost)| match is_below(p) {
+            true => (x.at(*cost), plot.bottom - 0.4 * EDGE),
+            false => (x.at(*cost), y.at(p.accuracy.mean)),
+        })
         .collect();
     let front = pareto_front(
         &shown
@@ -113,14 +134,15 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     let bars: Vec<(Place, Place)> = shown
         .iter()
         .zip(&places)
-        .map(|((p, _), at)| {
-            (
+        .map(|((p, _), at)| match is_below(p) {
+            true => (*at, *at),
+            false => (
                 (at.0, y.at(p.accuracy.interval.low)),
                 (at.0, y.at(p.accuracy.interval.high)),
-            )
+            ),
         })
         .collect();
-    for ((point, _), (from, to)) in shown.iter().zip(&bars) {
+    for ((point, _), (from, to)) in shown.iter().zip(&bars).filter(|(_, (from, to))| from != to) {
         picture.faint_line(&[*from, *to], point.look.colour, 1.3, 0.75);
         for end in [from, to] {
             picture.faint_line(
@@ -131,12 +153,12 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
             );
         }
     }
-    let wishes: Vec<Wish> = shown
+    let wishes: Vec<Wish> = labels
         .iter()
         .zip(&places)
-        .map(|((p, _), at)| Wish {
+        .map(|(label, at)| Wish {
             at: *at,
-            size: (text_width(&p.label, LABEL) + 2.0, LABEL),
+            size: (text_width(label, LABEL) + 2.0, LABEL),
         })
         .collect();
     let lines: Vec<(Place, Place)> = bars
@@ -148,14 +170,14 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     for (i, ((point, _), at)) in shown.iter().zip(&places).enumerate() {
         picture.mark(*at, point.look, front.contains(&i));
     }
-    for (label, (point, _)) in placed.iter().zip(&shown) {
+    for ((label, text), (point, _)) in placed.iter().zip(&labels).zip(&shown) {
         if let Some((from, to)) = label.leader {
             picture.line(&[from, to], ink(point.look.colour), 0.8);
         }
         picture.fill(label.area.grown(-1.0), WHITE, 0.8);
         picture.text(
             label.area.centre(),
-            point.label.as_str(),
+            text.as_str(),
             LABEL,
             ink(point.look.colour),
             Hang::Middle,
@@ -163,6 +185,21 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     }
     frame::notes(&mut picture, &notes);
     Some(picture)
+}
+
+/// Height of the strip below the scale for points that are out of it.
+const EDGE: f64 = 34.0;
+
+/// The accuracy below which points are out of scale, if some are and the rest would otherwise be squeezed into half of the axis: four times as far
+/// below the best as the median is. More than a third of the points is never put out of scale.
+fn floor(means: &[f64]) -> Option<f64> {
+    let mut sorted = means.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let (best, worst) = (*sorted.first()?, *sorted.last()?);
+    let floor = best - 4.0 * (best - sorted[sorted.len() / 2]);
+    let within = sorted.iter().filter(|mean| **mean >= floor).count();
+    let squeezed = best - sorted[within.max(1) - 1] < 0.5 * (best - worst);
+    (within < sorted.len() && 3 * within >= 2 * sorted.len() && squeezed).then_some(floor)
 }
 
 /// What line and fillings mean, in one row.
@@ -201,6 +238,19 @@ fn stairs(front: &[Place], right: f64) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_points_far_below_a_crowd_are_out_of_scale_and_no_others() {
+        let crowd = [0.87, 0.86, 0.86, 0.85, 0.85, 0.84];
+        let with = |more: &[f64]| floor(&[&crowd[..], more].concat());
+        assert_eq!(with(&[]), None);
+        let below = with(&[0.01, 0.6]).expect("two of eight");
+        assert!(below > 0.6 && below < 0.84, "{below}");
+        assert_eq!(with(&[0.83, 0.82]), None, "not far");
+        assert_eq!(with(&[0.1, 0.2, 0.3, 0.4]), None, "too many to leave out");
+        assert_eq!(floor(&[0.5, 0.5, 0.5]), None);
+        assert_eq!(floor(&[]), None);
+    }
 
     #[test]
     fn the_front_holds_exactly_what_nothing_beats() {
