@@ -70,10 +70,10 @@ impl Observer {
     }
 
     fn wait_for_device(&mut self) {
-        if let Some(device) = &self.device {
-            if let Err(error) = device.sync() {
-                eprintln!("the device reports: {error:?}");
-            }
+        if let Some(device) = &self.device
+            && let Err(error) = device.sync()
+        {
+            eprintln!("the device reports: {error:?}");
         }
         self.watch_memory();
     }
