@@ -106,6 +106,10 @@ class Race:
             last = record.read_text()
         result.update(json.loads(last))
         result.pop("curve", None)
+        # Names instead of paths: where the files lay is no one's concern, and their digests are in the record.
+        for place, key in ((result, "model"), (result.get("spec", {}), "model"), (result.get("spec", {}), "task")):
+            if key in place:
+                place[key] = pathlib.PurePath(place[key]).name
         self.raw.write(json.dumps({"race": line, "side": side, "pair": pair, "result": result}) + "\n")
         self.raw.flush()
 
