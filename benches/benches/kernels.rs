@@ -1,4 +1,4 @@
-//! `cargo bench --profile dev --bench kernels`: every kernel at the sizes of a step of 16 x 128 tokens through MiniLM, forward and backward.
+//! `cargo bench --profile dev --bench kernels`: the kernels at the sizes of a step of 16 x 128 tokens through MiniLM, forward and backward.
 //!
 //! Matrix products are given in operations a second ("Gelem/s" is GFLOP/s), f32 beside bfloat16 operands where the processor has them;
 //! everything else in values of its first input.

@@ -37,8 +37,8 @@ const TASK_ROWS: usize = 8 * MR;
 /// `scale · a · b` into rows of `c` that stand `c_stride` apart, overwriting or adding.
 ///
 /// # Safety
-/// The processor must have the instructions ([`is_available`]), and the product must pass [`is_worth_it`]. For every row i < a.rows and column j < b.columns, `c + i * c_stride + j` must be
-/// valid for writes (and hold a value when `add`), and nothing else may access these elements meanwhile.
+/// The processor must have the instructions ([`is_available`]), and the product must pass [`is_worth_it`]. For every row i < a.rows and column
+/// j < b.columns, `c + i * c_stride + j` must be valid for writes (and hold a value when `add`), and nothing else may access these elements meanwhile.
 pub(super) unsafe fn product(
     c: *mut f32,
     c_stride: usize,
