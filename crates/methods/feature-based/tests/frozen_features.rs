@@ -382,6 +382,32 @@ fn the_layer_with_the_best_validation_score_is_taken_and_the_blocks_above_do_not
 }
 
 #[test]
+fn the_fitted_classifier_scores_validation_texts_as_its_choice_was_scored() {
+    let base = model(&Device::default());
+    let validation = validation();
+    for layer in [json!("last"), json!("all"), json!(1)] {
+        for scaling in ["none", "unit-length", "standardise"] {
+            let config = json!({"layer": layer, "scaling": scaling, "c": 50});
+            let (predictor, events) = fit_on(&base, &FEATURE_BASED, config);
+            let logits = predictor
+                .unwrap()
+                .class_logits(&validation.examples)
+                .unwrap();
+            let losses = logits.iter().zip(validation.labels()).map(|(row, label)| {
+                let sum: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
+                sum.ln() - f64::from(row[label])
+            });
+            let found = losses.sum::<f64>() / logits.len() as f64;
+            let noted = &note(&events, "c_trials")[0]["validation_loss"];
+            assert!(
+                (found - noted.as_f64().unwrap()).abs() < 1e-4,
+                "{layer}, {scaling}: {found}, noted {noted}"
+            );
+        }
+    }
+}
+
+#[test]
 fn all_layers_together_are_as_many_features_and_the_whole_model_runs_for_them() {
     let base = model(&Device::default());
     let (hidden, layers) = (base.shape.hidden as u64, base.shape.layers as u64 + 1);
