@@ -5,38 +5,20 @@
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
 
-mod adapters;
-mod bundled;
-mod child;
 mod cli;
-mod devices;
-mod export;
-mod features;
-mod flops;
-mod found;
-mod job;
-mod listing;
-mod log;
-mod matrix;
-mod observe;
-mod parent;
+mod commands;
 mod plan;
-mod plan_file;
-mod predict;
 mod pretrain;
-mod probe;
-mod progress;
 mod registry;
-mod results;
-mod run_dir;
-mod score;
-mod settings;
+mod run;
 mod sources;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command};
+use commands::{export, features, listing, predict, results};
 use kernels::workers::alert;
+use run::{child, parent, probe};
 use std::process::ExitCode;
 
 pub use registry::METHODS;

@@ -1,7 +1,7 @@
 //! `pretrain`: a tokenizer and a small transformer from plain text, with progress and a way to go on after a kill.
 
 use crate::cli::{EmbeddingsArg, FamilyArg, PrecisionArg, PretrainArgs};
-use crate::{devices, sources};
+use crate::sources::{self, devices};
 use ::pretrain::{Embeddings, Family, Pretraining, Progress, Sizes, Source};
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};

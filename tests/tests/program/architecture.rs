@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What each crate of the foundation may depend on. `record`, `task`, `kernels`, `linear` and `prompt` know nobody.
@@ -121,6 +121,19 @@ fn what_holds_no_tensor_does_not_load_burn() {
     }
 }
 
+/// Every Rust file in `folder` and the folders within it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let inside = std::fs::read_dir(folder).expect("a folder of sources");
+    inside
+        .flatten()
+        .map(|entry| entry.path())
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
 #[test]
 fn every_method_crate_is_registered_and_none_is_named_elsewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/runner/src");
@@ -137,8 +150,10 @@ fn every_method_crate_is_registered_and_none_is_named_elsewhere() {
             "the method crate {name} is not in the registry"
         );
     }
-    for entry in std::fs::read_dir(root).expect("sources").flatten() {
-        let source = std::fs::read_to_string(entry.path()).expect("a source");
+    let sources = sources(&root);
+    assert!(sources.len() > 20, "{sources:?}");
+    for path in sources {
+        let source = std::fs::read_to_string(&path).expect("a source");
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         let said = code
             .lines()
@@ -149,11 +164,7 @@ fn every_method_crate_is_registered_and_none_is_named_elsewhere() {
             let named = names
                 .iter()
                 .find(|name| line.contains(&format!("\"{name}\"")));
-            assert!(
-                named.is_none(),
-                "{} names a method: {line}",
-                entry.path().display()
-            );
+            assert!(named.is_none(), "{} names a method: {line}", path.display());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A fit's events become phases on the recorder, points of the learning curve, and details of the record.
 
-use crate::job::PHASE_MARK;
+use crate::run::job::PHASE_MARK;
 use adapt::Event;
 use burn::tensor::Device;
 use measure::{Phase, Recorder};

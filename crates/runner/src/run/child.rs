@@ -1,12 +1,12 @@
 //! One trial, in a process of its own: load, search, fit, evaluate, and one record at the end, whatever happened.
 
-use crate::job::{self, Job};
-use crate::matrix::{TEST_LIMIT, TRAIN_LIMIT, TUNE, VALIDATION_LIMIT};
-use crate::observe::{Observer, panic_text};
+use crate::plan::matrix::{TEST_LIMIT, TRAIN_LIMIT, TUNE, VALIDATION_LIMIT};
 use crate::registry::{Methods, find};
-use crate::score::{count_operations, log_probabilities, predictions, score, unlabelled};
+use crate::run::job::{self, Job};
+use crate::run::observe::{Observer, panic_text};
+use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
+use crate::sources::{self, devices};
 use crate::words::{names_disk, of_error};
-use crate::{devices, sources};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
 use burn::tensor::Device;

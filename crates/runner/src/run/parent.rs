@@ -3,14 +3,14 @@
 //! Whatever happens to a child, the sweep goes on; whatever happens to this process, at most the trial under way is lost.
 
 use crate::cli::RunArgs;
-use crate::found::{Found, describe, find_all};
-use crate::job::{self, Job, Searched, Started};
-use crate::log::{Log, record_of_the_dead};
-use crate::matrix::{self, Planned};
+use crate::plan::matrix::{self, Planned};
 use crate::plan::{self, Plan};
-use crate::progress::Progress;
 use crate::registry::Methods;
-use crate::run_dir::{self, RunDir};
+use crate::run::found::{Found, describe, find_all};
+use crate::run::job::{self, Job, Searched, Started};
+use crate::run::log::{Log, record_of_the_dead};
+use crate::run::progress::Progress;
+use crate::run::run_dir::{self, RunDir};
 use crate::words;
 use anyhow::{Context, ensure};
 use measure::watch::watch;

@@ -1,9 +1,11 @@
 //! `predict`: class scores of texts by a model that `run --keep-adapters` adapted and kept, or by a PEFT checkpoint.
 
-use crate::adapters::{self, Found};
 use crate::cli::PredictArgs;
+use crate::commands::features;
 use crate::registry::Methods;
-use crate::{devices, features, flops};
+use crate::run::flops;
+use crate::sources::adapters::{self, Found};
+use crate::sources::devices;
 use adapt::{Budget, Logits, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail, ensure};
 use std::fs;

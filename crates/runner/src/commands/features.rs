@@ -1,7 +1,7 @@
 //! `features`: hidden states or pooled features of texts, as safetensors, rows in input order.
 
 use crate::cli::{FeaturesArgs, PoolingArg};
-use crate::{devices, sources};
+use crate::sources::{self, devices};
 use anyhow::{Context, ensure};
 use burn::tensor::Tensor;
 use safetensors::tensor::{Dtype, TensorView};

@@ -1,6 +1,6 @@
 //! How far a run is and how long it will take: a bar on a terminal, plain lines elsewhere. All on stderr.
 
-use crate::matrix::Planned;
+use crate::plan::matrix::Planned;
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::watch::Sample;
 use record::{Outcome, TrialRecord, TrialSpec};

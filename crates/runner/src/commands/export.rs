@@ -1,9 +1,9 @@
 //! `export`: an adapted model as a PEFT checkpoint, for PEFT and transformers in Python.
 
-use crate::adapters::{self, Found};
 use crate::cli::ExportArgs;
 use crate::registry::Methods;
-use crate::{devices, sources};
+use crate::sources::adapters::{self, Found};
+use crate::sources::{self, devices};
 use anyhow::{Context, bail, ensure};
 use record::TrialRecord;
 use std::fs;

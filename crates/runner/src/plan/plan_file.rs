@@ -6,9 +6,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const DEFAULT: &str = include_str!("../plans/default.toml");
-const BUNDLED: &str = include_str!("../plans/bundled.toml");
-const QUICK: &str = include_str!("../plans/quick.toml");
+const DEFAULT: &str = include_str!("../../plans/default.toml");
+const BUNDLED: &str = include_str!("../../plans/bundled.toml");
+const QUICK: &str = include_str!("../../plans/quick.toml");
 
 /// The keys of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -1,8 +1,8 @@
 //! What the parent must know of a device and a model and may not find out itself: whether they work, and for which methods.
 
-use crate::devices;
-use crate::job::{self, Answer, Question, Started};
 use crate::registry::{Methods, find};
+use crate::run::job::{self, Answer, Question, Started};
+use crate::sources::devices;
 use anyhow::{Context, bail};
 use std::io::Read;
 use std::path::Path;

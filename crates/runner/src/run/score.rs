@@ -1,6 +1,6 @@
 //! From a predictor's scores to the record: metrics, predictions, operations.
 
-use crate::flops;
+use crate::run::flops;
 use adapt::{Budget, Footprint, Logits};
 use anyhow::ensure;
 use record::{Prediction, TrialRecord};

@@ -1,9 +1,10 @@
 //! `methods`, `models`, `tasks` and `devices`: what there is, as a table or as JSON.
 
 use crate::cli::ListArgs;
-use crate::devices::DEVICES;
 use crate::registry::Methods;
-use crate::{bundled, probe};
+use crate::run::probe;
+use crate::sources::bundled;
+use crate::sources::devices::DEVICES;
 use serde_json::{Value, json};
 
 /// Lists the methods.

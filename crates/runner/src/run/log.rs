@@ -1,7 +1,7 @@
 //! What a trial's log tells its parent: the phase it is in, and after an unexpected end, why.
 
-use crate::job::PHASE_MARK;
-use crate::matrix::Planned;
+use crate::plan::matrix::Planned;
+use crate::run::job::PHASE_MARK;
 use anyhow::Context;
 use measure::watch::Ended;
 use record::{Outcome, TrialRecord};

@@ -2,8 +2,9 @@
 
 use crate::plan::Plan;
 use crate::registry::{Methods, find};
+use crate::run::probe;
+use crate::sources::{self, devices};
 use crate::sources::{Model, TaskSource};
-use crate::{devices, probe, sources};
 use anyhow::Context;
 use measure::environment::BuildInfo;
 use record::{MethodNote, RunInfo};

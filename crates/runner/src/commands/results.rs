@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_readme_lists_the_methods_that_there_are() {
-        let readme = include_str!("../../../README.md");
+        let readme = include_str!("../../../../README.md");
         let table = super::methods_table(crate::METHODS);
         let expected =
             report::replace_between(readme, "methods", &table).expect("README has the marks");

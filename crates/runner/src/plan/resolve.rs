@@ -2,9 +2,9 @@
 //! the same run.
 
 use crate::cli::RunArgs;
-use crate::plan_file::{self, PlanFile, Seeds};
+use crate::plan::plan_file::{self, PlanFile, Seeds};
+use crate::plan::settings::{self, Given};
 use crate::registry::{Methods, find, names};
-use crate::settings::{self, Given};
 use adapt::Budget;
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -133,7 +133,7 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
     }
     plan.devices
         .iter()
-        .try_for_each(|device| crate::devices::check(device))?;
+        .try_for_each(|device| crate::sources::devices::check(device))?;
     Ok(plan)
 }
 

@@ -1,7 +1,7 @@
 //! Adapted models on the disk: what `run --keep-adapters` saved, or a PEFT checkpoint, and the model that belongs to it.
 
 use crate::registry::{Methods, find as find_method};
-use crate::{devices, sources};
+use crate::sources::{self, devices};
 use adapt::{Method, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail};
 use std::fs;

@@ -102,7 +102,8 @@ pub(crate) fn open(name: &str) -> anyhow::Result<Device> {
             .into_scalar();
         (sum == 3.5).then_some(device)
     });
-    let device = works.map_err(|panic| anyhow::anyhow!("{}", crate::observe::panic_text(&*panic)));
+    let device =
+        works.map_err(|panic| anyhow::anyhow!("{}", crate::run::observe::panic_text(&*panic)));
     let found =
         device.with_context(|| format!("the device \"{name}\" is not there or does not work"))?;
     found.with_context(|| format!("the device \"{name}\" computes 1 + 2.5 wrong"))

@@ -1,7 +1,11 @@
 //! Where a model or a task comes from, and the digest of what is there.
 
-use crate::bundled::{self, Bundle};
+pub(crate) mod adapters;
+pub(crate) mod bundled;
+pub(crate) mod devices;
+
 use anyhow::{Context, bail};
+use bundled::Bundle;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;

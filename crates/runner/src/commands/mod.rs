@@ -1,0 +1,7 @@
+//! The commands beside `run`.
+
+pub(crate) mod export;
+pub(crate) mod features;
+pub(crate) mod listing;
+pub(crate) mod predict;
+pub(crate) mod results;
