@@ -6,14 +6,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// No such setting.
-    #[error("{method} has no setting \"{found}\"{}; its settings are: {known}", suggestion.as_ref().map(|s| format!(" (did you mean \"{s}\"?)")).unwrap_or_default())]
+    #[error("{method} has no setting \"{found}\"{hint}; its settings are: {known}")]
     UnknownSetting {
         /// The method.
         method: String,
         /// What was given.
         found: String,
-        /// The nearest known name.
-        suggestion: Option<String>,
+        /// The nearest known name as a question, if one is near.
+        hint: String,
         /// All known names.
         known: String,
     },

@@ -31,7 +31,7 @@ pub use batches::{batches_by_length, batches_sorted};
 pub use error::{Place, TaskError, TaskErrorKind};
 pub use few_shot::few_shot;
 pub use hub::{LocateError, locate};
-pub use nearest::nearest_name;
+pub use nearest::{did_you_mean, nearest_name};
 pub use read::{TextRow, read_texts};
 pub use sample::sample;
 pub use source::{from_bytes, load};
