@@ -5,7 +5,86 @@ use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use kernels::gemm::{Precision, set_precision};
 
-/// The device called `name`: `flex` (always there), `flex-bf16`, `ndarray`, `cpu`, `wgpu` or `cuda`; `None` where it is not compiled in or not known.
+/// A device by the name that `--device` knows.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceInfo {
+    /// Its name; that of the cargo feature too, but for `flex` and `flex-bf16`, which are always there.
+    pub name: &'static str,
+    /// What computes, in one line.
+    pub definition: &'static str,
+    /// Absent where this build lacks the feature.
+    open: Option<fn() -> Device>,
+}
+
+impl DeviceInfo {
+    /// Whether this build has it.
+    pub fn is_compiled(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
+/// Every device, the default first.
+pub const DEVICES: [DeviceInfo; 6] = [
+    DeviceInfo {
+        name: "flex",
+        definition: "CPU, burn-flex with this program's fused kernels",
+        open: Some(|| flex(Precision::F32)),
+    },
+    DeviceInfo {
+        name: FLEX_BF16,
+        definition: "as flex, the operands of matrix products rounded to bfloat16, sums in f32; where the processor has AVX-512 BF16",
+        open: Some(|| flex(Precision::Bf16)),
+    },
+    DeviceInfo {
+        name: "ndarray",
+        definition: "CPU, burn-ndarray",
+        open: NDARRAY,
+    },
+    DeviceInfo {
+        name: "cpu",
+        definition: "CPU, kernels compiled by CubeCL",
+        open: CPU,
+    },
+    DeviceInfo {
+        name: "wgpu",
+        definition: "GPU through Vulkan, Metal or DirectX 12",
+        open: WGPU,
+    },
+    DeviceInfo {
+        name: "cuda",
+        definition: "NVIDIA GPU through CUDA",
+        open: CUDA,
+    },
+];
+
+/// The name of flex with products in bfloat16, which wants instructions that not every processor has.
+pub const FLEX_BF16: &str = "flex-bf16";
+
+type Open = Option<fn() -> Device>;
+
+// Upstream retires burn-ndarray; here it stays as an independent check of the default.
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)]
+const NDARRAY: Open = Some(|| Device::ndarray());
+#[cfg(not(feature = "ndarray"))]
+const NDARRAY: Open = None;
+
+#[cfg(feature = "cpu")]
+const CPU: Open = Some(|| Device::cpu());
+#[cfg(not(feature = "cpu"))]
+const CPU: Open = None;
+
+#[cfg(feature = "wgpu")]
+const WGPU: Open = Some(|| Device::wgpu(burn::tensor::DeviceKind::DefaultDevice));
+#[cfg(not(feature = "wgpu"))]
+const WGPU: Open = None;
+
+#[cfg(feature = "cuda")]
+const CUDA: Open = Some(|| Device::cuda(0));
+#[cfg(not(feature = "cuda"))]
+const CUDA: Open = None;
+
+/// The device called `name`, one of [`DEVICES`]; `None` where it is not compiled in or not known.
 ///
 /// `flex-bf16` is flex with the operands of the fused operations' matrix products in bfloat16 ([`Precision::Bf16`]; tensors, sums, gradients and the
 /// optimiser stay f32). That holds for the whole process, until `flex` is asked for.
@@ -13,21 +92,8 @@ use kernels::gemm::{Precision, set_precision};
 /// # Panics
 /// Where the backend finds no such device on this machine; what it says depends on the backend.
 pub fn device(name: &str) -> Option<Device> {
-    match name {
-        "flex" => Some(flex(Precision::F32)),
-        "flex-bf16" => Some(flex(Precision::Bf16)),
-        #[cfg(feature = "ndarray")]
-        // Upstream retires burn-ndarray; here it stays as an independent check of the default.
-        #[allow(deprecated)]
-        "ndarray" => Some(Device::ndarray()),
-        #[cfg(feature = "cpu")]
-        "cpu" => Some(Device::cpu()),
-        #[cfg(feature = "wgpu")]
-        "wgpu" => Some(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
-        #[cfg(feature = "cuda")]
-        "cuda" => Some(Device::cuda(0)),
-        _ => None,
-    }
+    let known = DEVICES.iter().find(|device| device.name == name)?;
+    known.open.map(|open| open())
 }
 
 fn flex(precision: Precision) -> Device {

@@ -45,7 +45,7 @@ mod tape;
 
 pub use activation::{activate, silu_mul};
 pub use attention::{Attention, attention};
-pub use device::{compiles_kernels, device, test_device};
+pub use device::{DEVICES, DeviceInfo, FLEX_BF16, compiles_kernels, device, test_device};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use gradient::{scaled, squared_norm};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 ///
 /// Without a command: the default comparison, offline, on a bundled model and task.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, max_term_width = 110)]
+#[command(name = "adaptbench", version, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

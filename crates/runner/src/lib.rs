@@ -7,6 +7,7 @@
 
 mod cli;
 mod commands;
+mod panics;
 mod plan;
 mod pretrain;
 mod registry;
@@ -17,11 +18,17 @@ mod words;
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command};
 use commands::{export, features, listing, predict, results};
-use kernels::workers::alert;
+use kernels::workers::with_awake_workers;
 use run::{child, parent, probe};
 use std::process::ExitCode;
 
+// What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
+pub use adapt::{
+    self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
+    PredictError, Predictor, SaveError, SearchRange, Setting, parse_config,
+};
 pub use registry::METHODS;
+pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
 
 /// Counts the heap by phase; mimalloc because the system's allocator gives pages back between steps and faults them in again.
 #[global_allocator]
@@ -39,6 +46,7 @@ const NOT_WRITTEN: u8 = 74;
 
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
+    panics::end_quietly_on_closed_output();
     let known = format!("Methods: {}", registry::names(methods).join(", "));
     let command = Cli::command()
         .mut_subcommand("run", |run| run.after_help(known.clone()))
@@ -49,14 +57,18 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
-        Command::Features(arguments) => alert(|| features::write(&arguments)).map(|()| FINISHED),
+        Command::Features(arguments) => {
+            with_awake_workers(|| features::write(&arguments)).map(|()| FINISHED)
+        }
         Command::Predict(arguments) => {
-            alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
+            with_awake_workers(|| predict::write(methods, &arguments)).map(|()| FINISHED)
         }
         Command::Export(arguments) => {
-            alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
+            with_awake_workers(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
-        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
+        Command::Pretrain(arguments) => {
+            with_awake_workers(|| pretrain::run(&arguments)).map(|()| FINISHED)
+        }
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
@@ -66,7 +78,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
-        Command::Trial => return alert(|| child::main(methods)),
+        Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
     };
     match done {

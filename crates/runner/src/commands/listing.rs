@@ -97,7 +97,7 @@ pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
     let rows: Vec<Value> = DEVICES
         .iter()
         .map(|device| {
-            let state = match device.compiled {
+            let state = match device.is_compiled() {
                 false => format!("not compiled in: cargo run -p runner --features {}", device.name),
                 true => match probe::ask(device.name, None, Vec::new()) {
                     Ok(_) => "works".to_owned(),
@@ -105,7 +105,7 @@ pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
                 },
             };
             let works = state == "works";
-            json!({"name": device.name, "definition": device.definition, "compiled": device.compiled, "works": works, "state": state})
+            json!({"name": device.name, "definition": device.definition, "compiled": device.is_compiled(), "works": works, "state": state})
         })
         .collect();
     if list.json {

@@ -5,10 +5,12 @@ use crate::cli::RunArgs;
 use crate::plan::plan_file::{self, PlanFile, Seeds};
 use crate::plan::settings::{self, Given};
 use crate::registry::{Methods, find, names};
+use crate::sources::devices;
 use adapt::Budget;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::num::NonZeroUsize;
 
 /// The methods' list may say so instead of naming each.
 const ALL: &str = "all";
@@ -50,6 +52,36 @@ pub(crate) struct Arm {
 /// # Errors
 /// An unreadable plan, an unknown method, variant or setting, a value that cannot be used.
 pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<Plan> {
+    let file = read_file(arguments)?;
+    let given = settings_given(methods, &file, arguments)?;
+    let arms = arms(methods, &file, &arguments.methods, &given)?;
+    let seeds = match arguments.seeds {
+        Some(n) => Seeds::Count(n.get() as u64).list(),
+        None => file.seeds.as_ref().map(Seeds::list).unwrap_or_default(),
+    };
+    let plan = Plan {
+        train_limit: limit("train_limit", arguments.train_limit, file.train_limit)?,
+        validation_limit: limit(
+            "validation_limit",
+            arguments.validation_limit,
+            file.validation_limit,
+        )?,
+        test_limit: limit("test_limit", arguments.test_limit, file.test_limit)?,
+        models: chosen(&arguments.model, file.models),
+        tasks: chosen(&arguments.task, file.tasks),
+        devices: chosen(&arguments.device, file.devices),
+        seeds: unique(seeds),
+        tune: arguments.tune.or(file.tune).unwrap_or(0),
+        time_limit_s: arguments.time_limit.or(file.time_limit),
+        budget: settings::budget(&given.general)?,
+        arms,
+    };
+    plan.check()?;
+    Ok(plan)
+}
+
+/// The plan file that was named, or what suits the bundled models, over the defaults.
+fn read_file(arguments: &RunArgs) -> anyhow::Result<PlanFile> {
     let mut file = plan_file::default_plan();
     match &arguments.plan {
         Some(path) => file = plan_file::read(path)?.over(file),
@@ -62,7 +94,12 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
     if arguments.quick {
         file = plan_file::quick_plan().over(file);
     }
-    let mut given = from_file(&file, methods)?;
+    Ok(file)
+}
+
+/// Settings of methods and general ones: options over `--set` over the file.
+fn settings_given(methods: Methods, file: &PlanFile, arguments: &RunArgs) -> anyhow::Result<Given> {
+    let mut given = from_file(file, methods)?;
     if !arguments.methods.is_empty() && !arguments.methods.iter().any(|name| name == ALL) {
         // The file's settings of methods that this command leaves out.
         given
@@ -72,69 +109,53 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
     for text in &arguments.set {
         settings::add(&mut given, text, methods)?;
     }
-    general(&mut given.general, &file, arguments);
-    let arms = arms(methods, &file, &arguments.methods, &given)?;
-    let seeds = match arguments.seeds {
-        Some(n) => Seeds::Count(n.get() as u64).list(),
-        None => file.seeds.as_ref().map(Seeds::list).unwrap_or_default(),
-    };
-    let time_limit_s = arguments.time_limit.or(file.time_limit);
-    if time_limit_s.is_some_and(|s| !(s.is_finite() && s > 0.0)) {
-        bail!(
-            "the time limit is {} seconds, expected more than 0",
-            time_limit_s.unwrap_or_default()
-        );
+    general(&mut given.general, file, arguments);
+    Ok(given)
+}
+
+/// A limit of examples, as the option or the file says.
+fn limit(
+    name: &str,
+    option: Option<NonZeroUsize>,
+    file: Option<usize>,
+) -> anyhow::Result<Option<usize>> {
+    match option.map(NonZeroUsize::get).or(file) {
+        Some(0) => bail!("{name} is 0, expected at least 1"),
+        limit => Ok(limit),
     }
-    let limit = |name: &str, option: Option<std::num::NonZeroUsize>, file: Option<usize>| {
-        let limit = option.map(|n| n.get()).or(file);
-        match limit {
-            Some(0) => bail!("{name} is 0, expected at least 1"),
-            limit => Ok(limit),
+}
+
+impl Plan {
+    /// Refuses a plan that cannot run.
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(seconds) = self.time_limit_s
+            && !(seconds.is_finite() && seconds > 0.0)
+        {
+            bail!("the time limit is {seconds} seconds, expected more than 0");
         }
-    };
-    let train_limit = limit("train_limit", arguments.train_limit, file.train_limit)?;
-    let validation_limit = limit(
-        "validation_limit",
-        arguments.validation_limit,
-        file.validation_limit,
-    )?;
-    let test_limit = limit("test_limit", arguments.test_limit, file.test_limit)?;
-    let plan = Plan {
-        models: chosen(&arguments.model, file.models),
-        tasks: chosen(&arguments.task, file.tasks),
-        devices: chosen(&arguments.device, file.devices),
-        seeds: unique(seeds),
-        train_limit,
-        validation_limit,
-        test_limit,
-        tune: arguments.tune.or(file.tune).unwrap_or(0),
-        time_limit_s,
-        budget: settings::budget(&given.general)?,
-        arms,
-    };
-    for (what, none) in [
-        ("models", plan.models.is_empty()),
-        ("tasks", plan.tasks.is_empty()),
-        ("devices", plan.devices.is_empty()),
-        ("seeds", plan.seeds.is_empty()),
-        ("methods", plan.arms.is_empty()),
-    ] {
-        if none {
-            bail!("the plan names no {what}, expected at least one");
+        for (what, none) in [
+            ("models", self.models.is_empty()),
+            ("tasks", self.tasks.is_empty()),
+            ("devices", self.devices.is_empty()),
+            ("seeds", self.seeds.is_empty()),
+            ("methods", self.arms.is_empty()),
+        ] {
+            if none {
+                bail!("the plan names no {what}, expected at least one");
+            }
         }
+        if let Some(arm) = self.arms.iter().find(|arm| arm.is_idle(&self.models)) {
+            bail!(
+                "the variant \"{}\" is for {}, and the models of this run are {}",
+                arm.variant,
+                arm.models.join(", "),
+                self.models.join(", ")
+            );
+        }
+        self.devices
+            .iter()
+            .try_for_each(|device| devices::check(device))
     }
-    if let Some(arm) = plan.arms.iter().find(|arm| arm.is_idle(&plan.models)) {
-        bail!(
-            "the variant \"{}\" is for {}, and the models of this run are {}",
-            arm.variant,
-            arm.models.join(", "),
-            plan.models.join(", ")
-        );
-    }
-    plan.devices
-        .iter()
-        .try_for_each(|device| crate::sources::devices::check(device))?;
-    Ok(plan)
 }
 
 impl Arm {
@@ -163,7 +184,7 @@ fn from_file(file: &PlanFile, methods: Methods) -> anyhow::Result<Given> {
 
 /// The options that are general settings under a shorter name; options win over `--set`, which wins over the file.
 fn general(given: &mut Map<String, Value>, file: &PlanFile, arguments: &RunArgs) {
-    let option = |option: Option<std::num::NonZeroUsize>| option.map(|n| n.get());
+    let option = |option: Option<NonZeroUsize>| option.map(|n| n.get());
     for (key, from_option, from_file) in [
         ("epochs", option(arguments.epochs), file.epochs),
         ("batch", option(arguments.batch), file.batch),
@@ -351,7 +372,7 @@ mod tests {
 
     #[test]
     fn options_win_over_set_and_set_over_quick() {
-        let n = std::num::NonZeroUsize::new;
+        let n = NonZeroUsize::new;
         let arguments = RunArgs {
             quick: true,
             epochs: n(9),

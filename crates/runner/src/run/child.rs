@@ -1,18 +1,18 @@
 //! One trial, in a process of its own: load, search, fit, evaluate, and one record at the end, whatever happened.
 
-use crate::plan::matrix::{TEST_LIMIT, TRAIN_LIMIT, TUNE, VALIDATION_LIMIT};
+use crate::panics;
 use crate::registry::{Methods, find};
 use crate::run::job::{self, Job};
-use crate::run::observe::{Observer, panic_text};
+use crate::run::limits::TrialBudget;
+use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
 use crate::words::{names_disk, of_error};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
-use anyhow::Context;
 use burn::tensor::Device;
 use measure::Phase;
 use record::{Outcome, TrialRecord};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +40,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         Ok(Ok(())) => None,
         Ok(Err(error)) if names_disk(&error) => return not_written(&error),
         Ok(Err(error)) => Some(of_error(&error)),
-        Err(panic) => Some(format!("panicked: {}", panic_text(&*panic))),
+        Err(panic) => Some(format!("panicked: {}", panics::message(&*panic))),
     };
     if let Some(text) = failure {
         eprintln!("error: {text}");
@@ -81,6 +81,7 @@ fn names_memory(text: &str) -> bool {
     .any(|sign| text.contains(sign))
 }
 
+/// Loads, searches and fits, and scores the test split; what is known of it by then stands in `record`, whatever ends it.
 fn trial(
     methods: Methods,
     job: &Job,
@@ -88,77 +89,23 @@ fn trial(
     observer: &RefCell<Observer>,
 ) -> anyhow::Result<()> {
     observer.borrow_mut().begin(Phase::Load);
-    let spec = &job.spec;
-    let method = find(methods, &spec.method)?;
-    let (budget, limits, tune) = split_budget(&spec.budget)?;
-    let device = devices::open(&spec.device)?;
-    let mut task = sources::read_task(&job.task)?;
-    // No seed of the trial's: every trial is chosen and scored by the same examples.
-    let limited = |split: &mut Split, limit: Option<usize>, name: &str| {
-        if let Some(n) = limit.filter(|&n| n < split.len()) {
-            *split = task::sample(split, n, sub_seed(0, name));
-        }
-    };
-    limited(&mut task.validation, limits.validation, "validation sample");
-    limited(&mut task.test, limits.test, "test sample");
-    let train = match limits.train {
-        Some(n) => task::few_shot(
-            &task.train,
-            n,
-            task.classes.len(),
-            sub_seed(spec.seed, "draw"),
-        ),
-        None => task.train.clone(),
-    };
-    let base = method
-        .info()
-        .uses_model
-        .then(|| transformer::load(&job.model_dir, &device))
-        .transpose()?;
+    let (prepared, base) = prepare(methods, job)?;
     let model = base
         .as_ref()
         .map(|base| (base.shape.clone(), base.tokenizer.clone()));
-    observer.borrow_mut().watch_device(device.clone());
+    observer.borrow_mut().watch_device(prepared.device.clone());
     observer.borrow_mut().pause();
+    let Prepared { task, train, .. } = &prepared;
     record.n_train = Some(train.len() as u64);
     record.n_test = Some(task.test.len() as u64);
     record.classes = Some(task.classes.len() as u64);
-    note_sources(&task, base.as_ref(), observer);
+    note_sources(task, base.as_ref(), observer);
 
-    let predictor = fit(
-        method,
-        job,
-        &task,
-        &train,
-        base,
-        budget.clone(),
-        tune,
-        &device,
-        observer,
-    )?;
+    let predictor = fit(&prepared, job, base, observer)?;
+    validate(&*predictor, &prepared, observer)?;
+    let log_probs = evaluate(&*predictor, &prepared, observer)?;
 
-    if !observer.borrow().validated() && method.info().level != Level::Text {
-        observer.borrow_mut().begin(Phase::Validate);
-        let logits = predictor.class_logits(&unlabelled(&task.validation))?;
-        let log_probs = log_probabilities(&logits, &task)?;
-        observer
-            .borrow_mut()
-            .set_validation(task::metrics::accuracy(
-                &log_probs,
-                &task.validation.labels(),
-            ));
-    }
-    observer.borrow_mut().begin(Phase::Evaluate);
-    let logits = predictor.class_logits(&unlabelled(&task.test))?;
-    let _ = device.sync();
-    observer
-        .borrow_mut()
-        .recorder
-        .step_done(task.test.len() as u64);
-    observer.borrow_mut().pause();
-
-    let log_probs = log_probabilities(&logits, &task)?;
-    score(record, &log_probs, &task);
+    score(record, &log_probs, task);
     let footprint = predictor.footprint();
     record.trainable_params = Some(footprint.trainable_params);
     record.added_params = Some(footprint.added_params);
@@ -168,11 +115,11 @@ fn trial(
     if let Some((shape, tokenizer)) = model {
         count_operations(
             record,
-            &task,
-            &train,
+            task,
+            train,
             &shape,
             &tokenizer,
-            &budget,
+            &prepared.budget,
             &footprint,
             &observer.borrow().steps,
         );
@@ -180,33 +127,84 @@ fn trial(
     if job.keep_adapter {
         predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
     }
-    let predictions = predictions(&log_probs, &task);
+    let predictions = predictions(&log_probs, task);
     report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
     Ok(())
 }
 
-/// The search, if there is one, and the fit.
-#[allow(clippy::too_many_arguments)] // the parts of a `Setting`, whose lifetimes end here
-fn fit(
-    method: &dyn Method,
-    job: &Job,
-    task: &Task,
-    train: &Split,
-    base: Option<Pretrained>,
+/// What a trial computes with, the model aside, which its fit consumes.
+struct Prepared {
+    method: &'static dyn Method,
     budget: Budget,
-    tune: usize,
-    device: &Device,
+    search_trials: usize,
+    device: Device,
+    /// Validation and test split within their limits.
+    task: Task,
+    /// The seed's draw from the training split.
+    train: Split,
+}
+
+/// Opens the device, reads the task, draws the examples and loads the model, if the method uses one.
+fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pretrained>)> {
+    let spec = &job.spec;
+    let method = find(methods, &spec.method)?;
+    let TrialBudget {
+        training,
+        limits,
+        search_trials,
+    } = TrialBudget::parse(&spec.budget)?;
+    let device = devices::open(&spec.device)?;
+    let mut task = sources::read_task(&job.task)?;
+    limit(&mut task.validation, limits.validation, "validation sample");
+    limit(&mut task.test, limits.test, "test sample");
+    let train = match limits.train {
+        Some(n) => task::few_shot(
+            &task.train,
+            n,
+            task.classes.len(),
+            sub_seed(spec.seed, "draw"),
+        ),
+        None => task.train.clone(),
+    };
+    let base = match method.info().uses_model {
+        true => Some(transformer::load(&job.model_dir, &device)?),
+        false => None,
+    };
+    let prepared = Prepared {
+        method,
+        budget: training,
+        search_trials,
+        device,
+        task,
+        train,
+    };
+    Ok((prepared, base))
+}
+
+/// Draws `limit` examples. No seed of the trial's: every trial is chosen and scored by the same ones.
+fn limit(split: &mut Split, limit: Option<usize>, draw: &str) {
+    if let Some(n) = limit.filter(|&n| n < split.len()) {
+        *split = task::sample(split, n, sub_seed(0, draw));
+    }
+}
+
+/// The search, if there is one, and the fit.
+fn fit(
+    prepared: &Prepared,
+    job: &Job,
+    base: Option<Pretrained>,
     observer: &RefCell<Observer>,
 ) -> anyhow::Result<Box<dyn Predictor>> {
-    let device = device.clone().autodiff();
+    let method = prepared.method;
+    let device = prepared.device.clone().autodiff();
     let mut events = |event| observer.borrow_mut().event(event);
     let setting = Setting {
         base,
-        classes: &task.classes,
-        descriptions: task.descriptions.as_deref(),
-        train,
-        validation: &task.validation,
-        budget,
+        classes: &prepared.task.classes,
+        descriptions: prepared.task.descriptions.as_deref(),
+        train: &prepared.train,
+        validation: &prepared.task.validation,
+        budget: prepared.budget.clone(),
         seed: job.spec.seed,
         device: &device,
         events: &mut events,
@@ -216,7 +214,7 @@ fn fit(
         config = searched.best.clone();
         let found = json!({"searched_by": searched.trial_id, "best": searched.best});
         observer.borrow_mut().detail("tune", found);
-    } else if let Some(n) = NonZeroUsize::new(tune) {
+    } else if let Some(n) = NonZeroUsize::new(prepared.search_trials) {
         println!("{}tune", job::PHASE_MARK);
         observer.borrow_mut().recorder.enter_tune();
         let found = adapt::tune(method, &config, n, &setting);
@@ -238,30 +236,37 @@ fn fit(
     Ok(predictor)
 }
 
-/// How many examples of each split a trial uses at most.
-struct Limits {
-    train: Option<usize>,
-    validation: Option<usize>,
-    test: Option<usize>,
+/// Accuracy on the validation split, where the fit did not say it.
+fn validate(
+    predictor: &dyn Predictor,
+    prepared: &Prepared,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<()> {
+    if observer.borrow().validated() || prepared.method.info().level == Level::Text {
+        return Ok(());
+    }
+    observer.borrow_mut().begin(Phase::Validate);
+    let validation = &prepared.task.validation;
+    let logits = predictor.class_logits(&unlabelled(validation))?;
+    let log_probs = log_probabilities(&logits, &prepared.task)?;
+    let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
+    observer.borrow_mut().set_validation(accuracy);
+    Ok(())
 }
 
-/// `adapt::Budget`, the limits of the splits and the number of search trials, out of a spec.
-fn split_budget(budget: &Value) -> anyhow::Result<(Budget, Limits, usize)> {
-    let mut map = budget
-        .as_object()
-        .cloned()
-        .context("the trial's budget is not an object")?;
-    let mut number = |key: &str| {
-        let value = map.remove(key).and_then(|n| n.as_u64());
-        value.map(|n| n as usize)
-    };
-    let limits = Limits {
-        train: number(TRAIN_LIMIT),
-        validation: number(VALIDATION_LIMIT),
-        test: number(TEST_LIMIT),
-    };
-    let tune = number(TUNE).unwrap_or(0);
-    Ok((serde_json::from_value(Value::Object(map))?, limits, tune))
+/// Log-probabilities of the test split's classes, computed under the clock.
+fn evaluate(
+    predictor: &dyn Predictor,
+    prepared: &Prepared,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let test = &prepared.task.test;
+    observer.borrow_mut().begin(Phase::Evaluate);
+    let logits = predictor.class_logits(&unlabelled(test))?;
+    let _ = prepared.device.sync();
+    observer.borrow_mut().recorder.step_done(test.len() as u64);
+    observer.borrow_mut().pause();
+    log_probabilities(&logits, &prepared.task)
 }
 
 fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Observer>) {

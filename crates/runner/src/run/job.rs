@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 use std::{env, io, thread};
 
-/// One trial, as `runner trial` reads it.
+/// One trial, as `adaptbench trial` reads it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) trial_id: String,
@@ -32,7 +32,7 @@ pub(crate) struct Searched {
     pub(crate) best: serde_json::Value,
 }
 
-/// What `runner probe` is asked.
+/// What `adaptbench probe` is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Question {
     pub(crate) device: String,

@@ -1,5 +1,6 @@
 //! What a trial's log tells its parent: the phase it is in, and after an unexpected end, why.
 
+use crate::panics;
 use crate::plan::matrix::Planned;
 use crate::run::job::PHASE_MARK;
 use anyhow::Context;
@@ -10,17 +11,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The record of a trial that could not write its own: its outcome, why, how long, and the memory it had reached.
-pub(crate) fn record_of_the_dead(trial: &Planned, ended: &Ended, log: &Log) -> TrialRecord {
+pub(crate) fn record_of_unfinished(trial: &Planned, ended: &Ended, log: &Log) -> TrialRecord {
     let outcome = match ended.outcome(&log.text) {
         Outcome::Finished => Outcome::Failed,
         outcome => outcome,
     };
     let mut record = TrialRecord::unmeasured(trial.id.clone(), trial.spec.clone(), outcome);
-    let last_words = log
-        .last_words()
-        .map(|words| format!("; its last words: {words}"))
+    let last = log
+        .last_message()
+        .map(|message| format!("; its last message: {message}"))
         .unwrap_or_default();
-    record.error = Some(format!("{}{last_words}", ended.describe()));
+    record.error = Some(format!("{}{last}", ended.describe()));
     record.total_s = Some(ended.elapsed.as_secs_f64());
     let peak = |phases: &[&str]| {
         log.peaks
@@ -72,10 +73,10 @@ impl Log {
         self.phase.as_deref()
     }
 
-    /// The last line that says something.
-    pub(crate) fn last_words(&self) -> Option<&str> {
-        let mut lines = self.text.lines().rev().map(str::trim);
-        lines.find(|line| !line.is_empty() && !line.starts_with(PHASE_MARK))
+    /// The last thing it says, phases aside.
+    pub(crate) fn last_message(&self) -> Option<String> {
+        let lines = self.text.lines();
+        panics::last_message(lines.filter(|line| !line.starts_with(PHASE_MARK)))
     }
 
     /// Counts a peak to the phase known so far, then reads on: at a boundary, a peak may be counted too early, never too late.

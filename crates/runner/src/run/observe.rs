@@ -6,7 +6,6 @@ use burn::tensor::Device;
 use measure::{Phase, Recorder};
 use record::{CurvePoint, TrialRecord};
 use serde_json::Value;
-use std::any::Any;
 use std::collections::BTreeMap;
 
 /// Everything observed of a trial while it runs.
@@ -48,8 +47,8 @@ impl Observer {
     pub(crate) fn begin(&mut self, phase: Phase) {
         self.wait_for_device();
         // The steps after the first use its pages again; every other phase starts without what the one before it freed.
-        let goes_on = (self.phase, phase) == (Some(Phase::FirstStep), Phase::Train);
-        if !goes_on {
+        let continues = (self.phase, phase) == (Some(Phase::FirstStep), Phase::Train);
+        if !continues {
             self.recorder.pause();
             measure::allocator::give_back_free_pages();
         }
@@ -181,11 +180,4 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
         Phase::Evaluate => "evaluate",
         Phase::Tune => "tune",
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

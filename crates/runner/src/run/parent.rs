@@ -8,7 +8,7 @@ use crate::plan::{self, Plan};
 use crate::registry::Methods;
 use crate::run::found::{Found, describe, find_all};
 use crate::run::job::{self, Job, Searched, Started};
-use crate::run::log::{Log, record_of_the_dead};
+use crate::run::log::{Log, record_of_unfinished};
 use crate::run::progress::Progress;
 use crate::run::run_dir::{self, RunDir};
 use crate::words;
@@ -174,12 +174,14 @@ fn run_trial(
     match report::store::read_record(&dir.path, &trial.id)? {
         Some(record) => Ok(record),
         None if ended.status.code() == Some(crate::NOT_WRITTEN.into()) => {
-            let words = log.last_words().unwrap_or("no reason known");
-            let reason = words.trim_start_matches("error: ").to_owned();
+            let message = log
+                .last_message()
+                .unwrap_or_else(|| "no reason known".to_owned());
+            let reason = message.trim_start_matches("error: ").to_owned();
             Err(io::Error::new(io::ErrorKind::StorageFull, reason).into())
         }
         None => {
-            let record = record_of_the_dead(trial, &ended, &log);
+            let record = record_of_unfinished(trial, &ended, &log);
             report::store::write_record(&dir.path, &record)?;
             Ok(record)
         }

@@ -102,7 +102,7 @@ impl Bundle {
             all.update((bytes.len() as u64).to_le_bytes());
             all.update(bytes);
         }
-        crate::sources::hex(&all.finalize())
+        format!("{:x}", all.finalize())
     }
 }
 

@@ -3,58 +3,15 @@
 use crate::registry::unknown;
 use anyhow::{Context, bail};
 use burn::tensor::{Device, Tensor};
+pub(crate) use ops::DEVICES;
+use ops::FLEX_BF16;
 use std::panic::catch_unwind;
-
-/// A name for `--device`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DeviceInfo {
-    pub(crate) name: &'static str,
-    pub(crate) definition: &'static str,
-    /// Whether this build has it.
-    pub(crate) compiled: bool,
-}
-
-/// Every device, the default first. All but those called flex are cargo features of the same name.
-pub(crate) const DEVICES: [DeviceInfo; 6] = [
-    DeviceInfo {
-        name: "flex",
-        definition: "CPU, burn-flex with this program's fused kernels",
-        compiled: true,
-    },
-    DeviceInfo {
-        name: BF16,
-        definition: "as flex, the operands of matrix products rounded to bfloat16, sums in f32; where the processor has AVX-512 BF16",
-        compiled: true,
-    },
-    DeviceInfo {
-        name: "ndarray",
-        definition: "CPU, burn-ndarray",
-        compiled: cfg!(feature = "ndarray"),
-    },
-    DeviceInfo {
-        name: "cpu",
-        definition: "CPU, kernels compiled by CubeCL",
-        compiled: cfg!(feature = "cpu"),
-    },
-    DeviceInfo {
-        name: "wgpu",
-        definition: "GPU through Vulkan, Metal or DirectX 12",
-        compiled: cfg!(feature = "wgpu"),
-    },
-    DeviceInfo {
-        name: "cuda",
-        definition: "NVIDIA GPU through CUDA",
-        compiled: cfg!(feature = "cuda"),
-    },
-];
-
-const BF16: &str = "flex-bf16";
 
 /// Names of the backends compiled in.
 pub(crate) fn compiled() -> Vec<String> {
     DEVICES
         .iter()
-        .filter(|device| device.compiled && device.name != BF16)
+        .filter(|device| device.is_compiled() && device.name != FLEX_BF16)
         .map(|device| device.name.to_owned())
         .collect()
 }
@@ -66,13 +23,13 @@ pub(crate) fn compiled() -> Vec<String> {
 pub(crate) fn check(name: &str) -> anyhow::Result<()> {
     match DEVICES.iter().find(|device| device.name == name) {
         None => Err(unknown("device", name, &DEVICES.map(|device| device.name))),
-        Some(device) if !device.compiled => bail!(
+        Some(device) if !device.is_compiled() => bail!(
             "the device \"{name}\" is not compiled in; it is the cargo feature \"{name}\" of this program: \
              cargo run -p runner --features {name} -- .. --device {name}"
         ),
-        Some(_) if name == BF16 && !ops::has_bf16() => {
+        Some(_) if name == FLEX_BF16 && !ops::has_bf16() => {
             bail!(
-                "the device \"{BF16}\" wants AVX-512 BF16, which this processor does not have; \"flex\" computes in f32"
+                "the device \"{FLEX_BF16}\" wants AVX-512 BF16, which this processor does not have; \"flex\" computes in f32"
             )
         }
         Some(_) => Ok(()),
@@ -102,8 +59,7 @@ pub(crate) fn open(name: &str) -> anyhow::Result<Device> {
             .into_scalar();
         (sum == 3.5).then_some(device)
     });
-    let device =
-        works.map_err(|panic| anyhow::anyhow!("{}", crate::run::observe::panic_text(&*panic)));
+    let device = works.map_err(|panic| anyhow::anyhow!("{}", crate::panics::message(&*panic)));
     let found =
         device.with_context(|| format!("the device \"{name}\" is not there or does not work"))?;
     found.with_context(|| format!("the device \"{name}\" computes 1 + 2.5 wrong"))
@@ -132,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_compiled_in_names_its_feature() {
-        for device in DEVICES.iter().filter(|device| !device.compiled) {
+        for device in DEVICES.iter().filter(|device| !device.is_compiled()) {
             let error = check(device.name).unwrap_err().to_string();
             assert!(
                 error.contains(&format!("--features {}", device.name)),

@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use bundled::Bundle;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -55,7 +54,7 @@ pub(crate) fn model_dir(name: &str) -> anyhow::Result<PathBuf> {
     if let Some(bundle) = bundles.iter().find(|bundle| bundle.name == name) {
         return bundle.unpack();
     }
-    refuse_stranger("model", name, &bundles)?;
+    refuse_unknown_name("model", name, &bundles)?;
     transformer::locate(name).with_context(|| format!("the model \"{name}\""))
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn task(name: &str) -> anyhow::Result<(TaskSource, Task)> {
     let source = if bundles.iter().any(|bundle| bundle.name == name) {
         TaskSource::Bundled(name.to_owned())
     } else {
-        refuse_stranger("task", name, &bundles)?;
+        refuse_unknown_name("task", name, &bundles)?;
         TaskSource::Dir(task::locate(name).with_context(|| format!("the task \"{name}\""))?)
     };
     let task = read_task(&source)?;
@@ -92,14 +91,12 @@ pub(crate) fn read_task(source: &TaskSource) -> anyhow::Result<Task> {
 }
 
 /// A name that is no path and no `org/name` can only have meant a bundled one.
-fn refuse_stranger(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::Result<()> {
+fn refuse_unknown_name(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::Result<()> {
     if name.contains('/') || Path::new(name).exists() {
         return Ok(());
     }
     let known: Vec<&str> = bundles.iter().map(|bundle| bundle.name).collect();
-    let hint = task::nearest_name(name, &known)
-        .map(|near| format!(" (did you mean \"{near}\"?)"))
-        .unwrap_or_default();
+    let hint = task::did_you_mean(name, &known);
     bail!(
         "no {what} \"{name}\"{hint}: neither a directory, nor a Hub id (org/name), nor bundled ({})",
         known.join(", ")
@@ -131,15 +128,7 @@ fn model_digest(dir: &Path) -> anyhow::Result<String> {
         all.update(name.as_bytes());
         all.update(own.finalize());
     }
-    Ok(hex(&all.finalize()))
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(format!("{:x}", all.finalize()))
 }
 
 #[cfg(test)]
