@@ -1,7 +1,8 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, Setting, Trainable,
+    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
+    Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -135,6 +136,20 @@ pub trait Plan {
     fn load(
         self: Box<Self>,
         dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        self.load_with(dir, read_saved_info(dir)?, base)
+    }
+
+    /// Reads back what [`Predictor::save`] wrote beside its description, which is `info` here, whatever stands in `dir`: so that texts
+    /// can be cut at another length than in training, for example.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    fn load_with(
+        self: Box<Self>,
+        dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
 

@@ -193,13 +193,13 @@ impl<P: Peft> Plan for P {
         Some(self)
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let info = saved::read_saved_info(dir)?;
         let device = base.backbone.device();
         let model =
             attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(|error| {

@@ -5,7 +5,7 @@ use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, parse_config,
+    Predictor, SavedInfo, Setting, parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
@@ -80,12 +80,13 @@ impl Plan for MajorityConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         _base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedMajority::load(dir)?))
+        Ok(Box::new(FittedMajority::load(dir, info)?))
     }
 }
 
@@ -128,11 +129,12 @@ impl Plan for TfIdfConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         _base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedTfIdf::load(dir)?))
+        Ok(Box::new(FittedTfIdf::load(dir, info)?))
     }
 }

@@ -6,7 +6,7 @@ use crate::predictor::{Common, FittedClassifier, FittedNeighbours};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, default_pooling, parse_config,
+    Predictor, SavedInfo, Setting, default_pooling, parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::Value;
@@ -134,12 +134,13 @@ impl Plan for FeatureBasedConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedClassifier::load(*self, dir, base)?))
+        Ok(Box::new(FittedClassifier::load(*self, dir, info, base)?))
     }
 }
 
@@ -232,12 +233,13 @@ impl Plan for KnnConfig {
         )))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedNeighbours::load(*self, dir, base)?))
+        Ok(Box::new(FittedNeighbours::load(*self, dir, info, base)?))
     }
 }
 

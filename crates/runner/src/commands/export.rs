@@ -34,7 +34,7 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
         None => recorded_model(&dir)?,
     };
     devices::allow();
-    let base = adapters::model(&model, DEVICE)?;
+    let base = adapters::pretrained(&model, DEVICE)?;
     if let Some(other) = adapters::other_model(&info, &base) {
         bail!("{other}");
     }

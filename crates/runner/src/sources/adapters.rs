@@ -2,9 +2,10 @@
 
 use crate::registry::{Methods, find as find_method};
 use crate::sources::{self, devices};
-use adapt::{Method, SAVED_FILE, SavedInfo};
+use adapt::{Method, Predictor, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail};
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use transformer::Pretrained;
 
@@ -59,6 +60,78 @@ pub(crate) fn find(dir: &Path) -> anyhow::Result<Found> {
     )
 }
 
+/// An adapted model, ready to classify, whoever wrote it.
+pub(crate) struct Adapted {
+    pub(crate) predictor: Box<dyn Predictor>,
+    /// Names of the classes, in the order of the logits.
+    pub(crate) classes: Vec<String>,
+    /// The pretrained model and the tokens at which its texts are cut; `None` for a method without a model.
+    pub(crate) reads: Option<(Pretrained, usize)>,
+}
+
+/// Reads an adapted model onto the pretrained one called `model`. Texts are cut to `max_length` tokens instead of the length in
+/// training, if it is given.
+///
+/// # Errors
+/// A method that this build does not have, a model or device that cannot be used, or files that do not fit the model.
+pub(crate) fn load(
+    methods: Methods,
+    found: Found,
+    model: &str,
+    device: &str,
+    max_length: Option<NonZeroUsize>,
+) -> anyhow::Result<Adapted> {
+    let (dir, mut info) = match found {
+        Found::Own(dir, info) => (dir, *info),
+        Found::Peft(dir) => return load_peft(&dir, model, device, max_length),
+    };
+    if let Some(max_length) = max_length {
+        info.budget.max_length = max_length;
+    }
+    let method = method(methods, &dir, &info)?;
+    let base = match method.info().uses_model {
+        true => Some(pretrained(model, device)?),
+        false => None,
+    };
+    if let Some(other) = base.as_ref().and_then(|base| other_model(&info, base)) {
+        eprintln!("warning: {other}");
+    }
+    let (named, classes) = (named(&dir, &info), info.classes.clone());
+    let max_length = info.budget.max_length.get();
+    let predictor = method
+        .plan(info.config.clone())?
+        .load_with(&dir, info, base.as_ref())
+        .context(named)?;
+    let reads = base.map(|base| {
+        let window = max_length.min(base.shape.max_length);
+        (base, window)
+    });
+    Ok(Adapted {
+        predictor,
+        classes,
+        reads,
+    })
+}
+
+fn load_peft(
+    dir: &Path,
+    model: &str,
+    device: &str,
+    max_length: Option<NonZeroUsize>,
+) -> anyhow::Result<Adapted> {
+    let base = pretrained(model, device)?;
+    let mut predictor = peft_exchange::read(dir, &base)
+        .with_context(|| format!("the PEFT checkpoint in {} (model {model})", dir.display()))?;
+    if let Some(max_length) = max_length {
+        predictor = predictor.cut_to(max_length);
+    }
+    Ok(Adapted {
+        classes: predictor.classes().to_vec(),
+        reads: Some((base, predictor.longest_text())),
+        predictor: Box::new(predictor),
+    })
+}
+
 /// The method that an adapter was trained with.
 ///
 /// # Errors
@@ -76,7 +149,7 @@ pub(crate) fn method(
 ///
 /// # Errors
 /// A model or device that cannot be used.
-pub(crate) fn model(name: &str, device: &str) -> anyhow::Result<Pretrained> {
+pub(crate) fn pretrained(name: &str, device: &str) -> anyhow::Result<Pretrained> {
     let dir = sources::model_dir(name)?;
     let device = devices::open(device)?;
     let base = transformer::load(&dir, &device).with_context(|| format!("the model \"{name}\""))?;
