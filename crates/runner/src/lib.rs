@@ -74,7 +74,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Export(arguments) => {
             alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
-        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
+        Command::Pretrain(given) => pretrain::hand_over(&given.arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }

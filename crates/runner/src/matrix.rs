@@ -1,7 +1,6 @@
 //! From a plan to trials: method x model x task x device x seed, each with an id that is a hash of everything that determines it.
 
 use crate::plan::{Arm, Plan};
-use crate::sources::hex;
 use record::TrialSpec;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -89,9 +88,8 @@ fn id(spec: &TrialSpec) -> String {
     } else {
         format!("{}.{}", spec.method, spec.variant)
     };
-    let hash = hex(&Sha256::digest(
-        canonical(&serde_json::to_value(spec).expect("a spec serialises")).as_bytes(),
-    ));
+    let spec_json = serde_json::to_value(spec).expect("a spec serialises");
+    let hash = format!("{:x}", Sha256::digest(canonical(&spec_json).as_bytes()));
     format!(
         "{}--{}--{}--{}--s{}--{}",
         plain(&arm),

@@ -4,7 +4,6 @@ use crate::bundled::{self, Bundle};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -127,15 +126,7 @@ fn model_digest(dir: &Path) -> anyhow::Result<String> {
         all.update(name.as_bytes());
         all.update(own.finalize());
     }
-    Ok(hex(&all.finalize()))
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(format!("{:x}", all.finalize()))
 }
 
 #[cfg(test)]
