@@ -39,18 +39,9 @@ pub enum FitError {
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
-    /// The loss is no longer a number.
-    #[error(
-        "the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)"
-    )]
-    Diverged {
-        /// The step.
-        step: u64,
-        /// The loss.
-        loss: f64,
-        /// The rate at that step.
-        learning_rate: f64,
-    },
+    /// The loss or its gradient is no longer a number.
+    #[error("{0}; try a smaller one (--set METHOD.learning_rate=...)")]
+    Diverged(#[from] training::Diverged),
     /// Scoring the validation split failed.
     #[error(transparent)]
     Predict(#[from] PredictError),

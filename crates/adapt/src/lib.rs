@@ -9,7 +9,6 @@
 //! A method reads no clock: it says what it is doing through [`Event`]s, and whoever holds the clock measures.
 
 mod cache;
-mod clip;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -20,11 +19,9 @@ pub mod init;
 pub mod linear_fit;
 mod method;
 mod model;
-mod optimizer;
 mod peft;
 mod portable;
 mod saved;
-mod schedule;
 mod setting;
 mod sites;
 mod snapshot;
@@ -32,8 +29,6 @@ pub mod train;
 mod trainable;
 mod tune;
 
-pub use cache::floats as to_floats;
-pub use clip::clip_by_global_norm;
 pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split, log_softmax};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
@@ -42,12 +37,12 @@ pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
 };
 pub use model::Adapted;
-pub use optimizer::LoopAdamW;
+pub use ops::to_floats;
 pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
 pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
-pub use schedule::linear_with_warmup;
-pub use setting::{Budget, Event, Phase, Setting, sub_seed};
+pub use setting::{Budget, Event, Phase, Setting};
 pub use sites::{Sites, Target};
 pub use trainable::{Compared, LossAndGradients, Trainable};
+pub use training::sub_seed;
 pub use tune::{SearchOutcome, SearchTrial, tune};

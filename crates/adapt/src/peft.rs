@@ -347,7 +347,7 @@ impl<P: Peft> Predictor for Trained<P> {
             let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
             let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
             let scores =
-                crate::cache::floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
+                ops::to_floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
             for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
                 logits[row] = scores.to_vec();
             }

@@ -2,12 +2,9 @@
 //!
 //! It reads no clock. It says where it is through events, and the receiver times the phases; validation is a phase of its own.
 
-use crate::cache::{CachePlan, Inputs, floats};
-use crate::clip::clip_by_global_norm;
+use crate::cache::{CachePlan, Inputs};
 use crate::data::without_end;
-use crate::optimizer::LoopAdamW;
 use crate::peft::score;
-use crate::schedule::linear_with_warmup;
 use crate::snapshot::Snapshot;
 use crate::{
     Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split,
@@ -16,8 +13,10 @@ use crate::{
 use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use ops::to_floats;
 use std::collections::HashSet;
 use task::Split;
+use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
 use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
 
 /// Everything the loop needs beside the model.
@@ -51,7 +50,7 @@ pub struct Job<'a> {
 /// Trains the parameters that require a gradient and returns the model of the epoch with the best validation accuracy.
 ///
 /// # Errors
-/// A text that cannot be tokenised, a loss that is not a number, a cache that cannot be written.
+/// A text that cannot be tokenised, a loss or a gradient that is not a number, a cache that cannot be written.
 pub fn train<A: Adaptation>(
     model: Adapted<A>,
     job: Job<'_>,
@@ -220,8 +219,9 @@ impl Run {
         }
         let mut seen = 0;
         for rows in batches_of(job, &lengths, epoch) {
+            let is_last = seen + rows.len() == lengths.len();
             let loss;
-            (model, loss) = self.optimise(model, job, data, &rows)?;
+            (model, loss) = self.optimise(model, job, data, &rows, is_last)?;
             seen += rows.len();
             self.step += 1;
             events(Event::StepDone {
@@ -238,13 +238,14 @@ impl Run {
         Ok(model)
     }
 
-    /// One optimiser step over `rows`; returns the model after it and their mean loss before it.
+    /// One optimiser step over `rows`, the last ones of an epoch or not; returns the model after it and their mean loss before it.
     fn optimise<A: Adaptation>(
         &mut self,
         model: Adapted<A>,
         job: &Job<'_>,
         data: &Data,
         rows: &[usize],
+        is_last: bool,
     ) -> Result<(Adapted<A>, f64), FitError> {
         let micro_batch = job
             .budget
@@ -259,7 +260,7 @@ impl Run {
                 .wrapping_add(self.step << 16)
                 .wrapping_add(part as u64);
             let loss = mean_loss_of(&model, job, data, rows_of_part, seed)?;
-            mean_loss += share * f64::from(floats(loss.clone().detach().inner())[0]);
+            mean_loss += share * f64::from(to_floats(loss.clone().detach().inner())[0]);
             if rows_of_part.len() == rows.len() {
                 single = Some(GradientsParams::from_grads(loss.backward(), &model));
             } else {
@@ -269,15 +270,13 @@ impl Run {
         }
         let factor = linear_with_warmup(self.step, self.total_steps, self.warmup_steps);
         let learning_rate = job.learning_rate * factor;
-        if !mean_loss.is_finite() {
-            return Err(FitError::Diverged {
-                step: self.step,
-                loss: mean_loss,
-                learning_rate,
-            });
-        }
+        Quantity::Loss.check(mean_loss, self.step, learning_rate)?;
         let mut grads = single.unwrap_or_else(|| accumulated.grads());
-        clip_by_global_norm(&mut grads, &model, job.budget.clip_norm, job.device);
+        let norm = clip_by_global_norm(&mut grads, &model, job.budget.clip_norm, job.device);
+        // A norm on a device is waited for once an epoch: one that is no number makes the next step's loss NaN, but for the last step.
+        if is_last || !ops::compiles_kernels(job.device) {
+            Quantity::GradientNorm.check(norm.read(), self.step, learning_rate)?;
+        }
         Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
     }
 }
@@ -359,7 +358,7 @@ fn validate<A: Adaptation>(
             .start(&data.validation, &rows, &device)?;
         let scores = plain.logits(start, job.pooling, None); // [b,classes]
         let classes = scores.dims()[1];
-        for (scores, &row) in floats(scores).chunks_exact(classes).zip(&rows) {
+        for (scores, &row) in to_floats(scores).chunks_exact(classes).zip(&rows) {
             logits[row] = scores.to_vec();
         }
     }

@@ -1,6 +1,5 @@
 //! What can be asked of a gradient-trained plan from outside: the questions of the conformance kit.
 
-use crate::cache::floats;
 use crate::model::Start;
 use crate::peft::{assemble, unread};
 use crate::snapshot::count_trainable;
@@ -9,6 +8,7 @@ use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
+use ops::to_floats;
 use std::collections::BTreeMap;
 use task::Example;
 use transformer::{Depth, DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
@@ -219,7 +219,7 @@ impl<P: Peft> Trainable for P {
         let pooling = crate::default_pooling(&base.shape);
         let logits = model.logits(Start::Tokens(batch), pooling, Some(plan)); // [b,classes]
         let loss = ops::cross_entropy(logits, targets); // [1]
-        let value = f64::from(floats(loss.clone().detach().inner())[0]);
+        let value = f64::from(to_floats(loss.clone().detach().inner())[0]);
         let found = GradientsParams::from_grads(loss.backward(), &model);
         Ok(LossAndGradients {
             loss: value,
@@ -237,7 +237,7 @@ impl ModuleMapper for Moved {
         }
         param.map(|old| {
             let (device, dims) = (old.device(), old.dims());
-            let mut values = floats(old.detach());
+            let mut values = to_floats(old.detach());
             for (i, value) in values.iter_mut().enumerate() {
                 *value += 0.05 * (1.7 * i as f32 + 0.3).sin();
             }
@@ -261,7 +261,7 @@ fn gradients<M: Module>(module: &M, found: &GradientsParams) -> BTreeMap<String,
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if param.is_require_grad() {
-                let gradient = self.found.get::<D>(param.id).map(floats);
+                let gradient = self.found.get::<D>(param.id).map(to_floats);
                 self.gradients.insert(self.path.join("."), gradient);
             }
         }
@@ -282,7 +282,7 @@ fn forward<A: crate::Adaptation>(
 ) -> Vec<Logits> {
     let logits = model.logits(start, pooling, None); // [b,classes]
     let classes = logits.dims()[1];
-    floats(logits)
+    to_floats(logits)
         .chunks_exact(classes)
         .map(<[f32]>::to_vec)
         .collect()
@@ -304,7 +304,7 @@ fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             self.found.insert(
                 self.path.join("."),
-                (param.is_require_grad(), floats(param.val().detach())),
+                (param.is_require_grad(), to_floats(param.val().detach())),
             );
         }
     }

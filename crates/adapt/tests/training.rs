@@ -1,13 +1,13 @@
 //! What the one training loop promises, on a tiny BERT that is trained whole.
 
-use adapt::{Attach, Budget, Event, FitError, Frozen, Peft, Phase, Plan, Setting};
-use burn::module::ParamGroup;
-use burn::tensor::Device;
+use adapt::{Attach, Budget, Event, FitError, Frozen, Peft, Phase, Plan, Setting, init};
+use burn::module::{Module, Param, ParamGroup};
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use task::{Example, Split};
-use transformer::{Depth, Pretrained, Shape};
+use transformer::{At, Depth, Hooks, Point, Pretrained, Shape};
 
 /// Trains everything; the loop's behaviour does not depend on the method.
 #[derive(Clone, Serialize)]
@@ -104,6 +104,10 @@ struct Fitted {
 }
 
 fn fit(learning_rate: f64, budget: Budget) -> Fitted {
+    fit_by(Whole { learning_rate }, budget)
+}
+
+fn fit_by(method: impl Peft, budget: Budget) -> Fitted {
     let (train, validation) = (train(), validation());
     let classes = ["bad", "good"].map(str::to_owned);
     let mut events = Vec::new();
@@ -118,7 +122,7 @@ fn fit(learning_rate: f64, budget: Budget) -> Fitted {
         device: &Device::flex().autodiff(),
         events: &mut |event| events.push(event),
     };
-    let logits = Box::new(Whole { learning_rate })
+    let logits = Box::new(method)
         .fit(setting)
         .map(|predictor| predictor.class_logits(&validation.examples).unwrap());
     Fitted { events, logits }
@@ -254,6 +258,57 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_rate() {
     .unwrap_err();
     assert!(matches!(error, FitError::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("learning rate"), "{error}");
+}
+
+/// Adds √p² of p = 0 to every block: nothing forwards, and a gradient of 0 · ∞.
+#[derive(Module, Debug)]
+struct Kink {
+    p: Param<Tensor<1>>,
+}
+
+impl Hooks for Kink {
+    fn hidden(&self, _at: At<Point>, h: Tensor<3>, _block_input: &Tensor<3>) -> Tensor<3> {
+        let p = self.p.val();
+        h + (p.clone() * p).sqrt().unsqueeze::<3>() // [b,t,d] + [1,1,1]
+    }
+}
+
+/// Inserts a [`Kink`].
+#[derive(Clone, Serialize)]
+struct Kinked;
+
+impl Peft for Kinked {
+    type Adaptation = Kink;
+    fn name(&self) -> &'static str {
+        "kinked"
+    }
+    fn learning_rate(&self) -> f64 {
+        1e-3
+    }
+    fn attach(&self, to: &mut Attach<'_>) -> Result<Kink, FitError> {
+        let p = init::constant(0.0, [1], to.device);
+        Ok(Kink { p })
+    }
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Block(0)
+    }
+    fn trainable_params(&self, _shape: &Shape) -> u64 {
+        unreachable!("not asked here")
+    }
+}
+
+/// One step an epoch: its loss is finite, and no step follows whose loss would show what the gradient did.
+#[test]
+fn a_gradient_that_is_no_number_ends_the_training_under_its_name() {
+    let one_step = Budget {
+        epochs: n(1),
+        ..budget()
+    };
+    let error = fit_by(Kinked, one_step).logits.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the norm of the gradients became NaN at step 0 with learning rate 1e-3; try a smaller one (--set METHOD.learning_rate=...)"
+    );
 }
 
 #[test]

@@ -2,8 +2,84 @@
 //! the same names that lead here.
 
 use burn::backend::DispatchDevice;
-use burn::tensor::Device;
-use kernels::gemm::{Precision, set_precision};
+use burn::tensor::{Device, Tensor};
+use kernels::gemm::{Precision, has_bf16, set_precision};
+use std::any::Any;
+use std::panic::catch_unwind;
+use thiserror::Error;
+
+/// A device that cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No such name.
+    #[error("no device \"{name}\"; known: {}", DEVICES.map(|device| device.name).join(", "))]
+    Unknown {
+        /// As it was given.
+        name: String,
+    },
+    /// This build lacks the backend.
+    #[error(
+        "the device \"{name}\" is not compiled in; it is the cargo feature of that name: build with --features {name}"
+    )]
+    NotCompiled {
+        /// Device and feature.
+        name: String,
+    },
+    /// This processor lacks the instructions.
+    #[error(
+        "the device \"flex-bf16\" wants AVX-512 BF16, which this processor does not have; \"flex\" computes in f32"
+    )]
+    NoBf16,
+    /// The backend finds none, or fails at the first sum.
+    #[error("the device \"{name}\" is not there or does not work: {reason}")]
+    Broken {
+        /// The device.
+        name: String,
+        /// What its backend says.
+        reason: String,
+    },
+}
+
+/// Opens a device and computes one sum on it, so that one that is not there is found out here and not in the middle of the work.
+///
+/// # Errors
+/// A name that is not known, a backend or instructions that are missing, a device that does not answer.
+pub fn open_device(name: &str) -> Result<Device, DeviceError> {
+    let owned = || name.to_owned();
+    if !DEVICES.iter().any(|device| device.name == name) {
+        return Err(DeviceError::Unknown { name: owned() });
+    }
+    if name == FLEX_BF16 && !has_bf16() {
+        return Err(DeviceError::NoBf16);
+    }
+    let opened = catch_unwind(|| {
+        let device = device(name)?;
+        let sum: f32 = Tensor::<1>::from_data([1.0f32, 2.5], &device)
+            .sum()
+            .into_scalar();
+        Some((device, sum))
+    });
+    match opened {
+        Ok(Some((device, sum))) if sum == 3.5 => Ok(device),
+        Ok(Some((_, sum))) => Err(DeviceError::Broken {
+            name: owned(),
+            reason: format!("1 + 2.5 is {sum} there"),
+        }),
+        Ok(None) => Err(DeviceError::NotCompiled { name: owned() }),
+        Err(panic) => Err(DeviceError::Broken {
+            name: owned(),
+            reason: panic_text(&*panic),
+        }),
+    }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
 
 /// A device by the name that `--device` knows.
 #[derive(Clone, Copy, Debug)]

@@ -66,9 +66,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Export(arguments) => {
             with_awake_workers(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
-        Command::Pretrain(arguments) => {
-            with_awake_workers(|| pretrain::run(&arguments)).map(|()| FINISHED)
-        }
+        Command::Pretrain(given) => pretrain::hand_over(&given.arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }

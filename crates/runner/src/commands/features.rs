@@ -3,9 +3,6 @@
 use crate::cli::{FeaturesArgs, PoolingArg};
 use crate::sources::{self, devices};
 use anyhow::{Context, ensure};
-use burn::tensor::Tensor;
-use safetensors::tensor::{Dtype, TensorView};
-use std::collections::HashMap;
 use std::path::Path;
 use task::TextRow;
 use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
@@ -128,7 +125,7 @@ fn hidden_states(base: &Pretrained, encoded: &[Encoded]) -> Vec<(&'static str, V
     let mut mask = vec![0.0; encoded.len() * longest];
     forward(base, encoded, |rows, state| {
         let [_, t, _] = state.x.dims();
-        let states = floats(state.x);
+        let states = adapt::to_floats(state.x);
         for (place, &row) in rows.iter().enumerate() {
             // What stands at a padded place is arbitrary; it is written as 0.
             let length = encoded[row].ids.len();
@@ -147,7 +144,7 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
     let width = base.shape.hidden;
     let mut features = vec![0.0; encoded.len() * width];
     forward(base, encoded, |rows, state| {
-        let vectors = floats(pool(&state, pooling)); // [b,h]
+        let vectors = adapt::to_floats(pool(&state, pooling)); // [b,h]
         for (vector, &row) in vectors.chunks_exact(width).zip(rows) {
             features[row * width..][..width].copy_from_slice(vector);
         }
@@ -155,36 +152,11 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
     (vec![encoded.len(), width], features)
 }
 
-fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .convert::<f32>()
-        .try_into_vec()
-        .expect("converted to f32")
-}
-
 fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
-    let bytes: HashMap<&str, (Vec<usize>, Vec<u8>)> = tensors
-        .into_iter()
-        .map(|(name, (shape, values))| {
-            (
-                name,
-                (
-                    shape,
-                    values
-                        .iter()
-                        .flat_map(|value| value.to_le_bytes())
-                        .collect(),
-                ),
-            )
-        })
-        .collect();
-    let views: Result<HashMap<_, _>, _> = bytes
-        .iter()
-        .map(|(name, (shape, bytes))| {
-            Ok::<_, anyhow::Error>((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
-        })
-        .collect();
-    let file = safetensors::serialize(views?, None)?;
-    Ok(report::store::write_file(path, &file)?)
+    let mut file = files::Tensors::default();
+    for (name, (shape, values)) in tensors {
+        file.put(name, &shape, values);
+    }
+    file.write(path)
+        .with_context(|| format!("cannot write {}", path.display()))
 }

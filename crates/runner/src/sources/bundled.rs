@@ -84,13 +84,8 @@ impl Bundle {
         }
         fs::create_dir_all(dir)?;
         for (name, bytes) in self.files {
-            // By rename: another process may be reading an intact copy.
-            let temporary = dir.join(format!(".{name}.{}", std::process::id()));
-            fs::write(&temporary, bytes)
-                .and_then(|()| fs::rename(&temporary, dir.join(name)))
-                .inspect_err(|_| {
-                    let _ = fs::remove_file(&temporary);
-                })?;
+            // As a whole: another process may be reading an intact copy.
+            files::write(&dir.join(name), bytes)?;
         }
         Ok(())
     }

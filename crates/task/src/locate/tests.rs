@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use super::{HubSettings, LocateError, locate, locate_with};
+use hub::HubSettings;
+
+use super::{LocateError, locate, locate_with};
 use crate::{Task, load};
 
 const CLASS_LABEL: &[u8] = include_bytes!("../../tests/fixtures/parquet/class_label.parquet");
@@ -372,6 +374,30 @@ fn what_cannot_be_found_says_what_to_do() {
     );
 }
 
+#[test]
+fn a_listing_that_leads_out_of_its_folder_is_refused_by_name() {
+    for outside in [
+        "../../../train.parquet",
+        "/outside/train.parquet",
+        "data/../../train.parquet",
+    ] {
+        let server = Server::start(&[("org/films", &[FILMS, &[(outside, FLOAT_LABEL)]].concat())]);
+        let cache = tempfile::tempdir().expect("a directory");
+        let error = locate_with("org/films:..", &server.settings(&cache)).expect_err(outside);
+        assert!(
+            matches!(error, LocateError::OutsideName { .. })
+                && error.to_string().contains(&format!("\"{outside}\"")),
+            "{error}"
+        );
+        let asked = server.asked();
+        assert_eq!(
+            asked,
+            ["/api/datasets/org/films/revision/main"],
+            "{asked:?}"
+        );
+    }
+}
+
 /// Environment variables belong to the process, so this test runs itself again with them set.
 #[test]
 fn endpoint_home_and_offline_are_read_from_the_environment() {
@@ -389,7 +415,7 @@ fn endpoint_home_and_offline_are_read_from_the_environment() {
         let output = Command::new(std::env::current_exe().expect("this test"))
             .args([
                 "--exact",
-                "hub::tests::endpoint_home_and_offline_are_read_from_the_environment",
+                "locate::tests::endpoint_home_and_offline_are_read_from_the_environment",
                 "--nocapture",
             ])
             .envs([

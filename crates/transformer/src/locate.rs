@@ -1,24 +1,10 @@
 //! From what a user calls a model to a directory: a path, or an id of the Hugging Face Hub, fetched once and kept in its cache.
 
-use std::io::IsTerminal;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
+use hub::{Api, ApiRepo, Cache, HubSettings, OutsideName, Repo, RepoType};
 use thiserror::Error;
-
-/// Where the Hub is and where its files are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubSettings {
-    /// `HF_ENDPOINT`; <https://huggingface.co> unless set.
-    pub endpoint: String,
-    /// `$HF_HOME/hub`; ~/.cache/huggingface/hub unless set.
-    pub cache: PathBuf,
-    /// `HF_HUB_OFFLINE`: only what is in the cache.
-    pub offline: bool,
-    /// `HF_TOKEN`, for private and gated models; else the file that `hf auth login` wrote.
-    pub token: Option<String>,
-}
 
 /// A model that is neither a directory nor to be had from the Hub.
 #[derive(Debug, Error)]
@@ -83,6 +69,14 @@ pub enum LocateError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// An index of shards that leads out of the model's directory.
+    #[error("{}: {source}", file.display())]
+    OutsideShard {
+        /// model.safetensors.index.json.
+        file: PathBuf,
+        /// The name.
+        source: OutsideName,
+    },
     /// Anything else on the way.
     #[error(
         "cannot fetch {file} of \"{model}\" from {endpoint}: {source}; set HF_ENDPOINT for a mirror, HF_HUB_OFFLINE=1 to use the cache alone, or give a directory"
@@ -128,26 +122,6 @@ pub fn locate_with(model: &str, settings: &HubSettings) -> Result<PathBuf, Locat
     Fetch::new(model, settings)?.all()
 }
 
-impl HubSettings {
-    /// As the environment says; the variables are those of `huggingface_hub`.
-    pub fn from_env() -> HubSettings {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = variable("HF_ENDPOINT");
-        let offline = variable("HF_HUB_OFFLINE");
-        HubSettings {
-            endpoint: endpoint.unwrap_or_else(|| "https://huggingface.co".to_owned()),
-            cache: Cache::from_env().path().clone(),
-            offline: offline.is_some_and(|value| is_true(&value)),
-            token: variable("HF_TOKEN"),
-        }
-    }
-}
-
-/// The spellings that `huggingface_hub` takes for true.
-fn is_true(value: &str) -> bool {
-    ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str())
-}
-
 /// `org/name`, or the bare `name` of the oldest models.
 fn is_hub_id(model: &str) -> bool {
     let part = |part: &str| {
@@ -161,7 +135,7 @@ fn is_hub_id(model: &str) -> bool {
 struct Fetch<'a> {
     model: &'a str,
     settings: &'a HubSettings,
-    api: hf_hub::api::sync::Api,
+    api: Api,
 }
 
 /// Read where present, beside tokenizer.json or instead of it.
@@ -176,15 +150,7 @@ const TOKENIZER_FILES: [&str; 6] = [
 
 impl<'a> Fetch<'a> {
     fn new(model: &'a str, settings: &'a HubSettings) -> Result<Fetch<'a>, LocateError> {
-        let endpoint = settings.endpoint.trim_end_matches('/').to_owned();
-        let mut builder = ApiBuilder::from_cache(Cache::new(settings.cache.clone()))
-            .with_endpoint(endpoint)
-            .with_progress(std::io::stderr().is_terminal())
-            .with_retries(3);
-        if settings.token.is_some() {
-            builder = builder.with_token(settings.token.clone());
-        }
-        match builder.build() {
+        match settings.api() {
             Ok(api) => Ok(Fetch {
                 model,
                 settings,
@@ -282,7 +248,7 @@ impl<'a> Fetch<'a> {
         repo.download(name).map_err(|error| {
             let (model, file) = (self.model.to_owned(), name.to_owned());
             let endpoint = self.settings.endpoint.clone();
-            match refusal(&error) {
+            match hub::refusal(&error) {
                 Some(status) => LocateError::NotFound {
                     model,
                     file,
@@ -308,29 +274,21 @@ impl<'a> Fetch<'a> {
     }
 }
 
-/// The HTTP status with which a Hub says that it does not have (or does not give) a file.
-fn refusal(error: &ApiError) -> Option<u16> {
-    match error {
-        ApiError::RequestError(error) => match **error {
-            ureq::Error::Status(status @ (401 | 403 | 404), _) => Some(status),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn shards(index: &Path) -> Result<std::collections::BTreeSet<String>, LocateError> {
+/// The files that an index of shards names.
+fn shards(index: &Path) -> Result<BTreeSet<String>, LocateError> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: std::collections::BTreeMap<String, String>,
     }
+    let file = index.to_path_buf();
     let text = std::fs::read_to_string(index).unwrap_or_default();
-    match serde_json::from_str::<Index>(&text) {
-        Ok(parsed) => Ok(parsed.weight_map.into_values().collect()),
-        Err(source) => Err(LocateError::Index {
-            file: index.to_path_buf(),
-            source,
-        }),
+    let shards: BTreeSet<String> = match serde_json::from_str::<Index>(&text) {
+        Ok(parsed) => parsed.weight_map.into_values().collect(),
+        Err(source) => return Err(LocateError::Index { file, source }),
+    };
+    match shards.iter().find_map(|shard| hub::inside(shard).err()) {
+        None => Ok(shards),
+        Some(source) => Err(LocateError::OutsideShard { file, source }),
     }
 }
 

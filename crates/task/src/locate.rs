@@ -5,11 +5,9 @@ mod error;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
-use hf_hub::{Cache, Repo, RepoType};
+use hub::{ApiError, Cache, HubSettings, Repo, RepoType};
 
 use crate::error::listed;
 use crate::source::{SplitName, split_of};
@@ -28,41 +26,7 @@ pub fn locate(task: &str) -> Result<PathBuf, LocateError> {
     locate_with(task, &HubSettings::from_env())
 }
 
-/// The Hub as the environment describes it.
-struct HubSettings {
-    endpoint: String,
-    cache: PathBuf,
-    token: Option<String>,
-    offline: bool,
-}
-
-impl HubSettings {
-    fn from_env() -> Self {
-        let text = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
-        // As `huggingface_hub` reads a flag.
-        let offline = text("HF_HUB_OFFLINE").map(|value| value.to_uppercase());
-        Self {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            cache: Cache::from_env().path().clone(),
-            token: text("HF_TOKEN"),
-            offline: matches!(offline.as_deref(), Some("1" | "ON" | "YES" | "TRUE")),
-        }
-    }
-
-    fn api(&self) -> Result<Api, ApiError> {
-        let builder = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-            .with_endpoint(self.endpoint.clone())
-            .with_retries(2)
-            .with_progress(std::io::stderr().is_terminal());
-        match &self.token {
-            Some(token) => builder.with_token(Some(token.clone())).build(),
-            None => builder.build(), // the token file of the cache, if there is one
-        }
-    }
-}
-
-fn locate_with(task: &str, hub: &HubSettings) -> Result<PathBuf, LocateError> {
+fn locate_with(task: &str, settings: &HubSettings) -> Result<PathBuf, LocateError> {
     let path = Path::new(task);
     if path.is_dir() {
         return Ok(path.to_owned());
@@ -79,22 +43,18 @@ fn locate_with(task: &str, hub: &HubSettings) -> Result<PathBuf, LocateError> {
             task: task.to_owned(),
         });
     };
-    if hub.offline {
-        return id.in_cache(hub)?.ok_or_else(|| LocateError::Offline {
+    if settings.offline {
+        return id.in_cache(settings)?.ok_or_else(|| LocateError::Offline {
             id: task.to_owned(),
-            cache: hub.cache.clone(),
+            cache: settings.cache.clone(),
         });
     }
-    match id.fetch(hub) {
-        Err(LocateError::Fetch { source, .. }) if is_unreachable(&source) => {
-            id.in_cache(hub)?.ok_or_else(|| id.failed(hub, *source))
-        }
+    match id.fetch(settings) {
+        Err(LocateError::Fetch { source, .. }) if hub::is_unreachable(&source) => id
+            .in_cache(settings)?
+            .ok_or_else(|| id.failed(settings, *source)),
         result => result,
     }
-}
-
-fn is_unreachable(error: &ApiError) -> bool {
-    matches!(error, ApiError::RequestError(error) if matches!(**error, ureq::Error::Transport(_)))
 }
 
 /// `org/name`, or `org/name:subset`.
@@ -134,11 +94,9 @@ impl<'a> HubId<'a> {
         )
     }
 
-    fn failed(&self, hub: &HubSettings, error: ApiError) -> LocateError {
-        let (id, endpoint) = (self.given.to_owned(), hub.endpoint.clone());
-        if let ApiError::RequestError(error) = &error
-            && let ureq::Error::Status(status @ (401 | 403 | 404), _) = **error
-        {
+    fn failed(&self, settings: &HubSettings, error: ApiError) -> LocateError {
+        let (id, endpoint) = (self.given.to_owned(), settings.endpoint.clone());
+        if let Some(status) = hub::refusal(&error) {
             return LocateError::NotOnHub {
                 id,
                 endpoint,
@@ -152,9 +110,9 @@ impl<'a> HubId<'a> {
         }
     }
 
-    fn fetch(&self, hub: &HubSettings) -> Result<PathBuf, LocateError> {
-        let failed = |error| self.failed(hub, error);
-        let api = hub.api().map_err(failed)?;
+    fn fetch(&self, settings: &HubSettings) -> Result<PathBuf, LocateError> {
+        let failed = |error| self.failed(settings, error);
+        let api = settings.api().map_err(failed)?;
         let mut found = Vec::new();
         for revision in REVISIONS {
             let remote = api.repo(self.repo(revision));
@@ -168,11 +126,17 @@ impl<'a> HubId<'a> {
                 .into_iter()
                 .map(|file| file.rfilename)
                 .collect();
+            for name in &names {
+                hub::inside(name).map_err(|source| LocateError::OutsideName {
+                    id: self.given.to_owned(),
+                    source,
+                })?;
+            }
             let Some(chosen) = self.choose(&names)? else {
                 found.extend(names);
                 continue;
             };
-            let cached = Cache::new(hub.cache.clone()).repo(self.repo(revision));
+            let cached = Cache::new(settings.cache.clone()).repo(self.repo(revision));
             let mut snapshot = None;
             for name in chosen.in_download_order(&names) {
                 let current = cached
@@ -199,10 +163,10 @@ impl<'a> HubId<'a> {
     }
 
     /// The directory in the cache, if it holds what [`HubId::fetch`] would have left there.
-    fn in_cache(&self, hub: &HubSettings) -> Result<Option<PathBuf>, LocateError> {
+    fn in_cache(&self, settings: &HubSettings) -> Result<Option<PathBuf>, LocateError> {
         for revision in REVISIONS {
             let repo = self.repo(revision);
-            let base = hub.cache.join(repo.folder_name());
+            let base = settings.cache.join(repo.folder_name());
             let Ok(commit) = std::fs::read_to_string(base.join("refs").join(revision)) else {
                 continue;
             };

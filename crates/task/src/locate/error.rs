@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hf_hub::api::sync::ApiError;
+use hub::{ApiError, OutsideName};
 
 /// A task that can't be found or fetched.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,14 @@ pub enum LocateError {
         dataset: String,
         /// One of the subsets.
         example: String,
+    },
+    /// The Hub's listing leads out of the data set's directory.
+    #[error("task `{id}`: {source}")]
+    OutsideName {
+        /// The id asked for.
+        id: String,
+        /// The name.
+        source: OutsideName,
     },
     /// The cache could not be read.
     #[error("task `{id}`: reading the cache failed: {source}")]
