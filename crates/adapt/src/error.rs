@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// No such setting.
     #[error("{method} has no setting \"{found}\"{}; its settings are: {known}", suggestion.as_ref().map(|s| format!(" (did you mean \"{s}\"?)")).unwrap_or_default())]
@@ -29,6 +30,7 @@ pub enum ConfigError {
 
 /// A fit that failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FitError {
     /// The method needs a model and none was given.
     #[error("{0} needs a pretrained model; name one with --model")]
@@ -51,6 +53,17 @@ pub enum FitError {
         /// The rate at that step.
         learning_rate: f64,
     },
+    /// Training came to its end, and after no epoch were the answers on the validation split numbers.
+    #[error(
+        "after training ({steps} steps) the model's answers on the validation split are not numbers; try a smaller learning rate \
+         than {learning_rate:e} (--set METHOD.learning_rate=...)"
+    )]
+    NoUsableModel {
+        /// Optimiser steps taken.
+        steps: u64,
+        /// Peak learning rate.
+        learning_rate: f64,
+    },
     /// Scoring the validation split failed.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -67,6 +80,7 @@ pub enum FitError {
 
 /// A prediction that failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PredictError {
     /// A text could not be tokenised.
     #[error(transparent)]
@@ -89,6 +103,7 @@ pub struct SaveError {
 
 /// An adapted model that could not be read back.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LoadAdapterError {
     /// A file that cannot be read.
     #[error("cannot read {path}: {source}")]

@@ -18,6 +18,7 @@ mod job;
 mod listing;
 mod log;
 mod matrix;
+mod method_docs;
 mod observe;
 mod parent;
 mod plan;
@@ -80,7 +81,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         }
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
-        Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
+        Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
