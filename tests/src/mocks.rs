@@ -97,12 +97,12 @@ struct Fitted {
     peeks: bool,
 }
 
-const RANGES: &[SearchRange] = &[SearchRange {
+const RANGE: SearchRange = SearchRange {
     setting: "strength",
     low: 0.5,
     high: 2.0,
     scale: Scale::Linear,
-}];
+};
 
 impl Method for Mock {
     fn info(&self) -> &'static MethodInfo {
@@ -117,8 +117,8 @@ impl Method for Mock {
         )))
     }
 
-    fn search_ranges(&self) -> &'static [SearchRange] {
-        RANGES
+    fn search_ranges(&self) -> Vec<SearchRange> {
+        vec![RANGE]
     }
 
     fn not_applicable(&self, _: &Pretrained) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use crate::{
     ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
-    Trainable, read_saved_info,
+    SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -102,9 +102,14 @@ pub trait Method: Sync {
     /// An unknown setting, with the nearest known one, or a value outside its range.
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError>;
 
-    /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
-    fn search_ranges(&self) -> &'static [SearchRange] {
+    /// What each setting is, in order; the method's README shows it. Empty where the README is written by hand.
+    fn settings(&self) -> &'static [SettingDoc] {
         &[]
+    }
+
+    /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
+    fn search_ranges(&self) -> Vec<SearchRange> {
+        Vec::new()
     }
 
     /// Settings that compute in another way than the defaults do, each as a JSON object: the conformance kit runs under these as well.
@@ -194,7 +199,8 @@ pub struct Footprint {
     pub trainable_params: u64,
     /// Parameters added to the backbone, the head excluded.
     pub added_params: u64,
-    /// All parameters used at inference.
+    /// All parameters used at inference. Values that are drawn again from a seed and never stored are none of them, such as VeRA's frozen
+    /// random matrices.
     pub total_params: u64,
     /// Bytes to keep for this task beside the pretrained weights.
     pub stored_bytes: u64,

@@ -4,10 +4,9 @@
 
 use crate::cache::{CachePlan, Inputs};
 use crate::data::without_end;
-use crate::peft::score;
 use crate::snapshot::Snapshot;
 use crate::{
-    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split,
+    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, Score, encode_split,
     sub_seed,
 };
 use burn::module::{Module, ParamGroup};
@@ -28,7 +27,7 @@ pub struct Job<'a> {
     /// Text to ids.
     pub tokenizer: &'a Tokenizer,
     /// General settings.
-    pub budget: &'a Budget,
+    pub budget: Budget,
     /// Order and dropout derive from it.
     pub seed: u64,
     /// Where tensors live.
@@ -50,7 +49,8 @@ pub struct Job<'a> {
 /// Trains the parameters that require a gradient and returns the model of the epoch with the best validation accuracy.
 ///
 /// # Errors
-/// A text that cannot be tokenised, a loss or a gradient that is not a number, a cache that cannot be written.
+/// A text that cannot be tokenised, a loss or a gradient that is not a number, a model whose answers never were numbers, a cache that cannot
+/// be written.
 pub fn train<A: Adaptation>(
     model: Adapted<A>,
     job: Job<'_>,
@@ -60,23 +60,15 @@ pub fn train<A: Adaptation>(
     let data = prepare(&model, &job, events)?;
     let mut model = model;
     let mut run = Run::new(&job, data.train.encoded.len());
-    let mut best: Option<(f64, f64, Snapshot)> = None;
+    let mut best: Option<(Score, Snapshot)> = None;
     let mut epochs_without_gain = 0;
     for epoch in 0..job.budget.epochs.get() {
         model = run.epoch(model, &job, &data, epoch, events)?;
         events(Event::Began(Phase::Validate));
-        let (accuracy, loss) = validate(&model, &job, &data)?;
-        events(Event::Validated {
-            step: run.step,
-            epoch: (epoch + 1) as f64,
-            accuracy,
-            loss,
-        });
-        let better = best
-            .as_ref()
-            .is_none_or(|(a, l, _)| accuracy > *a || (accuracy == *a && loss < *l));
-        if better {
-            best = Some((accuracy, loss, Snapshot::take(&model)));
+        let score = validate(&model, &job, &data)?;
+        tell(score, run.step, epoch, events);
+        if score.beats(best.as_ref().map(|(score, _)| *score)) {
+            best = Some((score, Snapshot::take(&model)));
             epochs_without_gain = 0;
         } else {
             epochs_without_gain += 1;
@@ -93,10 +85,30 @@ pub fn train<A: Adaptation>(
             break;
         }
     }
-    Ok(match best {
-        Some((_, _, snapshot)) => snapshot.restore(model),
-        None => model,
-    })
+    match best {
+        Some((_, snapshot)) => Ok(snapshot.restore(model)),
+        None => Err(FitError::NoUsableModel {
+            steps: run.step,
+            learning_rate: job.learning_rate,
+        }),
+    }
+}
+
+/// Tells what was measured on the validation split; a score that is no number is no point of a curve, and is noted instead.
+fn tell(score: Score, step: u64, epoch: usize, events: &mut dyn FnMut(Event)) {
+    if score.is_usable() {
+        events(Event::Validated {
+            step,
+            epoch: (epoch + 1) as f64,
+            accuracy: score.accuracy,
+            loss: score.loss,
+        });
+    } else {
+        events(Event::Note {
+            name: "unusable_after_epoch".to_owned(),
+            value: (epoch + 1).into(),
+        });
+    }
 }
 
 /// The loop's optimiser: AdamW with decay of matrices only, and a factor on the rate of some parameters.
@@ -215,7 +227,7 @@ impl Run {
         }));
         let lengths = data.train.lengths();
         if self.step == 0 && ops::compiles_kernels(job.device) {
-            meet_every_shape(&model, job, data)?;
+            compile_every_shape(&model, job, data)?;
         }
         let mut seen = 0;
         for rows in batches_of(job, &lengths, epoch) {
@@ -298,7 +310,7 @@ fn mean_loss_of<A: Adaptation>(
 
 /// Goes once forwards and backwards over a batch of every shape to come, for a device that compiles its kernels when a shape first asks for them: that
 /// belongs to the first step, not to the training behind it. The model stays as it is.
-fn meet_every_shape<A: Adaptation>(
+fn compile_every_shape<A: Adaptation>(
     model: &Adapted<A>,
     job: &Job<'_>,
     data: &Data,
@@ -347,7 +359,7 @@ fn validate<A: Adaptation>(
     model: &Adapted<A>,
     job: &Job<'_>,
     data: &Data,
-) -> Result<(f64, f64), FitError> {
+) -> Result<Score, FitError> {
     let plain = model.valid();
     let device = job.device.clone().inner();
     let lengths = data.validation.lengths();
@@ -362,5 +374,5 @@ fn validate<A: Adaptation>(
             logits[row] = scores.to_vec();
         }
     }
-    Ok(score(&logits, &data.validation.labels))
+    Ok(Score::of_logits(&logits, &data.validation.labels))
 }

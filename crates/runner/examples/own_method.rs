@@ -9,41 +9,33 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use runner::adapt::init;
+use runner::adapt::{self, init};
 use runner::*;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
 /// The bundled methods, then this one.
 static ALL: LazyLock<Vec<&'static dyn Method>> =
-    LazyLock::new(|| [METHODS, &[&ResidualScaleMethod as &dyn Method]].concat());
+    LazyLock::new(|| [METHODS, &[&RESIDUAL_SCALE as &dyn Method]].concat());
+
+/// What `METHODS` would hold.
+static RESIDUAL_SCALE: Trained<ResidualScale> = Trained::new();
 
 fn main() -> ExitCode {
     main_with(&ALL)
 }
 
-const LEARNING_RATE: f64 = 3e-3;
-
-/// The settings: `--set residual-scale.learning_rate=1e-3`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResidualScale {
-    learning_rate: f64,
-}
-
-impl Default for ResidualScale {
-    fn default() -> Self {
-        Self {
-            learning_rate: LEARNING_RATE,
-        }
+adapt::settings! {
+    /// The settings: `--set residual-scale.learning_rate=1e-3`.
+    pub struct ResidualScale {
+        /// Peak learning rate.
+        learning_rate: f64 = 3e-3,
     }
 }
 
 /// The trained parameters: a vector `[hidden]` for each block and sub-layer.
 #[derive(Module, Debug)]
-struct ResidualScaling {
+pub struct ResidualScaling {
     attention: Vec<Param<Tensor<1>>>,
     feed_forward: Vec<Param<Tensor<1>>>,
 }
@@ -62,9 +54,13 @@ impl Hooks for ResidualScaling {
 impl Peft for ResidualScale {
     type Adaptation = ResidualScaling;
 
-    fn name(&self) -> &'static str {
-        "residual-scale"
-    }
+    const INFO: MethodInfo = MethodInfo {
+        name: "residual-scale",
+        definition: "What attention and feed-forward add to the state is scaled by learned vectors.",
+        paper: "",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -90,31 +86,5 @@ impl Peft for ResidualScale {
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
         (2 * shape.layers * shape.hidden) as u64
-    }
-}
-
-/// What `METHODS` would hold.
-struct ResidualScaleMethod;
-
-impl Method for ResidualScaleMethod {
-    fn info(&self) -> &'static MethodInfo {
-        &MethodInfo {
-            name: "residual-scale",
-            definition: "What attention and feed-forward add to the state is scaled by learned vectors.",
-            paper: "",
-            level: Level::InsertedComputation,
-            uses_model: true,
-        }
-    }
-
-    fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(parse_config::<ResidualScale>(
-            self.info().name,
-            config,
-        )?))
-    }
-
-    fn search_ranges(&self) -> &'static [SearchRange] {
-        const { &[SearchRange::learning_rate(LEARNING_RATE)] }
     }
 }

@@ -52,8 +52,8 @@ pub(crate) enum Command {
         /// Directory of the second run
         second: PathBuf,
     },
-    /// List the methods
-    Methods(ListArgs),
+    /// List the methods, or write what the documentation says of them
+    Methods(MethodsArgs),
     /// List the bundled models and how to name others
     Models(ListArgs),
     /// List the bundled tasks and how to name others
@@ -234,4 +234,16 @@ pub(crate) struct ListArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MethodsArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Rewrite this file's table of methods between its `<!-- results:methods -->` marks instead
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) readme: Option<PathBuf>,
+    /// Rewrite the settings in the READMEs of the methods, one folder a crate in DIR, instead
+    #[arg(long, value_name = "DIR", conflicts_with = "json", num_args = 0..=1, default_missing_value = "crates/methods")]
+    pub(crate) readmes: Option<PathBuf>,
 }

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
     self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
-    PredictError, Predictor, SaveError, SearchRange, Setting, parse_config,
+    PredictError, Predictor, SaveError, SearchRange, Setting, Trained, parse_config,
 };
 pub use registry::METHODS;
 pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
@@ -72,7 +72,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         }
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
-        Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
+        Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),

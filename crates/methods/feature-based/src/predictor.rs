@@ -1,6 +1,6 @@
 //! The fitted classifiers of frozen features, kept in `features.safetensors` beside `adaptbench.json`.
 
-use crate::config::{FeatureBasedConfig, KnnConfig, Scaling};
+use crate::config::{FeatureBased, Knn, Scaling};
 use crate::features::{Extractor, Features};
 use adapt::{
     Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
@@ -158,7 +158,7 @@ pub(crate) struct FittedClassifier {
 
 impl FittedClassifier {
     pub(crate) fn load(
-        config: FeatureBasedConfig,
+        config: FeatureBased,
         dir: &Path,
         info: SavedInfo,
         base: Option<&Pretrained>,
@@ -212,7 +212,7 @@ impl Predictor for FittedClassifier {
 
 /// The training texts' features and classes.
 pub(crate) struct FittedNeighbours {
-    config: KnnConfig,
+    config: Knn,
     k: usize,
     stored: Features,
     /// `stored`, ready for the search.
@@ -223,7 +223,7 @@ pub(crate) struct FittedNeighbours {
 
 impl FittedNeighbours {
     pub(crate) fn new(
-        config: KnnConfig,
+        config: Knn,
         k: usize,
         stored: Features,
         labels: Vec<usize>,
@@ -240,7 +240,7 @@ impl FittedNeighbours {
     }
 
     pub(crate) fn load(
-        config: KnnConfig,
+        config: Knn,
         dir: &Path,
         info: SavedInfo,
         base: Option<&Pretrained>,

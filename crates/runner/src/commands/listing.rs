@@ -1,34 +1,33 @@
 //! `methods`, `models`, `tasks` and `devices`: what there is, as a table or as JSON.
 
-use crate::cli::ListArgs;
+use crate::cli::{ListArgs, MethodsArgs};
+use crate::commands::method_docs;
 use crate::registry::Methods;
 use crate::run::probe;
 use crate::sources::bundled;
 use crate::sources::devices::DEVICES;
+use adapt::Method;
 use serde_json::{Value, json};
 
-/// Lists the methods.
+/// Lists the methods, or writes what the documentation says of them.
 ///
 /// # Errors
-/// None today.
-pub(crate) fn methods(methods: Methods, list: ListArgs) -> anyhow::Result<()> {
-    let rows: Vec<Value> = methods
+/// A file that cannot be read or written, or lacks the marks.
+pub(crate) fn methods(methods: Methods, arguments: &MethodsArgs) -> anyhow::Result<()> {
+    if let Some(readme) = &arguments.readme {
+        method_docs::rewrite_methods_table(methods, readme)?;
+    }
+    if let Some(dir) = &arguments.readmes {
+        method_docs::rewrite_settings(methods, dir)?;
+    }
+    if arguments.readme.is_some() || arguments.readmes.is_some() {
+        return Ok(());
+    }
+    let rows = methods
         .iter()
-        .map(|method| {
-            let info = method.info();
-            let settings = method.plan(Value::Null).map(|plan| plan.resolved()).unwrap_or_default();
-            let searched: Vec<Value> = method
-                .search_ranges()
-                .iter()
-                .map(|range| json!({"setting": range.setting, "low": range.low, "high": range.high, "scale": format!("{:?}", range.scale).to_lowercase()}))
-                .collect();
-            json!({
-                "name": info.name, "definition": info.definition, "paper": info.paper, "level": info.level.as_str(),
-                "uses_model": info.uses_model, "settings": settings, "searched": searched,
-            })
-        })
-        .collect();
-    if list.json {
+        .map(|method| describe(*method))
+        .collect::<anyhow::Result<Vec<Value>>>()?;
+    if arguments.list.json {
         return print_json(&rows);
     }
     print_table(&rows, &["name", "level", "definition"]);
@@ -39,10 +38,26 @@ pub(crate) fn methods(methods: Methods, list: ListArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn describe(method: &dyn Method) -> anyhow::Result<Value> {
+    let info = method.info();
+    let ranges = method.search_ranges();
+    let searched: Vec<Value> = ranges
+        .iter()
+        .map(|range| {
+            let scale = format!("{:?}", range.scale).to_lowercase();
+            json!({"setting": range.setting, "low": range.low, "high": range.high, "scale": scale})
+        })
+        .collect();
+    Ok(json!({
+        "name": info.name, "definition": info.definition, "paper": info.paper, "level": info.level.as_str(),
+        "uses_model": info.uses_model, "settings": method.plan(Value::Null)?.resolved(), "searched": searched,
+    }))
+}
+
 /// Lists the bundled models.
 ///
 /// # Errors
-/// None today.
+/// Rows that are no JSON.
 pub(crate) fn models(list: ListArgs) -> anyhow::Result<()> {
     let rows: Vec<Value> = bundled::models().map(bundle).collect();
     if list.json {
@@ -92,7 +107,7 @@ pub(crate) fn tasks(list: ListArgs) -> anyhow::Result<()> {
 /// Lists the devices; each that is compiled in is tried in a process of its own.
 ///
 /// # Errors
-/// None today.
+/// Rows that are no JSON.
 pub(crate) fn devices(list: ListArgs) -> anyhow::Result<()> {
     let rows: Vec<Value> = DEVICES
         .iter()

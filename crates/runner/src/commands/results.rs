@@ -1,6 +1,7 @@
 //! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
 
 use crate::cli::RecommendArgs;
+use crate::method_docs::{self, METHODS_TABLE};
 use crate::registry::Methods;
 use crate::words;
 use anyhow::Context;
@@ -28,28 +29,12 @@ pub(crate) fn report(
         let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
         let before =
             fs::read_to_string(readme).with_context(|| format!("reading {}", readme.display()))?;
-        if let Some(after) = report::replace_between(&before, "methods", &methods_table(methods)) {
-            fs::write(readme, after).with_context(|| format!("writing {}", readme.display()))?;
+        if report::replace_between(&before, METHODS_TABLE, "").is_some() {
+            method_docs::rewrite_methods_table(methods, readme)?;
         }
         println!("{}: {tables} tables of results", readme.display());
     }
     Ok(())
-}
-
-/// The methods as a Markdown table.
-pub(crate) fn methods_table(methods: Methods) -> String {
-    let rows = methods.iter().map(|method| {
-        let info = method.info();
-        format!(
-            "| `{}` | {} | {} | {} |\n",
-            info.name,
-            info.level.as_str(),
-            info.definition,
-            info.paper
-        )
-    });
-    let head = "| method | level | what it does | paper |\n|---|---|---|---|\n";
-    std::iter::once(head.to_owned()).chain(rows).collect()
 }
 
 /// Says which methods to choose under limits.
@@ -117,17 +102,5 @@ mod tests {
         assert_eq!(super::runs_among(&both), both);
         std::fs::write(run.join("run.json"), "{}").unwrap();
         assert_eq!(super::runs_among(&both), [run]);
-    }
-
-    #[test]
-    fn the_readme_lists_the_methods_that_there_are() {
-        let readme = include_str!("../../../../README.md");
-        let table = super::methods_table(crate::METHODS);
-        let expected =
-            report::replace_between(readme, "methods", &table).expect("README has the marks");
-        assert_eq!(
-            readme, expected,
-            "rewrite it: cargo run -p runner -- report results/* --readme README.md"
-        );
     }
 }

@@ -169,6 +169,7 @@ mod tests {
             time_limit_s: None,
             budget: adapt::Budget::default(),
             arms: vec![arm("a"), arm("b"), arm("c")],
+            untuned: Vec::new(),
         }
     }
 

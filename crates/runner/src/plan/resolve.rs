@@ -32,6 +32,10 @@ pub(crate) struct Plan {
     pub(crate) time_limit_s: Option<f64>,
     pub(crate) budget: Budget,
     pub(crate) arms: Vec<Arm>,
+    /// Methods that run at their paper's learning rate where the others have one that was tuned for the bundled models. Said, not recorded:
+    /// the arms hold the rates themselves.
+    #[serde(skip)]
+    pub(crate) untuned: Vec<String>,
 }
 
 /// One way of adapting: a method with its settings.
@@ -55,6 +59,12 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
     let file = read_file(arguments)?;
     let given = settings_given(methods, &file, arguments)?;
     let arms = arms(methods, &file, &arguments.methods, &given)?;
+    let tune = arguments.tune.or(file.tune).unwrap_or(0);
+    let untuned = if is_bundled(arguments) && tune == 0 {
+        untuned(methods, &arms, &given)?
+    } else {
+        Vec::new()
+    };
     let seeds = match arguments.seeds {
         Some(n) => Seeds::Count(n.get() as u64).list(),
         None => file.seeds.as_ref().map(Seeds::list).unwrap_or_default(),
@@ -71,25 +81,28 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
         tasks: chosen(&arguments.task, file.tasks),
         devices: chosen(&arguments.device, file.devices),
         seeds: unique(seeds),
-        tune: arguments.tune.or(file.tune).unwrap_or(0),
+        tune,
         time_limit_s: arguments.time_limit.or(file.time_limit),
         budget: settings::budget(&given.general)?,
         arms,
+        untuned,
     };
     plan.check()?;
     Ok(plan)
 }
 
+/// Whether the run is of the bundled models and tasks: what suits them is nobody else's default.
+fn is_bundled(arguments: &RunArgs) -> bool {
+    arguments.plan.is_none() && arguments.model.is_empty() && arguments.task.is_empty()
+}
+
 /// The plan file that was named, or what suits the bundled models, over the defaults.
 fn read_file(arguments: &RunArgs) -> anyhow::Result<PlanFile> {
     let mut file = plan_file::default_plan();
-    match &arguments.plan {
-        Some(path) => file = plan_file::read(path)?.over(file),
-        // What suits the bundled models and tasks is nobody else's default.
-        None if arguments.model.is_empty() && arguments.task.is_empty() => {
-            file = plan_file::bundled_plan().over(file);
-        }
-        None => {}
+    if let Some(path) = &arguments.plan {
+        file = plan_file::read(path)?.over(file);
+    } else if is_bundled(arguments) {
+        file = plan_file::bundled_plan().over(file);
     }
     if arguments.quick {
         file = plan_file::quick_plan().over(file);
@@ -276,6 +289,21 @@ fn arms(
     Ok(arms)
 }
 
+/// The methods among the arms that have a learning rate and are given none.
+fn untuned(methods: Methods, arms: &[Arm], given: &Given) -> anyhow::Result<Vec<String>> {
+    const RATE: &str = "learning_rate";
+    let mut names = Vec::new();
+    for arm in arms.iter().filter(|arm| arm.variant.is_empty()) {
+        let ranges = find(methods, &arm.method)?.search_ranges();
+        let has_rate = ranges.iter().any(|range| range.setting == RATE);
+        let own = given.by_method.get(&arm.method);
+        if has_rate && !own.is_some_and(|own| own.contains_key(RATE)) {
+            names.push(arm.method.clone());
+        }
+    }
+    Ok(names)
+}
+
 fn chosen(on_command_line: &[String], in_file: Option<Vec<String>>) -> Vec<String> {
     unique(if on_command_line.is_empty() {
         in_file.unwrap_or_default()
@@ -368,6 +396,66 @@ mod tests {
             1,
             "other methods' settings are no mistake"
         );
+    }
+
+    /// A method that nobody has tuned: another under a new name.
+    struct Newcomer;
+
+    impl adapt::Method for Newcomer {
+        fn info(&self) -> &'static adapt::MethodInfo {
+            &adapt::MethodInfo {
+                name: "newcomer",
+                definition: "",
+                paper: "",
+                level: adapt::Level::Parameters,
+                uses_model: true,
+            }
+        }
+
+        fn plan(&self, config: Value) -> Result<Box<dyn adapt::Plan>, adapt::ConfigError> {
+            METHODS[METHODS.len() - 1].plan(config)
+        }
+
+        fn search_ranges(&self) -> Vec<adapt::SearchRange> {
+            vec![adapt::SearchRange::learning_rate(1e-3)]
+        }
+    }
+
+    #[test]
+    fn a_method_is_tuned_for_the_bundled_models_or_it_is_said_that_it_is_not() {
+        let with_newcomer: Vec<&dyn adapt::Method> =
+            METHODS.iter().copied().chain([&Newcomer as _]).collect();
+        let with_newcomer: Methods = Vec::leak(with_newcomer);
+        let untuned = |arguments: &RunArgs| resolve(with_newcomer, arguments).unwrap().untuned;
+        let tuned = plan_file::bundled_plan().settings;
+        let has_rate = |method: &&dyn adapt::Method| {
+            let ranges = method.search_ranges();
+            ranges.iter().any(|range| range.setting == "learning_rate")
+        };
+        let expected: Vec<&str> = with_newcomer
+            .iter()
+            .copied()
+            .filter(has_rate)
+            .map(|method| method.info().name)
+            .filter(|name| {
+                !tuned
+                    .get(*name)
+                    .is_some_and(|own| own.contains_key("learning_rate"))
+            })
+            .collect();
+        assert!(expected.contains(&"newcomer"));
+        assert_eq!(untuned(&RunArgs::default()), expected);
+        // A search needs no word, and neither does a rate that was given.
+        let searching = RunArgs {
+            tune: Some(3),
+            ..RunArgs::default()
+        };
+        assert_eq!(untuned(&searching), [""; 0]);
+        let given = RunArgs {
+            set: vec!["newcomer.learning_rate=1e-2".into()],
+            ..RunArgs::default()
+        };
+        assert!(!untuned(&given).contains(&"newcomer".to_owned()));
     }
 
     #[test]

@@ -77,6 +77,11 @@ fn sweep(
         }
     }
     let mut progress = Progress::new(trials, records.len());
+    for method in &plan.untuned {
+        progress.line(&format!(
+            "{method} runs at its paper's learning rate; the other methods at rates tuned for the bundled models (--tune N searches for all alike)"
+        ));
+    }
     let here = dir.path.display();
     match (dir.continued, waiting.len()) {
         (true, n) => progress.line(&format!("continuing {here}: {} of {} trials are on record, {n} to run", records.len(), trials.len())),
