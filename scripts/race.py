@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The turns of scripts/race.sh: runs every line of the race for this program and for the peer, pair after pair, and keeps every result.
 
-Lines: optimisation steps and forward passes on batches of one shape; whole tasks (1,000 labels, 3 epochs) on a copy of the task with fewer
-validation and test rows; plain matrix products of a step's shapes. From pair to pair the side that goes first changes.
+Lines: optimisation steps and forward passes on batches of one shape; whole tasks (1,000 labels or as many as there are, 3 epochs) on a copy of the
+task with fewer validation and test rows; plain matrix products of a step's shapes. The side that goes first changes from pair to pair.
 
-The peer runs in processes forked from one that has imported its libraries, so that a pair does not spend its time importing them. A second peer
-gets an MKL that is told to run its AVX-512 kernels: on processors that are not Intel's it uses AVX2 by itself, at half the speed of the machine.
-The way to tell it is a function that MKL asks for the maker of the processor, replaced by LD_PRELOAD.
+The peer (race_peer.py) runs in processes forked from one that has imported its libraries, so that a pair does not spend its time importing them. A
+second peer gets an MKL that is told to run its AVX-512 kernels: by itself it uses AVX2 on processors that are not Intel's. It asks a function for the
+maker of the processor; LD_PRELOAD replaces that function.
 
 Standard library only.
 """
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import pathlib
+import platform
 import re
 import shlex
 import shutil
@@ -27,8 +28,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "debug"
 PREFIX = shlex.split(os.environ.get("PREFIX", ""))
 SHAPES = ((16, 128), (32, 64))
-# Our name, the peer's, and how many steps are enough for a median.
+# Our name of a method and the peer's.
 STEPS = (("finetune-all", "full"), ("lora", "lora"), ("bitfit", "bitfit"))
+# The same with our settings.
 TASKS = (
     ("feature-based", "feature", ()),
     ("finetune-output", "head", ()),
@@ -36,6 +38,8 @@ TASKS = (
     ("finetune-all", "full", ()),
     ("lora", "lora", ()),
 )
+TRAINING_ROWS = 1000
+VALIDATION_ROWS = 100
 GENUINE = "int mkl_serv_intel_cpu_true(void) { return 1; }\n"
 
 
@@ -84,7 +88,7 @@ class Race:
 
     def serve(self, name, extra):
         address = str(self.scratch / name)
-        command = [os.environ.get("PYTHON", "python3"), HERE / "race_peer.py", self.a.peer_script, address]
+        command = [os.environ.get("PYTHON", "python3"), HERE / "race_peer.py", "serve", address]
         process = subprocess.Popen(command, env={**os.environ, **extra}, stderr=subprocess.DEVNULL)
         while not os.path.exists(address):
             if process.poll() is not None:
@@ -137,10 +141,10 @@ class Race:
                 self.turn(f"{mode} {batch}x{seq}", pair, (step, *many, "--method", "forward"), (mode, *many))
         for method, theirs, settings in TASKS:
             shutil.rmtree(self.scratch / "run", ignore_errors=True)
-            ours = (TARGET / "runner", "run", "--model", self.a.model, "--task", self.task, "--methods", method, *settings)
-            ours += ("--seeds", 1, "--train-limit", 1000, "--epochs", self.a.epochs, "--batch", 16, "--max-length", 128, "--out", self.scratch / "run")
+            ours = (TARGET / "adaptbench", "run", "--model", self.a.model, "--task", self.task, "--methods", method, *settings)
+            ours += ("--seeds", 1, "--train-limit", TRAINING_ROWS, "--epochs", self.a.epochs, "--batch", 16, "--max-length", 128, "--out", self.scratch / "run")
             peers = ("task", "--model", self.a.model, "--method", theirs, "--train", self.task / "train.tsv", "--test", self.task / "test.tsv")
-            peers += ("--limit", 1000, "--epochs", self.a.epochs, "--batch", 16, "--seq", 128)
+            peers += ("--limit", TRAINING_ROWS, "--epochs", self.a.epochs, "--batch", 16, "--seq", 128)
             name = f"task {method}" if self.a.epochs == 3 else f"task {method} ({self.a.epochs} epoch{'s'[: self.a.epochs - 1]})"
             self.turn(name, pair, ours, peers)
         for batch, seq in SHAPES[:1]:
@@ -153,7 +157,8 @@ class Race:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, stdout=subprocess.PIPE, text=True)
         found = {"this program": commit.stdout.strip(), **json.loads(answer.stdout)}
         text = ", ".join(f"{name} {version}" for name, version in found.items())
-        self.raw.write(json.dumps({"race": "versions", "side": side, "pair": 0, "result": f"Versions: {text}."}) + "\n")
+        result = f"Machine: {machine()}. Model {pathlib.Path(self.a.model).name}, task {pathlib.Path(self.a.task).name}. Versions: {text}."
+        self.raw.write(json.dumps({"race": "versions", "side": side, "pair": 0, "result": result}) + "\n")
         self.raw.flush()
 
     def close(self):
@@ -163,10 +168,17 @@ class Race:
         shutil.rmtree(self.scratch)
 
 
+def machine():
+    lines = open("/proc/cpuinfo").read().splitlines()
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    wide = any(line.startswith("flags") and " avx512f " in line for line in lines)
+    return f"{name}, {len(os.sched_getaffinity(0))} cores, {'AVX-512' if wide else 'no AVX-512'}, Linux {platform.release()}"
+
+
 def shortened(task, to, test_rows):
     """A copy of the task with fewer rows to validate and test on, taken evenly."""
     to.mkdir()
-    for split, most in (("train", None), ("validation", 100), ("test", test_rows)):
+    for split, most in (("train", None), ("validation", VALIDATION_ROWS), ("test", test_rows)):
         head, *rows = open(task / f"{split}.tsv", encoding="utf-8").read().splitlines(keepends=True)
         every = 1 if most is None else max(1, len(rows) // most)
         (to / f"{split}.tsv").write_text("".join([head, *rows[::every][:most]]), encoding="utf-8")
@@ -175,7 +187,9 @@ def shortened(task, to, test_rows):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("peer_script"), p.add_argument("model"), p.add_argument("task"), p.add_argument("out")
+    p.add_argument("--model", default=HERE.parent / "models/all-MiniLM-L6-v2", help="a directory in Hugging Face layout (default: %(default)s)")
+    p.add_argument("--task", default=HERE.parent / "crates/runner/bundled/tasks/reviews", help="a directory with train, validation and test.tsv (default: %(default)s)")
+    p.add_argument("--out", default=HERE.parent / "runs/race", help="where raw.jsonl and summary.md go (default: %(default)s)")
     p.add_argument("--pairs", type=int, default=5)
     p.add_argument("--steps", type=int, default=6, help="timed steps of a repetition; forward passes: twice as many")
     p.add_argument("--only", default="", help="lines whose name this regular expression finds")
@@ -191,6 +205,10 @@ def main():
             race.pair(pair)
     finally:
         race.close()
+    out = pathlib.Path(race.a.out)
+    summary = subprocess.run([sys.executable, HERE / "race_summary.py", out / "raw.jsonl"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    (out / "summary.md").write_text(summary)
+    print(summary, end="")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ mod bundled_tasks;
     feature = "wgpu"
 ))]
 mod devices;
+mod docs;
 mod export;
 mod harness;
 mod inputs;
