@@ -217,6 +217,6 @@ criterion_group!(benches, products, rows, elements, attentions);
 
 /// As `criterion_main!`, on a worker of a pool that is kept awake: so the program runs a trial.
 fn main() {
-    kernels::workers::alert(benches);
+    kernels::workers::with_awake_workers(benches);
     Criterion::default().configure_from_args().final_summary();
 }

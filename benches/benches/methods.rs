@@ -4,7 +4,9 @@
 //! Each line runs in a process of its own, so that its peak is its own: the real training loop on texts of one length, without validation worth the name.
 //! The model is `benches::encoder` (MiniLM's sizes, random weights, which cost what trained ones cost) unless `--model FOLDER` names a checkpoint.
 
-use adapt::{Attach, Budget, Event, FitError, Frozen, Peft, Plan, Setting};
+use adapt::{
+    Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Plan, Setting,
+};
 use anyhow::{Context, ensure};
 use benches::{encoder, texts};
 use burn::module::{Lora, Module, ParamGroup};
@@ -191,11 +193,15 @@ fn plan(line: &str) -> anyhow::Result<Box<dyn Plan>> {
 struct WeightSpace;
 
 impl Peft for WeightSpace {
-    type Adaptation = Frozen;
+    const INFO: MethodInfo = MethodInfo {
+        name: DENSE,
+        definition: "The sum W + s·AB is formed in every forward pass.",
+        paper: "",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        DENSE
-    }
+    type Adaptation = Frozen;
 
     fn learning_rate(&self) -> f64 {
         5e-4

@@ -12,9 +12,9 @@ fn main() {
     revision(&root);
     lock(&root.join("Cargo.lock"));
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    tell("RUSTC", output(Command::new(rustc).arg("--version")));
+    set_env("RUSTC", output(Command::new(rustc).arg("--version")));
     let level = env::var("OPT_LEVEL").unwrap_or_default();
-    tell(
+    set_env(
         "PROFILE",
         env::var("PROFILE")
             .ok()
@@ -26,7 +26,7 @@ fn main() {
 }
 
 /// A value for `option_env!`; nothing where it is unknown, as in a tarball without git.
-fn tell(name: &str, value: Option<String>) {
+fn set_env(name: &str, value: Option<String>) {
     if let Some(value) = value {
         println!("cargo::rustc-env=ADAPTBENCH_{name}={value}");
     }
@@ -52,7 +52,7 @@ fn revision(root: &Path) {
         }
     }
     if tracked {
-        tell("GIT_REVISION", git(&["rev-parse", "HEAD"]));
+        set_env("GIT_REVISION", git(&["rev-parse", "HEAD"]));
         let changes = git(&[
             "status",
             "--porcelain",
@@ -61,7 +61,7 @@ fn revision(root: &Path) {
             "Cargo.toml",
             "Cargo.lock",
         ]);
-        tell(
+        set_env(
             "GIT_DIRTY",
             changes.map(|changes| (!changes.is_empty()).to_string()),
         );
@@ -79,7 +79,7 @@ fn lock(path: &Path) {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
-    tell("CARGO_LOCK_DIGEST", Some(digest));
+    set_env("CARGO_LOCK_DIGEST", Some(digest));
     let version = text.split("[[package]]").find_map(|package| {
         package.contains("\nname = \"burn\"\n").then(|| {
             package
@@ -90,7 +90,7 @@ fn lock(path: &Path) {
                 .map(str::to_owned)
         })?
     });
-    tell("BURN_VERSION", version);
+    set_env("BURN_VERSION", version);
 }
 
 /// `bundled/<kind>/<name>/<file>` as the source of a `&[Bundle]`: to bundle a model or a task is to add its folder.

@@ -1,4 +1,4 @@
-//! Methods whose cost and fate are known beforehand.
+//! Methods whose cost and end are known beforehand.
 
 use adapt::{
     ConfigError, Event, FitError, Footprint, Level, LoadAdapterError, Logits, Method, MethodInfo,
@@ -16,16 +16,16 @@ use transformer::Pretrained;
 
 /// All of them.
 pub(crate) const MOCKS: &[&dyn Method] = &[
-    &Mock(&CONSTANT, Fate::Constant),
-    &Mock(&SLEEPER, Fate::SleepAndHold),
-    &Mock(&SLOW, Fate::Slow),
-    &Mock(&PANICS, Fate::Panic),
-    &Mock(&FAILS, Fate::Fail),
-    &Mock(&ABORTS, Fate::Abort),
-    &Mock(&GREEDY, Fate::AllocateUntilRefused),
-    &Mock(&ENDLESS, Fate::HoldForEver),
-    &Mock(&NEVER, Fate::Constant),
-    &Mock(&PEEKS, Fate::Peek),
+    &Mock(&CONSTANT, Behaviour::Constant),
+    &Mock(&SLEEPER, Behaviour::SleepAndHold),
+    &Mock(&SLOW, Behaviour::Slow),
+    &Mock(&PANICS, Behaviour::Panic),
+    &Mock(&FAILS, Behaviour::Fail),
+    &Mock(&ABORTS, Behaviour::Abort),
+    &Mock(&GREEDY, Behaviour::AllocateUntilRefused),
+    &Mock(&ENDLESS, Behaviour::HoldForEver),
+    &Mock(&NEVER, Behaviour::Constant),
+    &Mock(&PEEKS, Behaviour::Peek),
 ];
 
 const CONSTANT: MethodInfo = info("mock-constant", "Prefers one class, always.");
@@ -56,7 +56,7 @@ const fn info(name: &'static str, definition: &'static str) -> MethodInfo {
 }
 
 #[derive(Clone, Copy)]
-enum Fate {
+enum Behaviour {
     Constant,
     SleepAndHold,
     Slow,
@@ -68,7 +68,7 @@ enum Fate {
     Peek,
 }
 
-struct Mock(&'static MethodInfo, Fate);
+struct Mock(&'static MethodInfo, Behaviour);
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +88,7 @@ impl Default for Config {
     }
 }
 
-struct Prepared(&'static MethodInfo, Fate, Config);
+struct Prepared(&'static MethodInfo, Behaviour, Config);
 
 struct Fitted {
     name: &'static str,
@@ -97,12 +97,12 @@ struct Fitted {
     peeks: bool,
 }
 
-const RANGES: &[SearchRange] = &[SearchRange {
+const RANGE: SearchRange = SearchRange {
     setting: "strength",
     low: 0.5,
     high: 2.0,
     scale: Scale::Linear,
-}];
+};
 
 impl Method for Mock {
     fn info(&self) -> &'static MethodInfo {
@@ -117,8 +117,8 @@ impl Method for Mock {
         )))
     }
 
-    fn search_ranges(&self) -> &'static [SearchRange] {
-        RANGES
+    fn search_ranges(&self) -> Vec<SearchRange> {
+        vec![RANGE]
     }
 
     fn not_applicable(&self, _: &Pretrained) -> Option<String> {
@@ -141,8 +141,8 @@ impl Plan for Prepared {
     fn fit(self: Box<Self>, setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         (setting.events)(Event::Began(Phase::Train));
         match self.1 {
-            Fate::Constant | Fate::Peek => {}
-            Fate::SleepAndHold => {
+            Behaviour::Constant | Behaviour::Peek => {}
+            Behaviour::SleepAndHold => {
                 // Taking and giving back the pages costs time of its own, which is none of the second.
                 (setting.events)(Event::Began(Phase::Prepare));
                 let held = hold(256);
@@ -151,18 +151,18 @@ impl Plan for Prepared {
                 (setting.events)(Event::Began(Phase::Validate));
                 drop(black_box(held));
             }
-            Fate::Slow => sleep(Duration::from_millis(300)),
-            Fate::Panic => panic!("a mock's panic"),
-            Fate::Fail => return Err(FitError::Other("a mock's error".to_owned())),
-            Fate::Abort => std::process::abort(),
-            Fate::AllocateUntilRefused => {
+            Behaviour::Slow => sleep(Duration::from_millis(300)),
+            Behaviour::Panic => panic!("a mock's panic"),
+            Behaviour::Fail => return Err(FitError::Other("a mock's error".to_owned())),
+            Behaviour::Abort => std::process::abort(),
+            Behaviour::AllocateUntilRefused => {
                 let mut size = 1usize << 40;
                 loop {
                     black_box(Vec::<u8>::with_capacity(size));
                     size = size.saturating_mul(2).min(isize::MAX as usize);
                 }
             }
-            Fate::HoldForEver => {
+            Behaviour::HoldForEver => {
                 let held = hold(64);
                 sleep(Duration::from_secs(3600));
                 black_box(held);
@@ -179,7 +179,7 @@ impl Plan for Prepared {
             name: "mock".to_owned(),
             value: json!(true),
         });
-        let peeks = matches!(self.1, Fate::Peek);
+        let peeks = matches!(self.1, Behaviour::Peek);
         Ok(Box::new(Fitted {
             name: self.0.name,
             classes: setting.classes.to_vec(),
@@ -188,15 +188,15 @@ impl Plan for Prepared {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
-        dir: &Path,
+        _: &Path,
+        info: SavedInfo,
         _: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        let classes = adapt::read_saved_info(dir)?.classes;
         Ok(Box::new(Fitted {
             name: self.0.name,
-            classes,
+            classes: info.classes,
             config: self.2,
             peeks: false,
         }))

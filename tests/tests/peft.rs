@@ -119,7 +119,10 @@ fn what_is_written_reads_back_to_the_trained_logits() {
             let dir = written(&bench, &*predictor).unwrap_or_else(|e| panic!("{what}: {e}"));
             let back = read(dir.path(), &bench.base).unwrap_or_else(|e| panic!("{what}: {e}"));
             let size = NonZeroUsize::new(3).unwrap();
-            let found = back.class_logits(bench.examples(), 24, size).unwrap();
+            let back = back
+                .cut_to(NonZeroUsize::new(24).unwrap())
+                .in_batches_of(size);
+            let found = back.class_logits(bench.examples()).unwrap();
             let difference = worst(&found, &expected);
             println!("{what}: {difference:.1e}");
             assert!(difference < TOLERANCE, "{what}: {difference:.1e}");

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use burn::tensor::Device;
 use clap::Parser;
 use kernels::gemm::{Matrix, Threads, matmul_into};
-use kernels::workers::alert;
+use kernels::workers::with_awake_workers;
 use serde_json::json;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    alert(|| time(&arguments))
+    with_awake_workers(|| time(&arguments))
 }
 
 fn time(arguments: &Arguments) -> anyhow::Result<()> {

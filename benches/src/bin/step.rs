@@ -54,7 +54,7 @@ impl Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     // As the program runs a trial.
-    kernels::workers::alert(|| time(&arguments))
+    kernels::workers::with_awake_workers(|| time(&arguments))
 }
 
 fn time(arguments: &Arguments) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@
 use crate::model::{Start, frozen_part};
 use crate::{EncodedSplit, FitError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use ops::to_floats;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -71,14 +72,14 @@ impl Inputs {
             let batch = collate(&encoded, pad_id, Side::Right, device);
             match frozen_part(backbone, &batch, plan.depth, plan.pooling) {
                 Start::Pooled(states) => {
-                    let states = floats(states); // [b,h]
+                    let states = to_floats(states); // [b,h]
                     for (state, &row) in states.chunks_exact(hidden).zip(&rows) {
                         pooled[row * hidden..][..hidden].copy_from_slice(state);
                     }
                 }
                 Start::Block(_, embedded) => {
                     let padded = embedded.x.dims()[1] * hidden;
-                    let states = floats(embedded.x); // [b,t,h]
+                    let states = to_floats(embedded.x); // [b,t,h]
                     for (state, &row) in states.chunks_exact(padded).zip(&rows) {
                         values
                             .write(offsets[row], &state[..lengths[row] * hidden])
@@ -249,15 +250,6 @@ impl Store {
             }
         }
     }
-}
-
-/// A tensor's values on the host.
-pub fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .convert::<f32>()
-        .try_to_vec()
-        .expect("f32 after conversion")
 }
 
 #[cfg(test)]

@@ -30,11 +30,11 @@ pub fn parse_config<C: Serialize + DeserializeOwned + Default>(
     for (name, value) in given {
         if !settings.contains_key(&name) {
             let known: Vec<&str> = settings.keys().map(String::as_str).collect();
-            let suggestion = task::nearest_name(&name, &known).map(str::to_owned);
+            let hint = task::did_you_mean(&name, &known);
             return Err(ConfigError::UnknownSetting {
                 method: method.to_owned(),
                 found: name,
-                suggestion,
+                hint,
                 known: known.join(", "),
             });
         }

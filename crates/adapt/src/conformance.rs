@@ -5,7 +5,7 @@
 
 use crate::{
     Budget, ConfigError, Event, FitError, Head, HeadPolicy, Logits, Method, MethodInfo, Plan,
-    Predictor, SearchRange, Setting, with_setting,
+    Predictor, Score, SearchRange, Setting, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use transformer::Pretrained;
 /// One named check.
 pub type Check = (&'static str, fn(&dyn Method, &Bench) -> Result<(), String>);
 
-/// All checks, in the order of DESIGN.
+/// All checks: of the settings, of what trains, of what is kept, of what is computed.
 pub const CHECKS: &[Check] = &[
     (
         "the_resolved_configuration_is_a_fixed_point",
@@ -97,7 +97,7 @@ impl Method for Variant<'_> {
         self.method.plan(settings)
     }
 
-    fn search_ranges(&self) -> &'static [SearchRange] {
+    fn search_ranges(&self) -> Vec<SearchRange> {
         self.method.search_ranges()
     }
 }
@@ -399,9 +399,9 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
         .class_logits(&eight.examples)
         .map_err(|e| e.to_string())?;
     let labels: Vec<usize> = eight.examples.iter().map(|e| e.label).collect();
-    let (accuracy, loss) = crate::peft::score(&logits, &labels);
-    ensure(accuracy == 1.0, || {
-        format!("accuracy {accuracy}, loss {loss} on its own eight examples")
+    let score = Score::of_logits(&logits, &labels);
+    ensure(score.accuracy == 1.0, || {
+        format!("{score:?} on its own eight examples")
     })
 }
 

@@ -1,4 +1,4 @@
-//! Texts to token ids, once and in parallel, and the small arithmetic on logits that everything shares.
+//! Texts to token ids, once and in parallel.
 
 use task::{Example, Split};
 use transformer::{Encoded, TokenizeError, Tokenizer};
@@ -62,38 +62,4 @@ pub(crate) fn encode_examples(
         .map(|e| (e.text.as_str(), e.second.as_deref()))
         .collect();
     tokenizer.encode(&texts, max_length)
-}
-
-/// Logarithms of the softmax probabilities, in f64.
-pub fn log_softmax(logits: &[f32]) -> Vec<f64> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let shifted: Vec<f64> = logits
-        .iter()
-        .map(|&l| f64::from(l) - f64::from(largest))
-        .collect();
-    let log_sum = shifted.iter().map(|s| s.exp()).sum::<f64>().ln();
-    shifted.into_iter().map(|s| s - log_sum).collect()
-}
-
-/// The class with the largest logit; the first of equals.
-pub(crate) fn argmax(logits: &[f32]) -> usize {
-    logits
-        .iter()
-        .enumerate()
-        .fold(0, |best, (i, &l)| if l > logits[best] { i } else { best })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_probabilities_sum_to_one_even_for_huge_logits() {
-        let probabilities: f64 = log_softmax(&[1000.0, 999.0, -1000.0])
-            .iter()
-            .map(|l| l.exp())
-            .sum();
-        assert!((probabilities - 1.0).abs() < 1e-12);
-        assert_eq!(argmax(&[1.0, 3.0, 3.0, 2.0]), 1);
-    }
 }

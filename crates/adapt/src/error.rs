@@ -4,16 +4,17 @@ use thiserror::Error;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// No such setting.
-    #[error("{method} has no setting \"{found}\"{}; its settings are: {known}", suggestion.as_ref().map(|s| format!(" (did you mean \"{s}\"?)")).unwrap_or_default())]
+    #[error("{method} has no setting \"{found}\"{hint}; its settings are: {known}")]
     UnknownSetting {
         /// The method.
         method: String,
         /// What was given.
         found: String,
-        /// The nearest known name.
-        suggestion: Option<String>,
+        /// The nearest known name as a question, if one is near.
+        hint: String,
         /// All known names.
         known: String,
     },
@@ -29,6 +30,7 @@ pub enum ConfigError {
 
 /// A fit that failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FitError {
     /// The method needs a model and none was given.
     #[error("{0} needs a pretrained model; name one with --model")]
@@ -39,16 +41,18 @@ pub enum FitError {
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
-    /// The loss is no longer a number.
+    /// The loss or its gradient is no longer a number.
+    #[error("{0}; try a smaller one (--set METHOD.learning_rate=...)")]
+    Diverged(#[from] training::Diverged),
+    /// Training came to its end, and after no epoch were the answers on the validation split numbers.
     #[error(
-        "the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)"
+        "after training ({steps} steps) the model's answers on the validation split are not numbers; try a smaller learning rate \
+         than {learning_rate:e} (--set METHOD.learning_rate=...)"
     )]
-    Diverged {
-        /// The step.
-        step: u64,
-        /// The loss.
-        loss: f64,
-        /// The rate at that step.
+    NoUsableModel {
+        /// Optimiser steps taken.
+        steps: u64,
+        /// Peak learning rate.
         learning_rate: f64,
     },
     /// Scoring the validation split failed.
@@ -67,6 +71,7 @@ pub enum FitError {
 
 /// A prediction that failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PredictError {
     /// A text could not be tokenised.
     #[error(transparent)]
@@ -89,6 +94,7 @@ pub struct SaveError {
 
 /// An adapted model that could not be read back.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LoadAdapterError {
     /// A file that cannot be read.
     #[error("cannot read {path}: {source}")]

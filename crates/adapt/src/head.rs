@@ -1,10 +1,9 @@
 //! The classification head on the pooled final hidden state, the same for every method of a run that trains one.
 
-use crate::cache::floats;
 use crate::init::{self, InitRng};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use ops::Activation;
+use ops::{Activation, to_floats};
 use serde::{Deserialize, Serialize};
 use transformer::{Architecture, Linear, Pooler, Pooling, Shape};
 
@@ -188,11 +187,11 @@ fn dropped(x: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
 
 /// A copy that trains, whatever the original does.
 fn trainable(map: &Linear, device: &Device) -> Linear {
-    let weight = floats(map.weight.val().detach());
+    let weight = to_floats(map.weight.val().detach());
     Linear {
         weight: init::param(weight, map.weight.dims(), device),
         bias: map.bias.as_ref().map(|bias| {
-            let values = floats(bias.val().detach());
+            let values = to_floats(bias.val().detach());
             init::param(values, bias.dims(), device)
         }),
     }

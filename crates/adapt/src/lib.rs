@@ -4,50 +4,52 @@
 //!
 //! - [`Method`] is what the registry holds: a name, a definition, a paper, and a way from settings to a [`Plan`].
 //! - [`Plan`] turns a [`Setting`] (model, training and validation split, budget, seed; never the test split) into a [`Predictor`].
-//! - [`Peft`] is what a gradient-trained method writes instead; every `Peft` is a `Plan` through the one loop in [`train`].
+//! - [`Peft`] is what a gradient-trained method writes instead; every `Peft` is a `Plan` through the one loop in [`train`], and a
+//!   [`Method`] as [`Trained`].
 //!
 //! A method reads no clock: it says what it is doing through [`Event`]s, and whoever holds the clock measures.
 
 mod cache;
-mod clip;
 mod config;
-#[cfg(feature = "conformance")]
 pub mod conformance;
 mod data;
+mod described;
 mod error;
+mod fitted;
 mod head;
 pub mod init;
 pub mod linear_fit;
 mod method;
 mod model;
-mod optimizer;
 mod peft;
 mod portable;
 mod saved;
-mod schedule;
 mod setting;
 mod sites;
 mod snapshot;
 pub mod train;
 mod trainable;
+mod trained;
 mod tune;
 
-pub use cache::floats as to_floats;
-pub use clip::clip_by_global_norm;
 pub use config::{parse_config, with_setting};
-pub use data::{EncodedSplit, encode_split, log_softmax};
+pub use data::{EncodedSplit, encode_split};
+pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
+pub use fitted::Fitted;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
 };
 pub use model::Adapted;
-pub use optimizer::LoopAdamW;
-pub use peft::{Adaptation, Attach, Frozen, Peft, Trained};
+pub use ops::to_floats;
+pub use peft::{Adaptation, Attach, Frozen, InFront, Peft};
 pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
-pub use schedule::linear_with_warmup;
-pub use setting::{Budget, Event, Phase, Setting, sub_seed};
+pub use setting::{Budget, Event, Phase, Setting};
 pub use sites::{Sites, Target};
 pub use trainable::{Compared, LossAndGradients, Trainable};
+pub use trained::Trained;
+pub use training::sub_seed;
 pub use tune::{SearchOutcome, SearchTrial, tune};
+pub use task::{Score, argmax, log_softmax};

@@ -1,7 +1,8 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, Setting, Trainable,
+    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
+    SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,9 +102,14 @@ pub trait Method: Sync {
     /// An unknown setting, with the nearest known one, or a value outside its range.
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError>;
 
-    /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
-    fn search_ranges(&self) -> &'static [SearchRange] {
+    /// What each setting is, in order; the method's README shows it. Empty where the README is written by hand.
+    fn settings(&self) -> &'static [SettingDoc] {
         &[]
+    }
+
+    /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
+    fn search_ranges(&self) -> Vec<SearchRange> {
+        Vec::new()
     }
 
     /// Settings that compute in another way than the defaults do, each as a JSON object: the conformance kit runs under these as well.
@@ -135,6 +141,20 @@ pub trait Plan {
     fn load(
         self: Box<Self>,
         dir: &Path,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        self.load_with(dir, read_saved_info(dir)?, base)
+    }
+
+    /// Reads back what [`Predictor::save`] wrote beside its description, which is `info` here, whatever stands in `dir`: so that texts
+    /// can be cut at another length than in training, for example.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    fn load_with(
+        self: Box<Self>,
+        dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
 
@@ -179,7 +199,8 @@ pub struct Footprint {
     pub trainable_params: u64,
     /// Parameters added to the backbone, the head excluded.
     pub added_params: u64,
-    /// All parameters used at inference.
+    /// All parameters used at inference. Values that are drawn again from a seed and never stored are none of them, such as VeRA's frozen
+    /// random matrices.
     pub total_params: u64,
     /// Bytes to keep for this task beside the pretrained weights.
     pub stored_bytes: u64,

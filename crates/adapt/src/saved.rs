@@ -4,7 +4,7 @@
 use crate::{Adaptation, Adapted, Budget, LoadAdapterError, Peft, SaveError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup};
 use burn::tensor::{Tensor, TensorData};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use files::Tensors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -79,19 +79,14 @@ pub(crate) fn write<P: Peft>(
     let mut collect = Collect {
         path: Vec::new(),
         in_backbone: plan.train_in_backbone(shape),
-        tensors: BTreeMap::new(),
+        tensors: Tensors::default(),
     };
     model.visit(&mut collect);
-    let views = collect.tensors.iter().map(|(name, (shape, bytes))| {
-        (
-            name,
-            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("four bytes a value"),
-        )
-    });
     let path = dir.join(TENSORS_FILE);
-    safetensors::serialize_to_file(views, None, &path).map_err(|error| SaveError {
+    let written = collect.tensors.write(&path);
+    written.map_err(|source| SaveError {
         path: path.display().to_string(),
-        source: std::io::Error::other(error),
+        source,
     })
 }
 
@@ -110,21 +105,12 @@ pub(crate) fn read_tensors<A: Adaptation>(
         path: name.clone(),
         reason,
     };
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let file = Tensors::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
     let mut tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
-    for (key, view) in file.tensors() {
-        if view.dtype() != Dtype::F32 {
-            return Err(malformed(format!(
-                "tensor \"{key}\" is {:?}, expected F32",
-                view.dtype()
-            )));
-        }
-        let values = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
-        tensors.insert(key, (view.shape().to_vec(), values));
+    for key in file.names() {
+        let found = file.get_floats(key);
+        let (shape, values) = found.map_err(|error| malformed(error.to_string()))?;
+        tensors.insert(key.to_owned(), (shape.to_vec(), values));
     }
     let mut place = Place {
         path: Vec::new(),
@@ -146,7 +132,7 @@ pub(crate) fn read_tensors<A: Adaptation>(
 struct Collect {
     path: Vec<String>,
     in_backbone: Option<ParamGroup>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
+    tensors: Tensors,
 }
 
 impl ModuleVisitor for Collect {
@@ -167,12 +153,9 @@ impl ModuleVisitor for Collect {
             _ => true,
         };
         if differs {
-            let shape = param.val().dims().to_vec();
-            let values = crate::cache::floats(param.val());
-            self.tensors.insert(
-                self.path.join("."),
-                (shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            );
+            let shape = param.val().dims();
+            let values = ops::to_floats(param.val());
+            self.tensors.put(self.path.join("."), &shape, values);
         }
     }
 }

@@ -2,22 +2,20 @@
 //!
 //! It reads no clock. It says where it is through events, and the receiver times the phases; validation is a phase of its own.
 
-use crate::cache::{CachePlan, Inputs, floats};
-use crate::clip::clip_by_global_norm;
+use crate::cache::{CachePlan, Inputs};
 use crate::data::without_end;
-use crate::optimizer::LoopAdamW;
-use crate::peft::score;
-use crate::schedule::linear_with_warmup;
 use crate::snapshot::Snapshot;
 use crate::{
-    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, encode_split,
+    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, Score, encode_split,
     sub_seed,
 };
 use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use ops::to_floats;
 use std::collections::HashSet;
 use task::Split;
+use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
 use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
 
 /// Everything the loop needs beside the model.
@@ -29,7 +27,7 @@ pub struct Job<'a> {
     /// Text to ids.
     pub tokenizer: &'a Tokenizer,
     /// General settings.
-    pub budget: &'a Budget,
+    pub budget: Budget,
     /// Order and dropout derive from it.
     pub seed: u64,
     /// Where tensors live.
@@ -51,7 +49,8 @@ pub struct Job<'a> {
 /// Trains the parameters that require a gradient and returns the model of the epoch with the best validation accuracy.
 ///
 /// # Errors
-/// A text that cannot be tokenised, a loss that is not a number, a cache that cannot be written.
+/// A text that cannot be tokenised, a loss or a gradient that is not a number, a model whose answers never were numbers, a cache that cannot
+/// be written.
 pub fn train<A: Adaptation>(
     model: Adapted<A>,
     job: Job<'_>,
@@ -61,23 +60,15 @@ pub fn train<A: Adaptation>(
     let data = prepare(&model, &job, events)?;
     let mut model = model;
     let mut run = Run::new(&job, data.train.encoded.len());
-    let mut best: Option<(f64, f64, Snapshot)> = None;
+    let mut best: Option<(Score, Snapshot)> = None;
     let mut epochs_without_gain = 0;
     for epoch in 0..job.budget.epochs.get() {
         model = run.epoch(model, &job, &data, epoch, events)?;
         events(Event::Began(Phase::Validate));
-        let (accuracy, loss) = validate(&model, &job, &data)?;
-        events(Event::Validated {
-            step: run.step,
-            epoch: (epoch + 1) as f64,
-            accuracy,
-            loss,
-        });
-        let better = best
-            .as_ref()
-            .is_none_or(|(a, l, _)| accuracy > *a || (accuracy == *a && loss < *l));
-        if better {
-            best = Some((accuracy, loss, Snapshot::take(&model)));
+        let score = validate(&model, &job, &data)?;
+        tell(score, run.step, epoch, events);
+        if score.beats(best.as_ref().map(|(score, _)| *score)) {
+            best = Some((score, Snapshot::take(&model)));
             epochs_without_gain = 0;
         } else {
             epochs_without_gain += 1;
@@ -94,10 +85,30 @@ pub fn train<A: Adaptation>(
             break;
         }
     }
-    Ok(match best {
-        Some((_, _, snapshot)) => snapshot.restore(model),
-        None => model,
-    })
+    match best {
+        Some((_, snapshot)) => Ok(snapshot.restore(model)),
+        None => Err(FitError::NoUsableModel {
+            steps: run.step,
+            learning_rate: job.learning_rate,
+        }),
+    }
+}
+
+/// Tells what was measured on the validation split; a score that is no number is no point of a curve, and is noted instead.
+fn tell(score: Score, step: u64, epoch: usize, events: &mut dyn FnMut(Event)) {
+    if score.is_usable() {
+        events(Event::Validated {
+            step,
+            epoch: (epoch + 1) as f64,
+            accuracy: score.accuracy,
+            loss: score.loss,
+        });
+    } else {
+        events(Event::Note {
+            name: "unusable_after_epoch".to_owned(),
+            value: (epoch + 1).into(),
+        });
+    }
 }
 
 /// The loop's optimiser: AdamW with decay of matrices only, and a factor on the rate of some parameters.
@@ -216,12 +227,13 @@ impl Run {
         }));
         let lengths = data.train.lengths();
         if self.step == 0 && ops::compiles_kernels(job.device) {
-            meet_every_shape(&model, job, data)?;
+            compile_every_shape(&model, job, data)?;
         }
         let mut seen = 0;
         for rows in batches_of(job, &lengths, epoch) {
+            let is_last = seen + rows.len() == lengths.len();
             let loss;
-            (model, loss) = self.optimise(model, job, data, &rows)?;
+            (model, loss) = self.optimise(model, job, data, &rows, is_last)?;
             seen += rows.len();
             self.step += 1;
             events(Event::StepDone {
@@ -238,13 +250,14 @@ impl Run {
         Ok(model)
     }
 
-    /// One optimiser step over `rows`; returns the model after it and their mean loss before it.
+    /// One optimiser step over `rows`, the last ones of an epoch or not; returns the model after it and their mean loss before it.
     fn optimise<A: Adaptation>(
         &mut self,
         model: Adapted<A>,
         job: &Job<'_>,
         data: &Data,
         rows: &[usize],
+        is_last: bool,
     ) -> Result<(Adapted<A>, f64), FitError> {
         let micro_batch = job
             .budget
@@ -259,7 +272,7 @@ impl Run {
                 .wrapping_add(self.step << 16)
                 .wrapping_add(part as u64);
             let loss = mean_loss_of(&model, job, data, rows_of_part, seed)?;
-            mean_loss += share * f64::from(floats(loss.clone().detach().inner())[0]);
+            mean_loss += share * f64::from(to_floats(loss.clone().detach().inner())[0]);
             if rows_of_part.len() == rows.len() {
                 single = Some(GradientsParams::from_grads(loss.backward(), &model));
             } else {
@@ -269,15 +282,13 @@ impl Run {
         }
         let factor = linear_with_warmup(self.step, self.total_steps, self.warmup_steps);
         let learning_rate = job.learning_rate * factor;
-        if !mean_loss.is_finite() {
-            return Err(FitError::Diverged {
-                step: self.step,
-                loss: mean_loss,
-                learning_rate,
-            });
-        }
+        Quantity::Loss.check(mean_loss, self.step, learning_rate)?;
         let mut grads = single.unwrap_or_else(|| accumulated.grads());
-        clip_by_global_norm(&mut grads, &model, job.budget.clip_norm, job.device);
+        let norm = clip_by_global_norm(&mut grads, &model, job.budget.clip_norm, job.device);
+        // A norm on a device is waited for once an epoch: one that is no number makes the next step's loss NaN, but for the last step.
+        if is_last || !ops::compiles_kernels(job.device) {
+            Quantity::GradientNorm.check(norm.read(), self.step, learning_rate)?;
+        }
         Ok((self.optimizer.step(learning_rate, model, grads), mean_loss))
     }
 }
@@ -299,7 +310,7 @@ fn mean_loss_of<A: Adaptation>(
 
 /// Goes once forwards and backwards over a batch of every shape to come, for a device that compiles its kernels when a shape first asks for them: that
 /// belongs to the first step, not to the training behind it. The model stays as it is.
-fn meet_every_shape<A: Adaptation>(
+fn compile_every_shape<A: Adaptation>(
     model: &Adapted<A>,
     job: &Job<'_>,
     data: &Data,
@@ -348,7 +359,7 @@ fn validate<A: Adaptation>(
     model: &Adapted<A>,
     job: &Job<'_>,
     data: &Data,
-) -> Result<(f64, f64), FitError> {
+) -> Result<Score, FitError> {
     let plain = model.valid();
     let device = job.device.clone().inner();
     let lengths = data.validation.lengths();
@@ -359,9 +370,9 @@ fn validate<A: Adaptation>(
             .start(&data.validation, &rows, &device)?;
         let scores = plain.logits(start, job.pooling, None); // [b,classes]
         let classes = scores.dims()[1];
-        for (scores, &row) in floats(scores).chunks_exact(classes).zip(&rows) {
+        for (scores, &row) in to_floats(scores).chunks_exact(classes).zip(&rows) {
             logits[row] = scores.to_vec();
         }
     }
-    Ok(score(&logits, &data.validation.labels))
+    Ok(Score::of_logits(&logits, &data.validation.labels))
 }

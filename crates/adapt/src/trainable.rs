@@ -1,17 +1,17 @@
 //! What can be asked of a gradient-trained plan from outside: the questions of the conformance kit.
 
-use crate::cache::floats;
+use crate::fitted::{assemble, job};
 use crate::model::Start;
-use crate::peft::{assemble, unread};
 use crate::snapshot::count_trainable;
-use crate::train::{self, Job};
+use crate::train;
 use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
+use ops::to_floats;
 use std::collections::BTreeMap;
 use task::Example;
-use transformer::{Depth, DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
+use transformer::{DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
 
 /// A gradient-trained plan, seen from outside.
 pub trait Trainable {
@@ -20,9 +20,6 @@ pub trait Trainable {
 
     /// Whether the model computes exactly what it did before the first step.
     fn identity_at_start(&self) -> bool;
-
-    /// From where on something trains or is inserted.
-    fn acts_from(&self, shape: &Shape) -> Depth;
 
     /// How many parameters require a gradient once everything is attached, the head included.
     ///
@@ -96,10 +93,6 @@ impl<P: Peft> Trainable for P {
         Peft::identity_at_start(self)
     }
 
-    fn acts_from(&self, shape: &Shape) -> Depth {
-        Peft::acts_from(self, shape)
-    }
-
     fn attached_trainable_params(
         &self,
         base: &Pretrained,
@@ -147,7 +140,7 @@ impl<P: Peft> Trainable for P {
     }
 
     fn train_and_compare(&self, mut setting: Setting<'_>) -> Result<Vec<Compared>, FitError> {
-        let base = setting.take_model(self.name())?;
+        let base = setting.take_model(P::INFO.name)?;
         let model = assemble(
             self,
             &base,
@@ -157,20 +150,7 @@ impl<P: Peft> Trainable for P {
             setting.device,
         )?;
         let before = values(&model);
-        let job = Job {
-            train: setting.train,
-            validation: setting.validation,
-            tokenizer: &base.tokenizer,
-            budget: &setting.budget,
-            seed: setting.seed,
-            device: setting.device,
-            depth: Peft::acts_from(self, &base.shape),
-            window: base.shape.max_length - self.positions_taken(),
-            pooling: setting.budget.pooling_of(&base.shape),
-            unread: unread(self, &setting.budget, &base.shape),
-            learning_rate: self.learning_rate(),
-            learning_rate_factor: self.learning_rate_factor(),
-        };
+        let job = job(self, &setting, &base.tokenizer, &base.shape)?;
         let mut ignore = |_: Event| {};
         let after = values(&train::train(model, job, &mut ignore)?);
         Ok(before
@@ -199,7 +179,7 @@ impl<P: Peft> Trainable for P {
     ) -> Result<LossAndGradients, FitError> {
         let device = base.backbone.device().autodiff();
         let model = assemble(self, base, classes, HeadPolicy::Linear, 3, &device)?.map(&mut Moved);
-        let window = base.shape.max_length - self.positions_taken();
+        let window = self.in_front().window(P::INFO.name, &base.shape)?;
         let encoded = crate::data::encode_examples(examples, &base.tokenizer, window)?;
         let batch = collate(
             &encoded.iter().collect::<Vec<_>>(),
@@ -211,7 +191,7 @@ impl<P: Peft> Trainable for P {
             hidden: dropout,
             attention: dropout,
             seed: 11,
-            from: Peft::acts_from(self, &base.shape),
+            from: self.acts_from(&base.shape),
         };
         let labels: Vec<i64> = examples.iter().map(|e| e.label as i64).collect();
         let targets =
@@ -219,7 +199,7 @@ impl<P: Peft> Trainable for P {
         let pooling = crate::default_pooling(&base.shape);
         let logits = model.logits(Start::Tokens(batch), pooling, Some(plan)); // [b,classes]
         let loss = ops::cross_entropy(logits, targets); // [1]
-        let value = f64::from(floats(loss.clone().detach().inner())[0]);
+        let value = f64::from(to_floats(loss.clone().detach().inner())[0]);
         let found = GradientsParams::from_grads(loss.backward(), &model);
         Ok(LossAndGradients {
             loss: value,
@@ -237,7 +217,7 @@ impl ModuleMapper for Moved {
         }
         param.map(|old| {
             let (device, dims) = (old.device(), old.dims());
-            let mut values = floats(old.detach());
+            let mut values = to_floats(old.detach());
             for (i, value) in values.iter_mut().enumerate() {
                 *value += 0.05 * (1.7 * i as f32 + 0.3).sin();
             }
@@ -261,7 +241,7 @@ fn gradients<M: Module>(module: &M, found: &GradientsParams) -> BTreeMap<String,
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if param.is_require_grad() {
-                let gradient = self.found.get::<D>(param.id).map(floats);
+                let gradient = self.found.get::<D>(param.id).map(to_floats);
                 self.gradients.insert(self.path.join("."), gradient);
             }
         }
@@ -282,7 +262,7 @@ fn forward<A: crate::Adaptation>(
 ) -> Vec<Logits> {
     let logits = model.logits(start, pooling, None); // [b,classes]
     let classes = logits.dims()[1];
-    floats(logits)
+    to_floats(logits)
         .chunks_exact(classes)
         .map(<[f32]>::to_vec)
         .collect()
@@ -304,7 +284,7 @@ fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             self.found.insert(
                 self.path.join("."),
-                (param.is_require_grad(), floats(param.val().detach())),
+                (param.is_require_grad(), to_floats(param.val().detach())),
             );
         }
     }

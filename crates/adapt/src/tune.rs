@@ -3,9 +3,7 @@
 //! The first range (the learning rate) is covered by N evenly spaced values, ends included, so that a best value at an end can be seen as
 //! such; further ranges follow the van der Corput sequences of the bases 2, 3, 5, .. (Halton 1960).
 
-use crate::data::argmax;
-use crate::peft::score;
-use crate::{Event, FitError, Method, Scale, SearchRange, Setting, sub_seed, with_setting};
+use crate::{Event, FitError, Method, Scale, Score, SearchRange, Setting, sub_seed, with_setting};
 use serde::Serialize;
 use serde_json::Value;
 use std::num::NonZeroUsize;
@@ -49,10 +47,10 @@ pub fn tune(
         return Ok(None);
     }
     let mut trials = Vec::new();
-    let mut best: Option<(f64, f64, Value, Vec<f64>)> = None;
+    let mut best: Option<(Score, Value, Vec<f64>)> = None;
     let mut first_failure = None;
     for i in 0..n.get() {
-        let values = point(ranges, i, n.get());
+        let values = point(&ranges, i, n.get());
         let candidate = ranges
             .iter()
             .zip(&values)
@@ -65,18 +63,15 @@ pub fn tune(
             .map(|(r, &v)| (r.setting.to_owned(), v))
             .collect();
         match evaluate(method, candidate.clone(), setting) {
-            Ok((accuracy, loss)) => {
+            Ok(score) => {
                 trials.push(SearchTrial {
                     settings,
-                    validation_accuracy: Some(accuracy),
-                    validation_loss: Some(loss),
+                    validation_accuracy: Some(score.accuracy),
+                    validation_loss: Some(score.loss),
                     error: None,
                 });
-                if best
-                    .as_ref()
-                    .is_none_or(|(a, l, ..)| accuracy > *a || (accuracy == *a && loss < *l))
-                {
-                    best = Some((accuracy, loss, candidate, values));
+                if score.beats(best.as_ref().map(|(score, ..)| *score)) {
+                    best = Some((score, candidate, values));
                 }
             }
             Err(error) => {
@@ -92,7 +87,7 @@ pub fn tune(
         }
     }
     match (best, first_failure) {
-        (Some((_, _, best, values)), _) => {
+        (Some((_, best, values)), _) => {
             let at_edge = ranges
                 .iter()
                 .zip(values)
@@ -112,11 +107,8 @@ pub fn tune(
     }
 }
 
-fn evaluate(
-    method: &dyn Method,
-    config: Value,
-    setting: &Setting<'_>,
-) -> Result<(f64, f64), FitError> {
+/// Trains once with `config` and scores the validation split.
+fn evaluate(method: &dyn Method, config: Value, setting: &Setting<'_>) -> Result<Score, FitError> {
     let mut ignore = |_: Event| {};
     let trial = Setting {
         base: setting.base.clone(),
@@ -131,14 +123,14 @@ fn evaluate(
     };
     let predictor = method.plan(config)?.fit(trial)?;
     let logits = predictor.class_logits(&setting.validation.examples)?;
-    debug_assert!(logits.iter().all(|l| argmax(l) < setting.classes.len()));
-    let labels: Vec<usize> = setting
-        .validation
-        .examples
-        .iter()
-        .map(|e| e.label)
-        .collect();
-    Ok(score(&logits, &labels))
+    let labels = setting.validation.labels();
+    let score = Score::of_logits(&logits, &labels);
+    if score.is_usable() {
+        Ok(score)
+    } else {
+        let reason = "the trained model's answers on the validation split are not numbers";
+        Err(FitError::Other(reason.to_owned()))
+    }
 }
 
 /// The `i`th of `n` points in the ranges.

@@ -1,13 +1,17 @@
 //! What the one training loop promises, on a tiny BERT that is trained whole.
 
-use adapt::{Attach, Budget, Event, FitError, Frozen, Peft, Phase, Plan, Setting};
-use burn::module::ParamGroup;
-use burn::tensor::Device;
+use adapt::{
+    Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Phase, Plan, Setting, init,
+};
+use burn::module::{Module, Param, ParamGroup};
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use task::{Example, Split};
-use transformer::{Depth, Pretrained, Shape};
+use transformer::{At, Depth, Hooks, Point, Pretrained, Shape};
 
 /// Trains everything; the loop's behaviour does not depend on the method.
 #[derive(Clone, Serialize)]
@@ -16,10 +20,14 @@ struct Whole {
 }
 
 impl Peft for Whole {
+    const INFO: MethodInfo = MethodInfo {
+        name: "whole",
+        definition: "Trains everything.",
+        paper: "",
+        level: Level::Parameters,
+        uses_model: true,
+    };
     type Adaptation = Frozen;
-    fn name(&self) -> &'static str {
-        "whole"
-    }
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
@@ -97,6 +105,62 @@ fn model() -> Pretrained {
     transformer::load(&dir, &Device::flex()).unwrap()
 }
 
+/// Trains everything as well; the passes through its first block that it is told give NaN.
+#[derive(Clone, Serialize)]
+struct Breaks {
+    learning_rate: f64,
+    #[serde(skip)]
+    at: Vec<usize>,
+}
+
+#[derive(Module, Debug)]
+struct Breaking {
+    #[module(skip)]
+    at: Vec<usize>,
+    #[module(skip)]
+    passes: Arc<AtomicUsize>,
+}
+
+impl Hooks for Breaking {
+    fn hidden(&self, at: At<Point>, h: Tensor<3>, _block_input: &Tensor<3>) -> Tensor<3> {
+        if (at.layer, at.site) != (0, Point::FfnOut) {
+            return h;
+        }
+        let pass = 1 + self.passes.fetch_add(1, Ordering::Relaxed);
+        if self.at.contains(&pass) {
+            h * f64::NAN
+        } else {
+            h
+        }
+    }
+}
+
+impl Peft for Breaks {
+    const INFO: MethodInfo = MethodInfo {
+        name: "breaks",
+        ..Whole::INFO
+    };
+    type Adaptation = Breaking;
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+    fn attach(&self, _to: &mut Attach<'_>) -> Result<Breaking, FitError> {
+        Ok(Breaking {
+            at: self.at.clone(),
+            passes: Arc::default(),
+        })
+    }
+    fn train_in_backbone(&self, _shape: &Shape) -> Option<ParamGroup> {
+        Some(ParamGroup::from_regex("").unwrap())
+    }
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Embeddings
+    }
+    fn trainable_params(&self, _shape: &Shape) -> u64 {
+        unreachable!("not asked here")
+    }
+}
+
 struct Fitted {
     events: Vec<Event>,
     /// Logits of the validation split, or the error.
@@ -104,21 +168,24 @@ struct Fitted {
 }
 
 fn fit(learning_rate: f64, budget: Budget) -> Fitted {
-    let (train, validation) = (train(), validation());
+    fit_on(Whole { learning_rate }, &train(), &validation(), budget)
+}
+
+fn fit_on(plan: impl Peft, train: &Split, validation: &Split, budget: Budget) -> Fitted {
     let classes = ["bad", "good"].map(str::to_owned);
     let mut events = Vec::new();
     let setting = Setting {
         base: Some(model()),
         classes: &classes,
         descriptions: None,
-        train: &train,
-        validation: &validation,
+        train,
+        validation,
         budget,
         seed: 3,
         device: &Device::flex().autodiff(),
         events: &mut |event| events.push(event),
     };
-    let logits = Box::new(Whole { learning_rate })
+    let logits = Box::new(plan)
         .fit(setting)
         .map(|predictor| predictor.class_logits(&validation.examples).unwrap());
     Fitted { events, logits }
@@ -256,6 +323,63 @@ fn a_loss_that_is_no_number_is_an_error_that_names_the_rate() {
     assert!(error.to_string().contains("learning rate"), "{error}");
 }
 
+/// Adds √p² of p = 0 to every block: nothing forwards, and a gradient of 0 · ∞.
+#[derive(Module, Debug)]
+struct Kink {
+    p: Param<Tensor<1>>,
+}
+
+impl Hooks for Kink {
+    fn hidden(&self, _at: At<Point>, h: Tensor<3>, _block_input: &Tensor<3>) -> Tensor<3> {
+        let p = self.p.val();
+        h + (p.clone() * p).sqrt().unsqueeze::<3>() // [b,t,d] + [1,1,1]
+    }
+}
+
+/// Inserts a [`Kink`].
+#[derive(Clone, Serialize)]
+struct Kinked;
+
+impl Peft for Kinked {
+    type Adaptation = Kink;
+    const INFO: MethodInfo = MethodInfo {
+        name: "kinked",
+        definition: "",
+        paper: "",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
+    fn learning_rate(&self) -> f64 {
+        1e-3
+    }
+    fn attach(&self, to: &mut Attach<'_>) -> Result<Kink, FitError> {
+        let p = init::constant(0.0, [1], to.device);
+        Ok(Kink { p })
+    }
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Block(0)
+    }
+    fn trainable_params(&self, _shape: &Shape) -> u64 {
+        unreachable!("not asked here")
+    }
+}
+
+/// One step an epoch: its loss is finite, and no step follows whose loss would show what the gradient did.
+#[test]
+fn a_gradient_that_is_no_number_ends_the_training_under_its_name() {
+    let one_step = Budget {
+        epochs: n(1),
+        ..budget()
+    };
+    let error = fit_on(Kinked, &train(), &validation(), one_step)
+        .logits
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the norm of the gradients became NaN at step 0 with learning rate 1e-3; try a smaller one (--set METHOD.learning_rate=...)"
+    );
+}
+
 #[test]
 fn clipping_keeps_a_huge_gradient_from_changing_much() {
     let free = fit(
@@ -279,5 +403,40 @@ fn clipping_keeps_a_huge_gradient_from_changing_much() {
         "{:?} {:?}",
         losses(&clipped.events),
         losses(&free.events)
+    );
+}
+
+#[test]
+fn an_epoch_whose_answers_are_no_numbers_is_never_the_best() {
+    // Trained towards one class and validated on the other, the first epoch is the best. If NaN counted as the first class, an epoch that
+    // answers NaN would have every answer right.
+    let texts = ["a gripping film", "it was fine", "good", "rather good"];
+    let of_class = |label| split(&texts.map(|text| (text, label)));
+    let fit = |at: &[usize]| {
+        let plan = Breaks {
+            learning_rate: 1e-2,
+            at: at.to_vec(),
+        };
+        fit_on(plan, &of_class(1), &of_class(0), budget())
+    };
+    let (sound, broken) = (fit(&[]), fit(&[4])); // train, validate, train, validate
+    let (sound_logits, broken_logits) = (sound.logits.unwrap(), broken.logits.unwrap());
+    assert_eq!(accuracies(&sound.events), [0.0, 0.0]);
+    assert_eq!(accuracies(&broken.events), [0.0]);
+    assert_eq!(sound_logits, broken_logits);
+}
+
+#[test]
+fn a_training_that_never_gives_numbers_fails_by_name() {
+    let plan = Breaks {
+        learning_rate: 1e-3,
+        at: vec![2, 4],
+    };
+    let error = fit_on(plan, &train(), &validation(), budget())
+        .logits
+        .unwrap_err();
+    assert!(
+        matches!(error, FitError::NoUsableModel { steps: 2, .. }),
+        "{error}"
     );
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a worker looks for work at full speed after it last had some.
-const ALERT: Duration = Duration::from_millis(5);
+const SPIN: Duration = Duration::from_millis(5);
 /// How long it naps between two looks afterwards: a phase without parallel work, such as reading files, costs no core.
 const NAP: Duration = Duration::from_micros(100);
 /// Stack of a worker: that of a main thread.
@@ -21,7 +21,7 @@ const STACK_BYTES: usize = 8 << 20;
 /// Runs `work` on a worker of the global thread pool and keeps the pool's other workers alert until it returns.
 ///
 /// With one thread (`RAYON_NUM_THREADS=1`), or when called from a worker, this just runs `work`.
-pub fn alert<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+pub fn with_awake_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     // A pool that exists already is as good, but for its stacks.
     let _ = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK_BYTES)
@@ -57,7 +57,7 @@ fn look_for_work(over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         if rayon::yield_now() == Some(Yield::Executed) {
             last = Instant::now();
-        } else if last.elapsed() < ALERT {
+        } else if last.elapsed() < SPIN {
             for _ in 0..32 {
                 std::hint::spin_loop();
             }
@@ -69,7 +69,7 @@ fn look_for_work(over: &AtomicBool) {
 
 #[cfg(test)]
 mod tests {
-    use super::alert;
+    use super::with_awake_workers;
     use rayon::prelude::*;
     use std::sync::mpsc;
     use std::time::Duration;
@@ -86,15 +86,15 @@ mod tests {
     #[test]
     fn work_runs_on_a_worker_with_parallel_sections_inside_and_naps_between_them() {
         let total = within_a_minute(|| {
-            alert(|| {
+            with_awake_workers(|| {
                 // With a single thread the work runs where it is.
                 assert!(
                     rayon::current_thread_index().is_some() || rayon::current_num_threads() < 2
                 );
                 let sum = || (0..1000u64).into_par_iter().map(|i| i * i).sum::<u64>();
                 let first = sum();
-                std::thread::sleep(super::ALERT * 3);
-                let nested = alert(|| rayon::join(sum, sum));
+                std::thread::sleep(super::SPIN * 3);
+                let nested = with_awake_workers(|| rayon::join(sum, sum));
                 (first, nested)
             })
         });
@@ -104,10 +104,10 @@ mod tests {
     #[test]
     fn a_panic_passes_through_and_the_pool_serves_on() {
         let caught = within_a_minute(|| {
-            let caught = std::panic::catch_unwind(|| alert(|| panic!("as planned")));
+            let caught = std::panic::catch_unwind(|| with_awake_workers(|| panic!("as planned")));
             (
                 caught.is_err(),
-                alert(|| (0..10).into_par_iter().sum::<i32>()),
+                with_awake_workers(|| (0..10).into_par_iter().sum::<i32>()),
             )
         });
         assert_eq!(caught, (true, 45));

@@ -1,4 +1,8 @@
 //! L-BFGS with a line search for the strong Wolfe conditions: Nocedal & Wright 2006, Algorithms 7.4, 7.5, 3.5 and 3.6.
+//!
+//! Not a crate's (argmin, as linfa takes it): those begin each direction from a multiple of the identity, and here it is an approximation of the inverse
+//! Hessian ([`Objective::precondition`]), rebuilt at the point where a warm start along C begins. Features of a transformer are ill-conditioned;
+//! `a_good_preconditioner_makes_an_ill_conditioned_bowl_round` says what it saves.
 
 use std::collections::VecDeque;
 

@@ -13,11 +13,11 @@ mod standardise;
 mod tf_idf;
 
 pub use choose::{Choice, Edge, Labelled, Progress, Trial, choose_c};
+pub use files::{Malformed, Tensors};
 pub use grid::Grid;
 pub use logistic::{Convergence, LogisticRegression, Options, fit, log_softmax};
 pub use matrix::{Dense, Matrix, Sparse};
 pub use nearest::{Metric, Neighbours, Votes, argmax, log_probabilities, nearest, vote};
-pub use saved::{Malformed, Tensors};
 pub use standardise::Standardisation;
 pub use tf_idf::{Text, TfIdf, TfIdfSettings};
 

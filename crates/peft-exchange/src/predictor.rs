@@ -2,9 +2,12 @@
 
 use crate::modules::Model;
 use crate::prompt::Front;
-use adapt::{Logits, PredictError};
+use crate::{CONFIG_FILE, LABELS_FILE, TENSORS_FILE};
+use adapt::{Budget, Footprint, Logits, PredictError, Predictor, SaveError};
+use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use task::Example;
 use transformer::{
     Embedded, Encoded, Pass, Pooling, Pretrained, Shape, Side, Tokenizer, collate, pool,
@@ -16,55 +19,62 @@ pub struct PeftPredictor {
     front: Front,
     tokenizer: Tokenizer,
     shape: Shape,
+    /// Names of the classes, in the order of the logits.
+    classes: Vec<String>,
+    /// Texts are cut to so many tokens.
+    max_length: usize,
+    /// Texts of one forward pass.
+    batch: NonZeroUsize,
+    source: Source,
+}
+
+/// Where a checkpoint was read from, and what it holds.
+pub(crate) struct Source {
+    pub(crate) dir: PathBuf,
+    /// Values of all its tensors.
+    pub(crate) values: u64,
 }
 
 impl PeftPredictor {
-    pub(crate) fn new(model: Model, front: Front, base: &Pretrained) -> Self {
+    pub(crate) fn new(
+        model: Model,
+        front: Front,
+        base: &Pretrained,
+        classes: Vec<String>,
+        source: Source,
+    ) -> Self {
         Self {
+            max_length: base.shape.max_length.saturating_sub(front.tokens()),
+            batch: Budget::default().eval_batch,
             model,
             front,
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
+            classes,
+            source,
         }
     }
 
-    /// Number of classes; a checkpoint does not name them.
-    pub fn classes(&self) -> usize {
-        self.model.head.classes()
+    /// Cuts texts to `max_length` tokens, where the positions beside the prompt or prefix allow that many.
+    pub fn cut_to(mut self, max_length: NonZeroUsize) -> Self {
+        self.max_length = self.max_length.min(max_length.get());
+        self
     }
 
-    /// Longest text in tokens that the positions allow beside the prompt or prefix.
+    /// Reads so many texts in one forward pass.
+    pub fn in_batches_of(mut self, texts: NonZeroUsize) -> Self {
+        self.batch = texts;
+        self
+    }
+
+    /// Names of the classes: those in labels.txt, which [`write`](crate::write()) puts beside a checkpoint, or numbers.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Longest text in tokens; what is longer is cut.
     pub fn longest_text(&self) -> usize {
-        self.shape.max_length.saturating_sub(self.front.tokens())
-    }
-
-    /// Scores of each example, in the order given, as PEFT gives them for each text alone. Texts are cut to `max_length`
-    /// tokens and run `batch` at a time.
-    ///
-    /// # Errors
-    /// A text that cannot be tokenised, or no room for one.
-    pub fn class_logits(
-        &self,
-        examples: &[Example],
-        max_length: usize,
-        batch: NonZeroUsize,
-    ) -> Result<Vec<Logits>, PredictError> {
-        let texts: Vec<(&str, Option<&str>)> = examples
-            .iter()
-            .map(|example| (example.text.as_str(), example.second.as_deref()))
-            .collect();
-        let window = max_length.min(self.longest_text());
-        let encoded = self.tokenizer.encode(&texts, window)?;
-        let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
-        let mut logits = vec![Logits::new(); examples.len()];
-        for rows in task::batches_sorted(&lengths, batch.get()) {
-            let part: Vec<&Encoded> = rows.iter().map(|&row| &encoded[row]).collect();
-            let scores = adapt::to_floats(self.batch_logits(&part)); // [b, classes]
-            for (scores, &row) in scores.chunks_exact(self.classes()).zip(&rows) {
-                logits[row] = scores.to_vec();
-            }
-        }
-        Ok(logits)
+        self.max_length
     }
 
     fn batch_logits(&self, texts: &[&Encoded]) -> Tensor<2> {
@@ -93,5 +103,57 @@ impl PeftPredictor {
         }
         let mask = Tensor::from_data(TensorData::new(marks, [b, t]), &states.x.device());
         pool(&Embedded { mask, ..states }, Pooling::Mean) // the mean of one
+    }
+}
+
+impl Predictor for PeftPredictor {
+    /// Scores of each example, in the order given, as PEFT gives them for each text alone.
+    fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        let texts: Vec<(&str, Option<&str>)> = examples
+            .iter()
+            .map(|example| (example.text.as_str(), example.second.as_deref()))
+            .collect();
+        let encoded = self.tokenizer.encode(&texts, self.max_length)?;
+        let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
+        let mut logits = vec![Logits::new(); examples.len()];
+        for rows in task::batches_sorted(&lengths, self.batch.get()) {
+            let part: Vec<&Encoded> = rows.iter().map(|&row| &encoded[row]).collect();
+            let scores = adapt::to_floats(self.batch_logits(&part)); // [b, classes]
+            for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
+                logits[row] = scores.to_vec();
+            }
+        }
+        Ok(logits)
+    }
+
+    /// A checkpoint does not say which of its values were trained: all are counted, and none is known to train through the model.
+    fn footprint(&self) -> Footprint {
+        let Source { values, .. } = self.source;
+        let head = self.model.head.num_params() as u64;
+        let added = values.saturating_sub(head);
+        Footprint {
+            trainable_params: values,
+            added_params: added,
+            total_params: self.model.backbone.num_params() as u64 + added + head,
+            stored_bytes: 4 * values,
+            extra_tokens: self.front.tokens() as f64,
+            ..Footprint::default()
+        }
+    }
+
+    /// Copies the checkpoint's files, which nothing here changes.
+    fn save(&self, dir: &Path) -> Result<(), SaveError> {
+        let named = |path: &Path, source| SaveError {
+            path: path.display().to_string(),
+            source,
+        };
+        std::fs::create_dir_all(dir).map_err(|error| named(dir, error))?;
+        for name in [CONFIG_FILE, TENSORS_FILE, LABELS_FILE] {
+            let (from, to) = (self.source.dir.join(name), dir.join(name));
+            if from.is_file() {
+                std::fs::copy(&from, &to).map_err(|error| named(&to, error))?;
+            }
+        }
+        Ok(())
     }
 }

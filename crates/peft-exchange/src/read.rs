@@ -5,7 +5,7 @@ use crate::config::{Config, Kind};
 use crate::fold::{self, WRAPPED};
 use crate::head;
 use crate::modules::Model;
-use crate::predictor::PeftPredictor;
+use crate::predictor::{PeftPredictor, Source};
 use crate::prompt::Front;
 use crate::tensors::Tensors;
 use burn::module::Module;
@@ -40,6 +40,7 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
     let backbone = base.backbone.clone().no_grad().valid();
     let shape = &base.shape;
     let mut tensors = Tensors::open(&dir.join(TENSORS_FILE), backbone.device())?;
+    let values = tensors.values();
     let prefix = prefix(config.kind.is_prompt_learning());
     let pooler = base
         .pooler
@@ -67,7 +68,22 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
             first: (*first).clone(),
         });
     }
-    Ok(PeftPredictor::new(model, front, base))
+    let classes = classes(dir, model.head.classes());
+    let source = Source {
+        dir: dir.to_owned(),
+        values,
+    };
+    Ok(PeftPredictor::new(model, front, base, classes, source))
+}
+
+/// A checkpoint names no classes: what [`LABELS_FILE`] beside it says, or their numbers.
+fn classes(dir: &Path, count: usize) -> Vec<String> {
+    let text = std::fs::read_to_string(dir.join(LABELS_FILE)).unwrap_or_default();
+    let names: Vec<String> = text.lines().map(str::to_owned).collect();
+    match names.len() == count {
+        true => names,
+        false => (0..count).map(|class| class.to_string()).collect(),
+    }
 }
 
 fn json(path: &Path) -> Result<Map<String, Value>, PeftError> {

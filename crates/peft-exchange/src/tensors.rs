@@ -52,6 +52,15 @@ impl Tensors {
         self.by_name.keys()
     }
 
+    /// Values of all tensors together.
+    pub(crate) fn values(&self) -> u64 {
+        let sizes = self
+            .by_name
+            .values()
+            .map(|tensor| tensor.shape().iter().product::<usize>());
+        sizes.sum::<usize>() as u64
+    }
+
     pub(crate) fn dims(&self, name: &str) -> Option<Vec<usize>> {
         Some(self.by_name.get(name)?.shape().to_vec())
     }

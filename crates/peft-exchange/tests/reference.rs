@@ -1,6 +1,7 @@
 //! Every PEFT checkpoint among the fixtures, against the logits that PEFT computed from it; or its refusal, by name.
 #![allow(missing_docs)]
 
+use adapt::Predictor;
 use burn::tensor::Device;
 use peft_exchange::read;
 use safetensors::SafeTensors;
@@ -111,7 +112,7 @@ fn agrees(family: &str) {
     let mut wrong = Vec::new();
     for (case, dir) in cases(family) {
         let refusal = REFUSED.iter().find(|(name, _)| *name == case);
-        let predictor = match (read(&dir, &base), refusal) {
+        let mut predictor = match (read(&dir, &base), refusal) {
             (Ok(predictor), None) => predictor,
             (Err(error), Some((_, words))) => {
                 let message = error.to_string();
@@ -133,7 +134,8 @@ fn agrees(family: &str) {
         assert!(!references.is_empty(), "{case} has no reference");
         for batch in [1, 3] {
             let batch = NonZeroUsize::new(batch).unwrap();
-            let logits = predictor.class_logits(&examples, 32, batch).unwrap();
+            predictor = predictor.in_batches_of(batch);
+            let logits = predictor.class_logits(&examples).unwrap();
             let logits = logits.concat();
             for (name, reference) in &references {
                 let difference = relative_difference(&logits, reference);

@@ -1,13 +1,13 @@
 //! What is not supported is refused by name: the fixtures' checkpoints, each with one thing changed.
 #![allow(missing_docs)]
 
+use adapt::Predictor;
 use burn::tensor::Device;
 use peft_exchange::{CONFIG_FILE, PeftPredictor, TENSORS_FILE, read};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use task::Example;
 use transformer::{Pretrained, load};
@@ -204,10 +204,7 @@ fn numbers_of_half_and_double_width_are_read() {
             second: None,
             label: 0,
         };
-        let all = read
-            .unwrap()
-            .class_logits(&[example], 32, NonZeroUsize::MIN)
-            .unwrap();
+        let all = read.unwrap().class_logits(&[example]).unwrap();
         all.concat()
     };
     let single = logits(|value| (Dtype::F32, value.to_le_bytes().to_vec()));

@@ -2,17 +2,16 @@
 
 use crate::PretrainError;
 use crate::config::{Embeddings, LOOK_UP_FROM, Pretraining, Source};
-use crate::corpus::{Corpus, hex};
+use crate::corpus::Corpus;
 use crate::model::Model;
 use crate::packing::Packed;
 use crate::prepare;
 use crate::train::Finished;
 use burn::module::Module;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use transformer::Precision;
+use transformer::{Precision, Shape};
 
 /// Parameters of the model, a tied output matrix counted once.
 pub(crate) fn parameters(model: &Model) -> u64 {
@@ -30,118 +29,168 @@ fn last_parts(path: &Path) -> String {
     parts[parts.len().saturating_sub(2)..].join("/")
 }
 
-#[allow(clippy::too_many_arguments)] // Everything a card tells of.
-pub(crate) fn write(
-    dir: &Path,
-    settings: &Pretraining,
-    model: &Model,
-    corpus: &Corpus,
-    packed: &Packed,
-    held_out_tokens: usize,
-    precision: Precision,
-    finished: Finished,
-    command: &str,
-) -> Result<(), PretrainError> {
-    let shape = model.backbone.shape();
-    let weights = dir.join("model.safetensors");
-    let bytes = fs::read(&weights).map_err(PretrainError::file(&weights))?;
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let (objective, unit) = match shape.causal {
-        true => ("next-token prediction", "token"),
-        false => ("masked-token prediction", "masked token"),
-    };
-    let parameters = parameters(model);
-    let embeddings = (shape.vocab * shape.hidden) as u64;
-    let mut text = String::new();
-    let mut line = |line: String| writeln!(text, "{line}").expect("a string");
-    line(format!("# {name}\n"));
-    line(format!(
-        "A {} of {} blocks of width {} with {} tokens, {:.2} million parameters ({:.2} without the word embeddings), pretrained by {objective} with `runner pretrain` from plain English text.\n",
-        shape.architecture.name(),
-        shape.layers,
-        shape.hidden,
-        shape.vocab,
-        parameters as f64 / 1e6,
-        (parameters - embeddings) as f64 / 1e6
-    ));
-    line("| | |\n|---|---|".to_owned());
-    line(format!(
-        "| held-out loss | {:.4} nats a {unit}, over {held_out_tokens} tokens of documents that were not trained on |",
-        finished.measured.loss
-    ));
-    if let Some(accuracy) = finished.measured.episode_accuracy {
-        line(format!(
-            "| held-out in-context episodes | {:.1} % of the labels whose class was shown before are the most probable next token |",
-            100.0 * accuracy
-        ));
+/// Everything a card tells of.
+pub(crate) struct Card<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) settings: &'a Pretraining,
+    pub(crate) model: &'a Model,
+    pub(crate) corpus: &'a Corpus,
+    pub(crate) packed: &'a Packed,
+    pub(crate) held_out_tokens: usize,
+    pub(crate) precision: Precision,
+    pub(crate) finished: Finished,
+    pub(crate) command: &'a str,
+}
+
+/// Writes CARD.md into the model's directory.
+///
+/// # Errors
+/// Weights that cannot be read, a card that cannot be written.
+pub(crate) fn write(card: &Card<'_>) -> Result<(), PretrainError> {
+    let mut lines = card.heading();
+    lines.push("| | |\n|---|---|".to_owned());
+    lines.extend(card.results());
+    lines.extend(card.mixture());
+    lines.extend(card.course());
+    lines.extend(card.files()?);
+    lines.push(format!("\nMade by\n\n```\n{}\n```", card.command));
+    let text: String = lines.into_iter().map(|line| line + "\n").collect();
+    prepare::write(&card.dir.join("CARD.md"), text.as_bytes())
+}
+
+impl Card<'_> {
+    fn shape(&self) -> &Shape {
+        self.model.backbone.shape()
     }
-    let tokens = settings.steps() * settings.tokens_a_step();
-    line(format!(
-        "| tokens seen | {:.1} million in {} steps, {:.2} passes over {:.1} million tokens in {} documents |",
-        tokens as f64 / 1e6,
-        settings.steps(),
-        tokens as f64 / packed.tokens() as f64,
-        packed.tokens() as f64 / 1e6,
-        corpus.documents.len()
-    ));
-    if shape.causal {
-        line(format!(
-            "| mixture | {:.0} % of the sequences are in-context episodes, in which a known label counts {} times in the loss; {:.0} % repeat a passage; the rest is running text |",
-            100.0 * settings.episode_share,
-            settings.label_weight,
-            100.0 * settings.repeat_share
-        ));
-    }
-    if let Source::New(_) = &settings.source
-        && settings.embeddings == Embeddings::Cooccurrence
-    {
-        let near = match shape.causal {
-            true => "",
-            false => ", attention of the first block to what stands near",
+
+    /// Name, and what kind of model it is.
+    fn heading(&self) -> Vec<String> {
+        let shape = self.shape();
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        let objective = match shape.causal {
+            true => "next-token prediction",
+            false => "masked-token prediction",
         };
-        line(format!(
-            "| begun from | word embeddings from the tokens' co-occurrence in the corpus{near}, everything else random |"
+        let parameters = parameters(self.model);
+        let embeddings = (shape.vocab * shape.hidden) as u64;
+        vec![
+            format!("# {name}\n"),
+            format!(
+                "A {} of {} blocks of width {} with {} tokens, {:.2} million parameters ({:.2} without the word embeddings), pretrained by {objective} with `runner pretrain` from plain English text.\n",
+                shape.architecture.name(),
+                shape.layers,
+                shape.hidden,
+                shape.vocab,
+                parameters as f64 / 1e6,
+                (parameters - embeddings) as f64 / 1e6
+            ),
+        ]
+    }
+
+    /// What was measured, and on how much text it was trained.
+    fn results(&self) -> Vec<String> {
+        let (settings, measured) = (self.settings, self.finished.measured);
+        let unit = match self.shape().causal {
+            true => "token",
+            false => "masked token",
+        };
+        let mut lines = vec![format!(
+            "| held-out loss | {:.4} nats a {unit}, over {} tokens of documents that were not trained on |",
+            measured.loss, self.held_out_tokens
+        )];
+        lines.extend(measured.episode_accuracy.map(|accuracy| {
+            format!(
+                "| held-out in-context episodes | {:.1} % of the labels whose class was shown before are the most probable next token |",
+                100.0 * accuracy
+            )
+        }));
+        let tokens = settings.steps() * settings.tokens_a_step();
+        lines.push(format!(
+            "| tokens seen | {:.1} million in {} steps, {:.2} passes over {:.1} million tokens in {} documents |",
+            tokens as f64 / 1e6,
+            settings.steps(),
+            tokens as f64 / self.packed.tokens() as f64,
+            self.packed.tokens() as f64 / 1e6,
+            self.corpus.documents.len()
         ));
+        lines
     }
-    if settings.neighbour_weight > 0.0 {
-        line(format!(
-            "| second loss | recognising a passage's neighbour, or the passage itself under another mask, by its mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
-            settings.neighbour_weight,
-            100.0 * settings.short_share
-        ));
+
+    /// What is special about the training, as far as this one has it.
+    fn mixture(&self) -> Vec<String> {
+        let (settings, causal) = (self.settings, self.shape().causal);
+        let mut lines = Vec::new();
+        if causal {
+            lines.push(format!(
+                "| mixture | {:.0} % of the sequences are in-context episodes, in which a known label counts {} times in the loss; {:.0} % repeat a passage; the rest is running text |",
+                100.0 * settings.episode_share,
+                settings.label_weight,
+                100.0 * settings.repeat_share
+            ));
+        }
+        if let Source::New(_) = &settings.source
+            && settings.embeddings == Embeddings::Cooccurrence
+        {
+            let near = match causal {
+                true => "",
+                false => ", attention of the first block to what stands near",
+            };
+            lines.push(format!(
+                "| begun from | word embeddings from the tokens' co-occurrence in the corpus{near}, everything else random |"
+            ));
+        }
+        if settings.neighbour_weight > 0.0 {
+            lines.push(format!(
+                "| second loss | recognising a passage's neighbour, or the passage itself under another mask, by its mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
+                settings.neighbour_weight,
+                100.0 * settings.short_share
+            ));
+        }
+        if causal && settings.look_up_share > 0.0 {
+            lines.push(format!(
+                "| looking up | from {:.0} % of the steps on, {:.0} % of them read repeated passages and episodes alone |",
+                100.0 * LOOK_UP_FROM,
+                100.0 * settings.look_up_share
+            ));
+        }
+        lines
     }
-    if shape.causal && settings.look_up_share > 0.0 {
-        line(format!(
-            "| looking up | from {:.0} % of the steps on, {:.0} % of them read repeated passages and episodes alone |",
-            100.0 * LOOK_UP_FROM,
-            100.0 * settings.look_up_share
-        ));
+
+    /// How long it took, and from what it went on.
+    fn course(&self) -> Vec<String> {
+        let settings = self.settings;
+        let mut lines = vec![format!(
+            "| training | {:.0} minutes in the loop, batches of {} x {} tokens, AdamW at {} |",
+            self.finished.elapsed_s / 60.0,
+            settings.batch,
+            settings.length,
+            settings.learning_rate
+        )];
+        if let Source::From(model) = &settings.source {
+            lines.push(format!("| begun from | {} |", last_parts(model)));
+        }
+        lines
     }
-    line(format!(
-        "| training | {:.0} minutes in the loop, batches of {} x {} tokens, AdamW at {} |",
-        finished.elapsed_s / 60.0,
-        settings.batch,
-        settings.length,
-        settings.learning_rate
-    ));
-    if let Source::From(model) = &settings.source {
-        line(format!("| begun from | {} |", last_parts(model)));
+
+    /// Digests of the weights and of the corpus.
+    fn files(&self) -> Result<Vec<String>, PretrainError> {
+        let weights = self.dir.join("model.safetensors");
+        let bytes = fs::read(&weights).map_err(PretrainError::file(&weights))?;
+        let stored = match self.precision {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+        };
+        let mut lines = vec![format!(
+            "| weights | {:.2} MB as {stored}, sha256 {:x} |",
+            bytes.len() as f64 / 1e6,
+            Sha256::digest(&bytes)
+        )];
+        let corpus = self.settings.corpus.iter().zip(&self.corpus.digests);
+        lines.extend(
+            corpus.map(|(file, digest)| {
+                format!("| corpus | {}, sha256 {digest} |", last_parts(file))
+            }),
+        );
+        Ok(lines)
     }
-    let stored = match precision {
-        Precision::F32 => "f32",
-        Precision::F16 => "f16",
-    };
-    line(format!(
-        "| weights | {:.2} MB as {stored}, sha256 {} |",
-        bytes.len() as f64 / 1e6,
-        hex(&Sha256::digest(&bytes))
-    ));
-    for (file, digest) in settings.corpus.iter().zip(&corpus.digests) {
-        line(format!(
-            "| corpus | {}, sha256 {digest} |",
-            last_parts(file)
-        ));
-    }
-    line(format!("\nMade by\n\n```\n{command}\n```"));
-    prepare::write(&dir.join("CARD.md"), text.as_bytes())
 }

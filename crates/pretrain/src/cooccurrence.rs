@@ -5,9 +5,9 @@
 //! A language model finds these directions by itself, in its first some thousand steps; one pass over the counts gives them in seconds.
 
 use crate::packing::{Stream, random};
-use adapt::to_floats;
 use burn::tensor::{Device, Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
+use ops::to_floats;
 use rand::Rng;
 
 /// Tokens to each side that count as near; one at distance d counts 1/d.

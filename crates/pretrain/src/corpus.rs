@@ -33,7 +33,8 @@ impl Corpus {
         for path in files {
             let text = fs::read_to_string(path).map_err(PretrainError::file(path))?;
             corpus.bytes += text.len() as u64;
-            corpus.digests.push(hex(&Sha256::digest(text.as_bytes())));
+            let digest = Sha256::digest(text.as_bytes());
+            corpus.digests.push(format!("{digest:x}"));
             corpus.documents.extend(documents(&text));
         }
         Ok(corpus)
@@ -67,10 +68,6 @@ fn documents(text: &str) -> Vec<Document> {
         }
     }
     documents
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

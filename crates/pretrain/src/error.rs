@@ -55,18 +55,9 @@ pub enum PretrainError {
         /// Why.
         reason: String,
     },
-    /// The loss is no number any more.
-    #[error(
-        "the loss became {loss} at step {step} (learning rate {learning_rate}); try a smaller --learning-rate"
-    )]
-    Diverged {
-        /// The step.
-        step: u64,
-        /// The loss.
-        loss: f64,
-        /// The rate at that step.
-        learning_rate: f64,
-    },
+    /// The loss or its gradient is no number any more.
+    #[error("{0}; try a smaller --learning-rate")]
+    Diverged(#[from] training::Diverged),
 }
 
 impl PretrainError {

@@ -23,7 +23,8 @@ pub(crate) fn fresh(
     device: &Device,
 ) -> Model {
     // Through the host, so that every device begins with the same numbers.
-    let mut backbone = Backbone::random(shape, adapt::sub_seed(settings.seed, "weights"), device);
+    let mut backbone =
+        Backbone::random(shape, training::sub_seed(settings.seed, "weights"), device);
     if let Some(table) = backbone.embeddings.position.take() {
         let weight = changed(table.weight, |values, width| {
             sinusoids(values, width, shape.initializer_range);
@@ -34,7 +35,7 @@ pub(crate) fn fresh(
         }
     }
     if settings.embeddings == Embeddings::Cooccurrence {
-        let seed = adapt::sub_seed(settings.seed, "embeddings");
+        let seed = training::sub_seed(settings.seed, "embeddings");
         let host = device.clone().inner();
         let rows = cooccurrence::vectors(stream, shape.vocab, shape.hidden, seed, &host);
         let words = &mut backbone.embeddings.word;
@@ -42,7 +43,7 @@ pub(crate) fn fresh(
             known_rows(values, width, &rows, shape.initializer_range);
         });
     }
-    let head = LanguageHead::random(&backbone, adapt::sub_seed(settings.seed, "head"));
+    let head = LanguageHead::random(&backbone, training::sub_seed(settings.seed, "head"));
     Model::new(backbone, head)
 }
 
@@ -53,7 +54,7 @@ fn changed(
 ) -> Param<Tensor<2>> {
     parameter.map(|old| {
         let (dims, device) = (old.dims(), old.device());
-        let mut values = adapt::to_floats(old.inner());
+        let mut values = ops::to_floats(old.inner());
         change(&mut values, dims[1]);
         Tensor::from_data(TensorData::new(values, dims), &device).set_require_grad(true)
     })
@@ -144,7 +145,7 @@ mod tests {
             Tensor::<2>::from_data(TensorData::new(positions, [40, 96]), &Device::flex());
         let attention = &backbone.blocks[0].attention;
         let map = |weight: &Param<Tensor<2>>| {
-            adapt::to_floats(positions.clone().matmul(weight.val().inner()))
+            ops::to_floats(positions.clone().matmul(weight.val().inner()))
         };
         let (query, key) = (map(&attention.query.weight), map(&attention.key.weight));
         for (head, offset) in [-1i64, 1, -2].into_iter().enumerate() {

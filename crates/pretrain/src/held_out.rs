@@ -94,7 +94,7 @@ impl HeldOut {
         let device = model.device();
         let (mut sum, mut count) = (0.0, 0);
         for rows in &self.text {
-            let loss = adapt::to_floats(rows.loss(&model, &device))[0];
+            let loss = ops::to_floats(rows.loss(&model, &device))[0];
             sum += f64::from(loss) * rows.targets.len() as f64;
             count += rows.targets.len();
         }
@@ -102,7 +102,7 @@ impl HeldOut {
         for (rows, targets) in &self.episodes {
             let (logits, _) = rows.predict(&model, targets, &device);
             let vocab = logits.dims()[1];
-            let logits = adapt::to_floats(logits);
+            let logits = ops::to_floats(logits);
             let best = |scores: &[f32]| {
                 (0..vocab)
                     .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))

@@ -10,8 +10,8 @@ mod card;
 mod checkpoint;
 mod config;
 mod cooccurrence;
-
 mod corpus;
+mod curve;
 pub mod episodes;
 mod error;
 mod first_weights;

@@ -345,7 +345,7 @@ mod tests {
                 of_a_piece,
                 weight: 1.0,
             };
-            adapt::to_floats(recognition(x(), neighbours))[0]
+            ops::to_floats(recognition(x(), neighbours))[0]
         };
         assert!(loss(4) < 1e-4, "{}", loss(4));
         // Two of four pairs cannot be told apart from each other: ln 2 each.

@@ -127,8 +127,8 @@ impl Packed {
 
 /// A stream of random numbers for one purpose and one number of it.
 pub fn random(seed: u64, purpose: &str, number: u64) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(adapt::sub_seed(
-        adapt::sub_seed(seed, purpose).wrapping_add(number),
+    ChaCha8Rng::seed_from_u64(training::sub_seed(
+        training::sub_seed(seed, purpose).wrapping_add(number),
         "number",
     ))
 }

@@ -76,9 +76,7 @@ fn difference(found: &Value, own: &Value) -> Option<String> {
 
 /// Writes by rename, so that a reader never sees half a file.
 pub(crate) fn write(file: &Path, bytes: &[u8]) -> Result<(), PretrainError> {
-    let temporary = file.with_extension("new");
-    fs::write(&temporary, bytes).map_err(PretrainError::file(&temporary))?;
-    fs::rename(&temporary, file).map_err(PretrainError::file(file))
+    files::write(file, bytes).map_err(PretrainError::file(file))
 }
 
 /// config.json and tokenizer in `dir`: trained on the corpus, copied from the model it begins with, or there from an earlier process.
@@ -153,15 +151,14 @@ pub(crate) fn read_model(dir: &Path, device: &Device) -> Result<Model, PretrainE
     }
 }
 
-/// Writes weights by rename.
+/// Writes weights and language head.
 pub(crate) fn write_weights(
     file: &Path,
     model: &Model,
     precision: Precision,
 ) -> Result<(), PretrainError> {
-    let temporary = file.with_extension("new");
-    save_weights(&temporary, &model.backbone, Some(&model.head), precision)?;
-    fs::rename(&temporary, file).map_err(PretrainError::file(file))
+    save_weights(file, &model.backbone, Some(&model.head), precision)?;
+    Ok(())
 }
 
 /// Tokens of a corpus as this family packs them: word pieces run on, byte pairs keep their line breaks and end with a token.

@@ -1,25 +1,26 @@
 //! The loop of pretraining: AdamW, linear warm-up and decay, clipping; curves, checkpoints, and going on after a kill.
 
 use crate::PretrainError;
-use crate::card;
+use crate::card::{self, Card};
 use crate::checkpoint::{self, State};
 use crate::config::Pretraining;
+use crate::corpus::Corpus;
+use crate::curve::Curve;
 use crate::episodes::Passages;
 use crate::held_out::{HeldOut, Measured};
 use crate::model::Model;
-use crate::objective::{Causal, Objective};
+use crate::objective::{Causal, Objective, Rows};
 use crate::packing::Packed;
 use crate::prepare;
-use adapt::{LoopAdamW, clip_by_global_norm, linear_with_warmup};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
-use transformer::{Precision, load_shape};
+use tokenizers::Tokenizer;
+use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
+use transformer::{Precision, Shape, load_shape};
 
 /// What the loop tells whoever watches.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +69,6 @@ pub struct Finished {
 /// Batches that another thread makes while the model trains on earlier ones.
 const BATCHES_AHEAD: usize = 4;
 
-/// How often the loop looks up from its work.
-#[derive(Clone, Copy, Debug)]
-struct Rhythm {
-    log: u64,
-    measure: u64,
-    checkpoint: Duration,
-}
-
 /// Pretrains into `dir`: a model directory in Hugging Face layout with `CARD.md`, `curve.csv` and `checkpoints/`. A directory that holds the same
 /// pretraining, killed at any time, is continued from its last checkpoint. `command` is what the card says made it.
 ///
@@ -97,6 +90,52 @@ pub fn pretrain(
     tell(Progress::Preparing("training the tokenizer"));
     let tokenizer = prepare::tokenizer(dir, settings, &corpus)?;
     let shape = load_shape(dir)?;
+    check_shape(settings, &shape)?;
+    tell(Progress::Preparing("tokenising"));
+    let objective = objective(settings, &shape, &tokenizer, &corpus)?;
+    let packing = Packing {
+        settings,
+        shape: &shape,
+        tokenizer: &tokenizer,
+        objective: &objective,
+    };
+    let packed = packing.pack(&corpus, "the corpus", settings.batch)?;
+    let held_out = HeldOut::new(
+        &objective,
+        packing.pack(&held_out, "the held-out text", 1)?,
+        prepare::is_episodic(settings, &shape).then(|| Passages::of(&held_out)),
+        settings,
+    )?;
+
+    let (model, run) = begin(dir, settings, &packed, device, checkpoint_every)?;
+    tell(Progress::Ready {
+        parameters: card::parameters(&model),
+        corpus_tokens: packed.tokens() as u64,
+        steps: run.steps,
+        done: run.state.step,
+    });
+    let mut watched = Watched {
+        held_out: &held_out,
+        tell,
+    };
+    let (model, run, packed) = run.all_steps(model, &objective, packed, &mut watched)?;
+    let (stored, finished) = run.finish(model, precision, &mut watched)?;
+    card::write(&Card {
+        dir,
+        settings,
+        model: &stored,
+        corpus: &corpus,
+        packed: &packed,
+        held_out_tokens: held_out.tokens,
+        precision,
+        finished,
+        command,
+    })?;
+    Ok(finished)
+}
+
+/// Whether a model of this shape can be pretrained with these settings.
+fn check_shape(settings: &Pretraining, shape: &Shape) -> Result<(), PretrainError> {
     if settings.length > shape.max_length {
         return Err(PretrainError::Settings(format!(
             "sequences of {} tokens, and the model's positions allow {}",
@@ -109,248 +148,308 @@ pub fn pretrain(
             shape.architecture.name()
         )));
     }
-    tell(Progress::Preparing("tokenising"));
-    let episodic = prepare::is_episodic(settings, &shape);
-    let objective = match shape.causal {
-        false => Objective::Masked(prepare::masked(&tokenizer, &shape)?),
-        true => Objective::Causal(Causal {
-            passages: episodic.then(|| Passages::of(&corpus)),
-            tokenizer: &tokenizer,
-        }),
-    };
-    if let Objective::Causal(Causal {
-        passages: Some(passages),
-        ..
-    }) = &objective
-        && !passages.is_enough()
+    Ok(())
+}
+
+/// What is predicted, and of a causal model's mixture the episodes.
+fn objective<'a>(
+    settings: &Pretraining,
+    shape: &Shape,
+    tokenizer: &'a Tokenizer,
+    corpus: &'a Corpus,
+) -> Result<Objective<'a>, PretrainError> {
+    if !shape.causal {
+        return Ok(Objective::Masked(prepare::masked(tokenizer, shape)?));
+    }
+    let passages = prepare::is_episodic(settings, shape).then(|| Passages::of(corpus));
+    if passages
+        .as_ref()
+        .is_some_and(|passages| !passages.is_enough())
     {
         return Err(PretrainError::Settings("the corpus is too small for in-context episodes (two documents of 24 sentences, 20 frequent words); give --episodes 0".to_owned()));
     }
-    let (payload, ahead) = objective.payload(settings.length);
-    let pack = |part: &crate::Corpus, what, batch| -> Result<Packed, PretrainError> {
-        let packed = Packed::new(
-            prepare::tokenize(part, &tokenizer, &shape)?,
-            payload,
-            ahead,
-            settings.seed,
-        );
-        let needed = batch * settings.length;
+    Ok(Objective::Causal(Causal {
+        passages,
+        tokenizer,
+    }))
+}
+
+/// How texts become sequences.
+struct Packing<'a> {
+    settings: &'a Pretraining,
+    shape: &'a Shape,
+    tokenizer: &'a Tokenizer,
+    objective: &'a Objective<'a>,
+}
+
+impl Packing<'_> {
+    /// Packs a part of the text, of which there must be one batch at least.
+    fn pack(
+        &self,
+        part: &Corpus,
+        what: &'static str,
+        batch: usize,
+    ) -> Result<Packed, PretrainError> {
+        let (payload, ahead) = self.objective.payload(self.settings.length);
+        let stream = prepare::tokenize(part, self.tokenizer, self.shape)?;
+        let packed = Packed::new(stream, payload, ahead, self.settings.seed);
         match packed.len() < batch {
             true => Err(PretrainError::TooSmall {
                 what,
                 found: packed.tokens(),
-                needed,
+                needed: batch * self.settings.length,
             }),
             false => Ok(packed),
         }
-    };
-    let mut packed = pack(&corpus, "the corpus", settings.batch)?;
-    let held_out_passages = episodic.then(|| Passages::of(&held_out));
-    let held_out = HeldOut::new(
-        &objective,
-        pack(&held_out, "the held-out text", 1)?,
-        held_out_passages,
-        settings,
-    )?;
+    }
+}
 
+/// The model and the state of its training: from the last checkpoint, or those of the first step.
+fn begin<'a>(
+    dir: &'a Path,
+    settings: &'a Pretraining,
+    packed: &Packed,
+    device: &'a Device,
+    checkpoint_every: Duration,
+) -> Result<(Model, Run<'a>), PretrainError> {
     let autodiff = device.clone().autodiff();
+    let found = checkpoint::read(dir, optimizer(settings), &autodiff)?;
+    let (model, optimizer, state) = match found {
+        Some(found) => found,
+        None => (
+            prepare::first_model(dir, settings, packed.stream(), &autodiff)?,
+            optimizer(settings),
+            State::default(),
+        ),
+    };
+    let steps = settings.steps();
+    let run = Run {
+        dir,
+        settings,
+        device,
+        autodiff,
+        optimizer,
+        state,
+        steps,
+        warmup: (steps as f64 * settings.warmup_share).round() as u64,
+        curve: Curve::open(dir, state.step, settings.tokens_a_step())?,
+        rhythm: Rhythm {
+            log: (steps / 400).clamp(1, 50),
+            measure: (steps / 20).max(1),
+            checkpoint: checkpoint_every,
+        },
+        clock: Clock::start(state),
+    };
+    Ok((model, run))
+}
+
+fn optimizer(settings: &Pretraining) -> ModuleOptimizer {
     let adamw = ops::AdamW {
         beta_1: 0.9,
         beta_2: 0.98,
         epsilon: 1e-8,
         weight_decay: settings.weight_decay,
     };
-    let optimizer = || {
-        ModuleOptimizer::from(LoopAdamW {
-            adamw,
-            rate_factor: 1.0,
-        })
-    };
-    let (mut model, mut optimizer, mut state) = match checkpoint::read(dir, optimizer(), &autodiff)?
-    {
-        Some(found) => found,
-        None => (
-            prepare::first_model(dir, settings, packed.stream(), &autodiff)?,
-            optimizer(),
-            State::default(),
-        ),
-    };
-    let steps = settings.steps();
-    tell(Progress::Ready {
-        parameters: card::parameters(&model),
-        corpus_tokens: packed.tokens() as u64,
-        steps,
-        done: state.step,
-    });
-    let mut curve = Curve::open(dir, state.step, settings.tokens_a_step())?;
-    let rhythm = Rhythm {
-        log: (steps / 400).clamp(1, 50),
-        measure: (steps / 20).max(1),
-        checkpoint: checkpoint_every,
-    };
-    let warmup = (steps as f64 * settings.warmup_share).round() as u64;
-    // A device that works behind the host's back stands still while the host waits for a number; losses are read there only where they are shown.
-    let reads_every_loss = !ops::compiles_kernels(device);
-    let (mut began, mut saved) = (Instant::now(), Instant::now());
-    let before = state.elapsed_s;
-    let (mut logged, mut logged_at) = (state.step, Instant::now());
-    let (model, packed) = thread::scope(|scope| -> Result<(Model, Packed), PretrainError> {
-        let (give, batches) = sync_channel(BATCHES_AHEAD);
-        let (objective, from) = (&objective, state.step);
-        let producer = scope.spawn(move || {
-            for step in from..steps {
-                let rows = objective.rows(step, &mut packed, settings);
-                // Nobody takes it where the training ended early.
-                if give.send(rows).is_err() {
-                    break;
-                }
-            }
-            packed
-        });
-        while state.step < steps {
-            let rows = batches.recv().expect("one batch a step")?;
-            let (loss, recognition) = rows.losses(&model, &autodiff);
-            let shown = loss.clone().detach().inner();
-            let loss = match recognition {
-                Some(recognition) => loss + recognition,
-                None => loss,
-            };
-            let learning_rate =
-                settings.learning_rate * linear_with_warmup(state.step, steps, warmup);
-            let mut grads = GradientsParams::from_grads(loss.backward(), &model);
-            clip_by_global_norm(&mut grads, &model, settings.clip_norm, device);
-            let is_logged = (state.step + 1).is_multiple_of(rhythm.log) || state.step + 1 == steps;
-            let is_saved = saved.elapsed() > rhythm.checkpoint && state.step + 1 < steps;
-            let mut value = f64::NAN;
-            if reads_every_loss || is_logged || is_saved {
-                value = f64::from(adapt::to_floats(shown)[0]);
-                if !value.is_finite() {
-                    return Err(PretrainError::Diverged {
-                        step: state.step,
-                        loss: value,
-                        learning_rate,
-                    });
-                }
-            }
-            model = optimizer.step(learning_rate, model, grads);
-            state.step += 1;
-            state.elapsed_s = before + began.elapsed().as_secs_f64();
-            if is_logged {
-                let tokens = (state.step - logged) * settings.tokens_a_step();
-                let tokens_per_s = tokens as f64 / logged_at.elapsed().as_secs_f64();
-                curve.add(state, "train", "loss", value)?;
-                tell(Progress::Step {
-                    step: state.step,
-                    loss: value,
-                    tokens_per_s,
-                });
-                (logged, logged_at) = (state.step, Instant::now());
-            }
-            if state.step.is_multiple_of(rhythm.measure) && state.step < steps {
-                let pause = Instant::now();
-                let measured = held_out.measure(&model);
-                curve.add_measured(state, measured)?;
-                tell(Progress::HeldOut {
-                    step: state.step,
-                    measured,
-                });
-                // Measuring is not training.
-                began += pause.elapsed();
-                logged_at += pause.elapsed();
-            }
-            if is_saved {
-                checkpoint::write(dir, &model, &optimizer, state)?;
-                saved = Instant::now();
-            }
+    ModuleOptimizer::from(LoopAdamW {
+        adamw,
+        rate_factor: 1.0,
+    })
+}
+
+/// How often the loop looks up from its work.
+#[derive(Clone, Copy, Debug)]
+struct Rhythm {
+    log: u64,
+    measure: u64,
+    checkpoint: Duration,
+}
+
+/// When the loop began and when it last did what it does now and then. Measuring is not training: its time is taken out.
+struct Clock {
+    /// Seconds of earlier processes.
+    before: f64,
+    began: Instant,
+    logged_step: u64,
+    logged: Instant,
+    saved: Instant,
+}
+
+impl Clock {
+    fn start(state: State) -> Clock {
+        let now = Instant::now();
+        Clock {
+            before: state.elapsed_s,
+            began: now,
+            logged_step: state.step,
+            logged: now,
+            saved: now,
         }
-        Ok((model, producer.join().expect("no panic")))
-    })?;
-    checkpoint::write(dir, &model, &optimizer, state)?;
-    prepare::write_weights(&dir.join("model.safetensors"), &model, precision)?;
-    // What is stored is what is measured.
-    let stored: Model = prepare::read_model(dir, &autodiff)?;
-    let measured = held_out.measure(&stored);
-    curve.add_measured(state, measured)?;
-    tell(Progress::HeldOut {
-        step: state.step,
-        measured,
-    });
-    let finished = Finished {
-        measured,
-        elapsed_s: state.elapsed_s,
-    };
-    card::write(
-        dir,
-        settings,
-        &stored,
-        &corpus,
-        &packed,
-        held_out.tokens,
-        precision,
-        finished,
-        command,
-    )?;
-    Ok(finished)
+    }
+
+    fn elapsed_s(&self) -> f64 {
+        self.before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn take_out(&mut self, pause: Duration) {
+        self.began += pause;
+        self.logged += pause;
+    }
 }
 
-/// curve.csv: `step, tokens, elapsed_s, split, metric, value`.
-struct Curve {
-    file: fs::File,
-    path: std::path::PathBuf,
-    tokens_a_step: u64,
+/// What looks at the model, and whom it is told.
+struct Watched<'a> {
+    held_out: &'a HeldOut,
+    tell: &'a mut dyn FnMut(Progress),
 }
 
-impl Curve {
-    /// Opens the curve and takes off what was written after the checkpoint that the training goes on from.
-    fn open(dir: &Path, step: u64, tokens_a_step: u64) -> Result<Curve, PretrainError> {
-        let path = dir.join("curve.csv");
-        let old = fs::read_to_string(&path).unwrap_or_default();
-        let kept = old.lines().filter(|line| {
-            let at = line
-                .split(',')
-                .next()
-                .and_then(|step| step.parse::<u64>().ok());
-            at.is_some_and(|at| at <= step)
-        });
-        let header = "step,tokens,elapsed_s,split,metric,value";
-        let text: String = std::iter::once(header)
-            .chain(kept)
-            .map(|line| format!("{line}\n"))
-            .collect();
-        prepare::write(&path, text.as_bytes())?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(PretrainError::file(&path))?;
-        Ok(Curve {
-            file,
-            path,
-            tokens_a_step,
+/// The state of a pretraining between steps, the model aside: it moves through the optimiser, so that its weights have one owner and are changed in
+/// place.
+struct Run<'a> {
+    dir: &'a Path,
+    settings: &'a Pretraining,
+    device: &'a Device,
+    autodiff: Device,
+    optimizer: ModuleOptimizer,
+    state: State,
+    steps: u64,
+    warmup: u64,
+    curve: Curve,
+    rhythm: Rhythm,
+    clock: Clock,
+}
+
+impl<'a> Run<'a> {
+    /// Takes the steps that are left, on batches that another thread makes.
+    fn all_steps(
+        mut self,
+        mut model: Model,
+        objective: &Objective<'_>,
+        mut packed: Packed,
+        watched: &mut Watched<'_>,
+    ) -> Result<(Model, Run<'a>, Packed), PretrainError> {
+        thread::scope(|scope| {
+            let (give, batches) = sync_channel(BATCHES_AHEAD);
+            let (from, steps, settings) = (self.state.step, self.steps, self.settings);
+            let producer = scope.spawn(move || {
+                for step in from..steps {
+                    let rows = objective.rows(step, &mut packed, settings);
+                    // Nobody takes it where the training ended early.
+                    if give.send(rows).is_err() {
+                        break;
+                    }
+                }
+                packed
+            });
+            while self.state.step < steps {
+                let rows = batches.recv().expect("one batch a step")?;
+                model = self.step(model, &rows, watched)?;
+            }
+            Ok((model, self, producer.join().expect("no panic")))
         })
     }
 
-    fn add(
+    /// One step, and what falls due after it.
+    fn step(
         &mut self,
-        state: State,
-        split: &str,
-        metric: &str,
-        value: f64,
-    ) -> Result<(), PretrainError> {
-        let tokens = state.step * self.tokens_a_step;
-        let line = format!(
-            "{},{tokens},{:.2},{split},{metric},{value:.5}\n",
-            state.step, state.elapsed_s
-        );
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(PretrainError::file(&self.path))
+        model: Model,
+        rows: &Rows,
+        watched: &mut Watched<'_>,
+    ) -> Result<Model, PretrainError> {
+        let next = self.state.step + 1;
+        let is_logged = next.is_multiple_of(self.rhythm.log) || next == self.steps;
+        let is_saved = self.clock.saved.elapsed() > self.rhythm.checkpoint && next < self.steps;
+        // A device that works behind the host's back stands still while the host waits for a number; numbers are read there only where they are
+        // shown or what they vouch for is kept.
+        let is_read = is_logged || is_saved || !ops::compiles_kernels(self.device);
+        let (model, loss) = self.optimise(model, rows, is_read)?;
+        if is_logged {
+            self.log(loss, watched)?;
+        }
+        if self.state.step.is_multiple_of(self.rhythm.measure) && self.state.step < self.steps {
+            let pause = Instant::now();
+            self.measure(&model, watched)?;
+            self.clock.take_out(pause.elapsed());
+        }
+        if is_saved {
+            checkpoint::write(self.dir, &model, &self.optimizer, self.state)?;
+            self.clock.saved = Instant::now();
+        }
+        Ok(model)
     }
 
-    fn add_measured(&mut self, state: State, measured: Measured) -> Result<(), PretrainError> {
-        self.add(state, "held_out", "loss", measured.loss)?;
-        match measured.episode_accuracy {
-            Some(accuracy) => self.add(state, "held_out", "episode_accuracy", accuracy),
-            None => Ok(()),
+    /// The model after a step on these rows, and their loss before it: NaN where it is not read.
+    fn optimise(
+        &mut self,
+        model: Model,
+        rows: &Rows,
+        is_read: bool,
+    ) -> Result<(Model, f64), PretrainError> {
+        let (loss, recognition) = rows.losses(&model, &self.autodiff);
+        let shown = loss.clone().detach().inner();
+        let loss = match recognition {
+            Some(recognition) => loss + recognition,
+            None => loss,
+        };
+        let step = self.state.step;
+        let learning_rate =
+            self.settings.learning_rate * linear_with_warmup(step, self.steps, self.warmup);
+        let mut grads = GradientsParams::from_grads(loss.backward(), &model);
+        let norm = clip_by_global_norm(&mut grads, &model, self.settings.clip_norm, self.device);
+        let mut value = f64::NAN;
+        if is_read {
+            value = f64::from(ops::to_floats(shown)[0]);
+            Quantity::Loss.check(value, step, learning_rate)?;
+            Quantity::GradientNorm.check(norm.read(), step, learning_rate)?;
         }
+        let model = self.optimizer.step(learning_rate, model, grads);
+        self.state.step += 1;
+        self.state.elapsed_s = self.clock.elapsed_s();
+        Ok((model, value))
+    }
+
+    fn log(&mut self, loss: f64, watched: &mut Watched<'_>) -> Result<(), PretrainError> {
+        let step = self.state.step;
+        let tokens = (step - self.clock.logged_step) * self.settings.tokens_a_step();
+        let tokens_per_s = tokens as f64 / self.clock.logged.elapsed().as_secs_f64();
+        self.curve.add(self.state, "train", "loss", loss)?;
+        (watched.tell)(Progress::Step {
+            step,
+            loss,
+            tokens_per_s,
+        });
+        (self.clock.logged_step, self.clock.logged) = (step, Instant::now());
+        Ok(())
+    }
+
+    fn measure(
+        &mut self,
+        model: &Model,
+        watched: &mut Watched<'_>,
+    ) -> Result<Measured, PretrainError> {
+        let measured = watched.held_out.measure(model);
+        self.curve.add_measured(self.state, measured)?;
+        (watched.tell)(Progress::HeldOut {
+            step: self.state.step,
+            measured,
+        });
+        Ok(measured)
+    }
+
+    /// Writes the finished model, reads it back and measures it: what is stored is what is measured.
+    fn finish(
+        mut self,
+        model: Model,
+        precision: Precision,
+        watched: &mut Watched<'_>,
+    ) -> Result<(Model, Finished), PretrainError> {
+        checkpoint::write(self.dir, &model, &self.optimizer, self.state)?;
+        prepare::write_weights(&self.dir.join("model.safetensors"), &model, precision)?;
+        let stored = prepare::read_model(self.dir, &self.autodiff)?;
+        let measured = self.measure(&stored, watched)?;
+        let finished = Finished {
+            measured,
+            elapsed_s: self.state.elapsed_s,
+        };
+        Ok((stored, finished))
     }
 }

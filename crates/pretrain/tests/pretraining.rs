@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use training::Quantity;
 use transformer::Precision;
 
 /// Books in which what follows is known: every colour has its own thing and place.
@@ -186,6 +187,36 @@ fn a_model_goes_on_from_another_with_its_tokenizer() {
     assert!(after < before + 0.05, "{before} -> {after}");
     let file = |dir: &Path| fs::read(dir.join("tokenizer.json")).unwrap();
     assert_eq!(file(&base), file(&out));
+}
+
+/// A gain so large that the loss is finite and the squares of its gradient are not.
+#[test]
+fn a_gradient_that_is_no_number_ends_the_pretraining_under_its_name() {
+    let dir = TempDir::new().unwrap();
+    let mut settings = settings(Family::Bert, dir.path());
+    settings.tokens = settings.tokens_a_step();
+    let base = dir.path().join("base");
+    let (device, precision) = (Device::flex(), Precision::F32);
+    pretrain(&settings, &base, precision, &device, "", NEVER, &mut |_| {}).unwrap();
+    let file = base.join("model.safetensors");
+    let tensors = files::Tensors::from_bytes(&fs::read(&file).unwrap()).unwrap();
+    let mut steep = files::Tensors::default();
+    for name in tensors.names() {
+        let (shape, values) = tensors.get_floats(name).unwrap();
+        let gain = match name.ends_with("transform.LayerNorm.weight") {
+            true => 1e25,
+            false => 1.0,
+        };
+        steep.put(name, shape, values.into_iter().map(|value| gain * value));
+    }
+    steep.write_for_python(&file).unwrap();
+    settings.source = Source::From(base);
+    let error = train(&settings, &dir.path().join("more"), NEVER, &mut |_| {}).unwrap_err();
+    assert!(
+        matches!(&error, PretrainError::Diverged(found) if found.quantity == Quantity::GradientNorm),
+        "{error}"
+    );
+    assert!(error.to_string().contains("at step 0"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line, as clap reads it.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 ///
 /// Without a command: the default comparison, offline, on a bundled model and task.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, max_term_width = 110)]
+#[command(name = "adaptbench", version, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -30,8 +31,9 @@ pub(crate) enum Command {
     Predict(PredictArgs),
     /// Write an adapted model as a PEFT checkpoint, which PEFT and transformers load in Python
     Export(ExportArgs),
-    /// Pretrain a small transformer from plain text: tokenizer, masked or causal language model, in Hugging Face layout
-    Pretrain(Box<PretrainArgs>),
+    /// Start the program `pretrain`, which trains a small transformer from plain text: masked or causal, in Hugging Face layout
+    #[command(disable_help_flag = true)]
+    Pretrain(PretrainArgs),
     /// Rebuild CSV, plots and page of finished runs from their raw records
     Report {
         /// Directories of runs
@@ -50,8 +52,8 @@ pub(crate) enum Command {
         /// Directory of the second run
         second: PathBuf,
     },
-    /// List the methods
-    Methods(ListArgs),
+    /// List the methods, or write what the documentation says of them
+    Methods(MethodsArgs),
     /// List the bundled models and how to name others
     Models(ListArgs),
     /// List the bundled tasks and how to name others
@@ -216,119 +218,15 @@ pub(crate) struct ExportArgs {
     pub(crate) output: PathBuf,
 }
 
-/// `pretrain`'s families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FamilyArg {
-    /// Masked language model
-    Bert,
-    /// Causal, learned positions
-    Gpt2,
-    /// Causal, rotary positions
-    Llama,
-}
-
-/// With which word embeddings `pretrain` begins a new model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EmbeddingsArg {
-    /// Normally distributed
-    Random,
-    /// From the neighbours of each token in the corpus
-    Cooccurrence,
-}
-
-/// How `pretrain` stores weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PrecisionArg {
-    /// 2 bytes a weight
-    F16,
-    /// 4 bytes a weight
-    F32,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct PretrainArgs {
-    /// Text files, or directories of .txt files: one paragraph a line, documents apart by empty lines; repeatable
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    pub(crate) corpus: Vec<PathBuf>,
-    /// Text files to measure the loss on [default: every hundredth document of the corpus, which is then not trained on]
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(crate) held_out: Vec<PathBuf>,
-    /// Directory of the model; one that holds the same pretraining is continued from its last checkpoint
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// Go on from this model (a directory, a Hub id, a bundled name) rather than from random weights, with its tokenizer
-    #[arg(long, value_name = "M")]
-    pub(crate) from: Option<String>,
-    /// Family of a new model [default: bert]
-    #[arg(long, value_enum)]
-    pub(crate) architecture: Option<FamilyArg>,
-    /// Tokens of a new vocabulary [default: 8000]
-    #[arg(long, value_name = "N")]
-    pub(crate) vocab: Option<NonZeroUsize>,
-    /// Width of a new model [default: 192]
-    #[arg(long, value_name = "N")]
-    pub(crate) hidden: Option<NonZeroUsize>,
-    /// Blocks of a new model [default: 4]
-    #[arg(long, value_name = "N")]
-    pub(crate) layers: Option<NonZeroUsize>,
-    /// Attention heads of a new model [default: 6]
-    #[arg(long, value_name = "N")]
-    pub(crate) heads: Option<NonZeroUsize>,
-    /// Inner width of a new model's feed-forward [default: 4 x width; 8/3 x width where it is gated]
-    #[arg(long, value_name = "N")]
-    pub(crate) intermediate: Option<NonZeroUsize>,
-    /// Tokens to train on
-    #[arg(long, value_name = "N", default_value_t = 20_000_000)]
-    pub(crate) tokens: u64,
-    /// Tokens a sequence; also the positions of a new model
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    pub(crate) length: usize,
-    /// Sequences a step
-    #[arg(long, value_name = "N", default_value = "32")]
-    pub(crate) batch: NonZeroUsize,
-    /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
-    pub(crate) short: f64,
-    /// Share of a masked model's steps that predict every next token from the left instead of masked ones
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    pub(crate) left_to_right: f64,
-    /// Share of a masked model's tokens that are to be predicted
-    #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
-    pub(crate) mask: f64,
-    /// Weight of a masked model's second loss, recognising a passage's neighbour (or itself under another mask) by its mean state, where passages are short
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
-    pub(crate) neighbours: f64,
-    /// Word embeddings of a new model [default: cooccurrence]
-    #[arg(long, value_enum)]
-    pub(crate) embeddings: Option<EmbeddingsArg>,
-    /// How many times a known label of an episode counts in the loss
-    #[arg(long, value_name = "N", default_value = "5")]
-    pub(crate) label_weight: NonZeroUsize,
-    /// Peak learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
-    pub(crate) learning_rate: f64,
-    /// Share of a causal model's sequences that are in-context episodes made from the corpus [default: 0.25]
-    #[arg(long, value_name = "SHARE")]
-    pub(crate) episodes: Option<f64>,
-    /// Share of a causal model's sequences that repeat one passage, which teaches it to look back [default: 0.1]
-    #[arg(long, value_name = "SHARE")]
-    pub(crate) repeats: Option<f64>,
-    /// Share of a causal model's steps, after the first 15 %, that read repeated passages and episodes alone: looking back is learnt fastest so [default:
-    /// 0.1 for a new causal model, else 0]
-    #[arg(long, value_name = "SHARE")]
-    pub(crate) look_up: Option<f64>,
-    /// Seed of weights, order, masks and episodes
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Seconds between checkpoints
-    #[arg(long, value_name = "S", default_value_t = 300.0)]
-    pub(crate) checkpoint_every: f64,
-    /// How the finished weights are stored
-    #[arg(long, value_enum, default_value = "f16")]
-    pub(crate) precision: PrecisionArg,
-    /// Device
-    #[arg(long, value_name = "D", default_value = "flex")]
-    pub(crate) device: String,
+    /// As `cargo run -p pretrain -- --help` lists them
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -336,4 +234,16 @@ pub(crate) struct ListArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MethodsArgs {
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+    /// Rewrite this file's table of methods between its `<!-- results:methods -->` marks instead
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub(crate) readme: Option<PathBuf>,
+    /// Rewrite the settings in the READMEs of the methods, one folder a crate in DIR, instead
+    #[arg(long, value_name = "DIR", conflicts_with = "json", num_args = 0..=1, default_missing_value = "crates/methods")]
+    pub(crate) readmes: Option<PathBuf>,
 }

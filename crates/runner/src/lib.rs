@@ -5,41 +5,30 @@
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
 
-mod adapters;
-mod bundled;
-mod child;
 mod cli;
-mod devices;
-mod export;
-mod features;
-mod flops;
-mod found;
-mod job;
-mod listing;
-mod log;
-mod matrix;
-mod observe;
-mod parent;
+mod commands;
+mod panics;
 mod plan;
-mod plan_file;
-mod predict;
 mod pretrain;
-mod probe;
-mod progress;
 mod registry;
-mod results;
-mod run_dir;
-mod score;
-mod settings;
+mod run;
 mod sources;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use cli::{Cli, Command};
-use kernels::workers::alert;
+use commands::{export, features, listing, predict, results};
+use kernels::workers::with_awake_workers;
+use run::{child, parent, probe};
 use std::process::ExitCode;
 
+// What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
+pub use adapt::{
+    self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
+    PredictError, Predictor, SaveError, SearchRange, Setting, Trained, parse_config,
+};
 pub use registry::METHODS;
+pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
 
 /// Counts the heap by phase; mimalloc because the system's allocator gives pages back between steps and faults them in again.
 #[global_allocator]
@@ -57,6 +46,7 @@ const NOT_WRITTEN: u8 = 74;
 
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
+    panics::end_quietly_on_closed_output();
     let known = format!("Methods: {}", registry::names(methods).join(", "));
     let command = Cli::command()
         .mut_subcommand("run", |run| run.after_help(known.clone()))
@@ -67,24 +57,26 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
-        Command::Features(arguments) => alert(|| features::write(&arguments)).map(|()| FINISHED),
+        Command::Features(arguments) => {
+            with_awake_workers(|| features::write(&arguments)).map(|()| FINISHED)
+        }
         Command::Predict(arguments) => {
-            alert(|| predict::write(methods, &arguments)).map(|()| FINISHED)
+            with_awake_workers(|| predict::write(methods, &arguments)).map(|()| FINISHED)
         }
         Command::Export(arguments) => {
-            alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
+            with_awake_workers(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
-        Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
+        Command::Pretrain(given) => pretrain::hand_over(&given.arguments).map(|()| FINISHED),
         Command::Report { dirs, readme } => {
             results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
         }
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
-        Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
+        Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
-        Command::Trial => return alert(|| child::main(methods)),
+        Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
     };
     match done {

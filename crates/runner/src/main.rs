@@ -1,4 +1,4 @@
-//! The program `runner`: see the library of the same name.
+//! The program `adaptbench`, with the methods of this workspace: see the library `runner`.
 
 fn main() -> std::process::ExitCode {
     runner::main_with(runner::METHODS)

@@ -44,8 +44,6 @@ pub(crate) fn find(methods: Methods, name: &str) -> anyhow::Result<&'static dyn 
 
 /// "no method "lroa" (did you mean "lora"?); known: .."
 pub(crate) fn unknown(what: &str, found: &str, known: &[&str]) -> anyhow::Error {
-    let hint = task::nearest_name(found, known)
-        .map(|name| format!(" (did you mean \"{name}\"?)"))
-        .unwrap_or_default();
+    let hint = task::did_you_mean(found, known);
     anyhow::anyhow!("no {what} \"{found}\"{hint}; known: {}", known.join(", "))
 }

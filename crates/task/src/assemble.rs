@@ -187,10 +187,7 @@ fn digest(files: &Files<'_>, classes: &[String]) -> String {
     for name in classes {
         part(name.as_bytes());
     }
-    sha.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:x}", sha.finalize())
 }
 
 impl Classes {

@@ -51,6 +51,7 @@ impl fmt::Display for Place {
 
 /// The kinds of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TaskErrorKind {
     /// The file or directory is not there or can't be opened.
     Unreadable,

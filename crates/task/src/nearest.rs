@@ -11,6 +11,13 @@ pub fn nearest_name<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
+/// The question "did you mean ..?" in brackets, to be put behind a name that is not known; empty where no known name is near.
+pub fn did_you_mean(wrong: &str, names: &[&str]) -> String {
+    nearest_name(wrong, names)
+        .map(|near| format!(" (did you mean \"{near}\"?)"))
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +30,7 @@ mod tests {
         assert_eq!(nearest_name("adaptor", &names), Some("adapter"));
         assert_eq!(nearest_name("xyzzy", &names), None);
         assert_eq!(nearest_name("lora", &[]), None);
+        assert_eq!(did_you_mean("lroa", &names), " (did you mean \"lora\"?)");
+        assert_eq!(did_you_mean("xyzzy", &names), "");
     }
 }

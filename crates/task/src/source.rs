@@ -128,7 +128,7 @@ pub fn load(dir: &Path) -> Result<Task, TaskError> {
     };
     let mut files = sort_files(&dir.display().to_string(), &names, read)?;
     files.cards = crate::card::cards_near(&dir)?;
-    assemble(&crate::hub::name_of(&dir), files)
+    assemble(&crate::locate::name_of(&dir), files)
 }
 
 /// Reads a task from files in memory, as [`load`] does from a directory.

@@ -13,10 +13,10 @@ mod dropout;
 mod embedding;
 mod feed_forward;
 mod hooks;
-mod hub;
 mod language_head;
 mod linear;
 mod load;
+mod locate;
 mod norm;
 mod past;
 mod pooling;
@@ -33,13 +33,13 @@ pub use dropout::{Depth, DropoutPlan};
 pub use embedding::Embeddings;
 pub use feed_forward::FeedForward;
 pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
-pub use hub::{HubSettings, LocateError, locate, locate_with};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
 pub use load::{
     LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load, load_backbone,
     load_shape,
 };
+pub use locate::{LocateError, locate, locate_with};
 pub use norm::Norm;
 pub use past::Past;
 pub use pooling::{Pooling, pool};

@@ -31,7 +31,7 @@ pub enum SaveError {
         /// The file.
         file: PathBuf,
         /// Why.
-        source: safetensors::SafeTensorError,
+        source: std::io::Error,
     },
     /// A weight that half precision cannot hold.
     #[error("tensor \"{tensor}\" holds {value}, which f16 cannot; store it as f32")]
@@ -43,7 +43,7 @@ pub enum SaveError {
     },
 }
 
-/// Writes backbone and language head (the tied output matrix apart) to `file`. [`load`](crate::load) reads the same values back.
+/// Writes backbone and language head (the tied output matrix apart) to `file`, whole or not at all. [`load`](crate::load) reads the same values back.
 ///
 /// # Errors
 /// If the file cannot be written, or a value does not fit the precision.
@@ -94,8 +94,7 @@ impl Values {
         }
         impl ModuleVisitor for Visit {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let data = param.val().into_data().convert_dtype(DType::F32);
-                let values = data.try_into_vec().expect("converted to f32");
+                let values = ops::to_floats(param.val());
                 self.values.insert(self.path.join("."), values);
             }
             fn enter_module(&mut self, name: &str, _: &str) {
@@ -174,7 +173,10 @@ fn write(
     });
     // `transformers` asks for this entry.
     let about = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(views, Some(about), file).map_err(|source| SaveError::Write {
+    let written = files::replace(file, |temporary| {
+        safetensors::serialize_to_file(views, Some(about), temporary).map_err(std::io::Error::other)
+    });
+    written.map_err(|source| SaveError::Write {
         file: file.to_path_buf(),
         source,
     })

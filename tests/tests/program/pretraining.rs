@@ -1,178 +1,134 @@
-//! `pretrain` through the whole program: from text to a model that `run` takes, a kill in the middle, and what is refused.
+//! `pretrain`: handing over to the program of that name, and a run on a model that was pretrained here.
 
-use crate::harness::{number, program, run, run_methods, scratch, trials_csv, wait_until};
+use crate::harness::{number, run_methods, scratch, trials_csv};
+use burn::tensor::Device;
+use pretrain::{Embeddings, Family, Pretraining, Sizes, Source};
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+use transformer::Precision;
 
-/// Six short books of one pattern.
-fn corpus(dir: &Path) -> String {
-    let mut text = String::new();
-    for book in 0..6 {
-        for line in 0..40 {
-            let (colour, thing) =
-                [("red", "rose"), ("blue", "boat"), ("green", "frog")][(book + line * line) % 3];
-            text += &format!(
-                "There was a {colour} {thing} in the garden that day. Nobody but the {thing} had seen number {}.\n",
-                line % 7
-            );
-        }
-        text.push('\n');
-    }
-    let file = dir.join("books.txt");
-    fs::write(&file, text).unwrap();
-    file.to_str().unwrap().to_owned()
+/// The program alone in a directory, and its path there.
+fn alone() -> (TempDir, PathBuf) {
+    // A hard link, so within one file system.
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = dir.path().join("adaptbench");
+    fs::hard_link(env!("CARGO_BIN_EXE_tests"), &program).unwrap();
+    (dir, program)
 }
 
-const SMALL: [&str; 12] = [
-    "--vocab", "330", "--hidden", "24", "--layers", "2", "--heads", "3", "--length", "32",
-    "--batch", "4",
-];
-
-fn pretrain<'a>(corpus: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [
-        &["pretrain", "--corpus", corpus, "--out", out],
-        &SMALL[..],
-        more,
-    ]
-    .concat()
+fn pretrain(program: &Path, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .arg("pretrain")
+        .args(arguments)
+        .env("XDG_CACHE_HOME", program.with_file_name("cache"))
+        .output()
+        .unwrap()
 }
 
 #[test]
-fn plain_text_becomes_a_model_that_a_run_takes() {
-    let dir = scratch();
-    let (corpus, out) = (corpus(dir.path()), dir.path().join("small"));
-    for family in ["bert", "llama"] {
-        let model = out.join(family);
-        let model = model.to_str().unwrap();
-        let arguments = [
-            "--tokens",
-            "2000",
-            "--architecture",
-            family,
-            "--episodes",
-            "0",
-        ];
-        let ended = run(&pretrain(&corpus, model, &arguments));
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        assert!(ended.stdout.contains("held-out loss"), "{}", ended.stdout);
-        let card = fs::read_to_string(Path::new(model).join("CARD.md")).unwrap();
-        assert!(card.contains("runner pretrain --corpus"), "{card}");
-        assert!(
-            !card.contains(dir.path().to_str().unwrap()),
-            "a path of this machine stands in the card: {card}"
-        );
-        let results = dir.path().join(format!("run-{family}"));
-        let options = [
-            "--model",
-            model,
-            "--task",
-            "reviews",
-            "--seeds",
-            "1",
-            "--train-limit",
-            "16",
-            "--epochs",
-            "1",
-            "--max-length",
-            "24",
-        ];
-        let name = runner::METHODS
-            .iter()
-            .map(|method| method.info())
-            .find(|info| info.level == adapt::Level::Parameters)
-            .unwrap()
-            .name;
-        let ended = run_methods(name, &results, &options);
-        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        assert!(number(&trials_csv(&results).1[name], "test_accuracy") > 0.0);
-    }
+fn without_its_program_pretraining_says_the_command_that_builds_it() {
+    let (_dir, program) = alone();
+    let ended = pretrain(&program, &["--corpus", "books.txt", "--out", "model"]);
+    assert_eq!(ended.status.code(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let command = "cargo run -p pretrain -- --corpus books.txt --out model";
+    assert!(said.contains(command), "{said}");
 }
 
 #[test]
-fn a_pretraining_killed_in_the_middle_goes_on_from_its_checkpoint() {
-    let dir = scratch();
-    let (corpus, out) = (corpus(dir.path()), dir.path().join("small"));
-    let model = out.to_str().unwrap();
-    let arguments = pretrain(
-        &corpus,
-        model,
-        &["--tokens", "40000", "--checkpoint-every", "0"],
+fn pretraining_hands_its_arguments_over_to_its_program_and_ends_as_it_does() {
+    let (dir, program) = alone();
+    let script = dir.path().join("pretrain");
+    fs::write(&script, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let ended = pretrain(
+        &program,
+        &["--help", "--corpus", "a b", "--from", "tiny-bert"],
     );
-    let mut started = program(&arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("there are checkpoints", || {
-        fs::read_dir(out.join("checkpoints")).is_ok_and(|found| found.count() > 2)
-    });
-    started.kill().unwrap(); // SIGKILL
-    started.wait().unwrap();
+    assert_eq!(ended.status.code(), Some(7));
+    let said = String::from_utf8(ended.stdout).unwrap();
+    let words: Vec<&str> = said.lines().collect();
+    assert_eq!(words[..4], ["--help", "--corpus", "a b", "--from"]);
     assert!(
-        !out.join("model.safetensors").is_file(),
-        "it was too quick to be killed"
+        Path::new(words[4]).join("config.json").is_file(),
+        "a bundled model goes over as its directory: {said}"
     );
-    let ended = run(&arguments);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("going on after step"),
-        "{}",
-        ended.stderr
-    );
-    assert!(out.join("model.safetensors").is_file());
 }
 
 #[test]
-fn what_pretraining_cannot_use_is_named() {
+fn a_run_takes_a_model_that_was_pretrained_here() {
     let dir = scratch();
-    let (corpus, out) = (corpus(dir.path()), dir.path().join("small"));
-    let model = out.to_str().unwrap();
-    let refused = |arguments: &[&str], reason: &str| {
-        let ended = run(arguments);
-        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    let corpus = dir.path().join("books.txt");
+    let book = "There was a red rose in the garden that day. Nobody had seen it.\n".repeat(60);
+    fs::write(&corpus, format!("{book}\n").repeat(4)).unwrap();
+    let settings = Pretraining {
+        source: Source::New(Sizes {
+            family: Family::Bert,
+            vocab: 330,
+            hidden: 24,
+            layers: 2,
+            heads: 3,
+            intermediate: None,
+        }),
+        corpus: vec![corpus],
+        held_out: Vec::new(),
+        tokens: 2_000,
+        length: 32,
+        batch: 4,
+        short_share: 0.0,
+        episode_share: 0.0,
+        repeat_share: 0.0,
+        look_up_share: 0.0,
+        label_weight: 1,
+        mask_share: 0.15,
+        left_to_right_share: 0.0,
+        neighbour_weight: 0.0,
+        embeddings: Embeddings::Random,
+        learning_rate: 1e-3,
+        warmup_share: 0.1,
+        weight_decay: 0.05,
+        clip_norm: 1.0,
+        seed: 3,
     };
-    refused(
-        &pretrain("no/such/file.txt", model, &[]),
-        "there is no file no/such/file.txt",
-    );
-    refused(
-        &pretrain(&corpus, model, &["--heads", "5"]),
-        "cannot be used multiple times",
-    );
-    refused(
-        &[
-            "pretrain", "--corpus", &corpus, "--out", model, "--hidden", "24", "--heads", "5",
-        ],
-        "5 heads in a width of 24",
-    );
-    refused(
-        &[
-            "pretrain",
-            "--corpus",
-            &corpus,
-            "--out",
-            model,
-            "--from",
-            "somewhere",
-            "--layers",
-            "3",
-        ],
-        "--layers with --from",
-    );
-    refused(
-        &pretrain(
-            &corpus,
-            model,
-            &["--architecture", "bert", "--episodes", "0.5"],
-        ),
-        "episodes are for causal models",
-    );
-    let empty = dir.path().join("empty.txt");
-    fs::write(&empty, "One line.\n").unwrap();
-    refused(
-        &pretrain(empty.to_str().unwrap(), model, &[]),
-        "expected at least",
-    );
+    let model = dir.path().join("model");
+    let never = Duration::from_secs(1_000_000);
+    let (device, precision) = (Device::flex(), Precision::F16);
+    pretrain::pretrain(
+        &settings,
+        &model,
+        precision,
+        &device,
+        "",
+        never,
+        &mut |_| {},
+    )
+    .unwrap();
+    let options = [
+        "--model",
+        model.to_str().unwrap(),
+        "--task",
+        "reviews",
+        "--seeds",
+        "1",
+        "--train-limit",
+        "16",
+        "--epochs",
+        "1",
+        "--max-length",
+        "24",
+    ];
+    let name = runner::METHODS
+        .iter()
+        .map(|method| method.info())
+        .find(|info| info.level == adapt::Level::Parameters)
+        .unwrap()
+        .name;
+    let results = dir.path().join("run");
+    let ended = run_methods(name, &results, &options);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(number(&trials_csv(&results).1[name], "test_accuracy") > 0.0);
 }

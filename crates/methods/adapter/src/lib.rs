@@ -2,8 +2,6 @@
 
 mod adaptation;
 mod config;
-mod method;
 
 pub use adaptation::{AdapterAdaptation, Bottleneck};
-pub use config::{Activation, Adapter, Placement};
-pub use method::{ADAPTER, AdapterMethod};
+pub use config::{ADAPTER, Activation, Adapter, Placement};

@@ -2,41 +2,31 @@
 
 use adapt::ConfigError;
 use linear::{Grid, TfIdfSettings};
-use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
-/// Settings of `majority`: there are none.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct MajorityConfig {}
-
-/// Settings of `tf-idf`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TfIdfConfig {
-    /// Words of the longest term; terms of all lengths from 1 on are features.
-    pub max_ngram: NonZeroUsize,
-    /// `1 + ln(count)` in place of a term's count.
-    pub sublinear_tf: bool,
-    /// Terms that fewer training texts hold are left out.
-    pub min_df: NonZeroUsize,
-    /// Inverse penalties; of several, the best on the validation split is taken.
-    pub c: Grid,
+adapt::settings! {
+    /// Settings of `majority`: there are none.
+    pub struct Majority {}
 }
 
-impl Default for TfIdfConfig {
-    fn default() -> Self {
-        Self {
-            max_ngram: NonZeroUsize::new(2).expect("not zero"),
-            sublinear_tf: true,
-            min_df: NonZeroUsize::MIN,
-            c: Grid::powers_of_ten(-3, 3),
-        }
+adapt::settings! {
+    /// Settings of `tf-idf`.
+    pub struct TfIdf {
+        /// Words of the longest term; terms of all lengths from 1 on are features. Words and word pairs: Wang & Manning 2012.
+        max_ngram: NonZeroUsize = NonZeroUsize::new(2).expect("not zero"),
+        /// `1 + ln(count)` in place of a term's count. Manning, Raghavan & Schütze 2008, §6.4.1.
+        sublinear_tf: bool = true,
+        /// Terms that fewer training texts hold are left out. As scikit-learn.
+        min_df: NonZeroUsize = NonZeroUsize::MIN,
+        /// Inverse penalties: a number, or several of which the best on the validation split is taken.
+        c: Grid = Grid::powers_of_ten(-3, 3),
     }
 }
 
 /// Terms longer than this are all but unique, and their number is a mistake.
 const LONGEST_TERM: usize = 8;
 
-impl TfIdfConfig {
+impl TfIdf {
     pub(crate) fn check(self, method: &str) -> Result<Self, ConfigError> {
         if self.max_ngram.get() > LONGEST_TERM {
             let reason = format!(

@@ -4,5 +4,5 @@ mod config;
 mod method;
 mod predictor;
 
-pub use config::{MajorityConfig, TfIdfConfig};
-pub use method::{MAJORITY, Majority, TF_IDF, TfIdf};
+pub use config::{Majority, TfIdf};
+pub use method::{MAJORITY, MajorityMethod, TF_IDF, TfIdfMethod};

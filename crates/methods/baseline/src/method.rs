@@ -1,30 +1,30 @@
 //! The baselines as the registry holds them.
 
-use crate::config::{MajorityConfig, TfIdfConfig};
+use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, parse_config,
+    ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
+    Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
 use std::path::Path;
 use transformer::Pretrained;
 
-/// `majority`.
-pub static MAJORITY: Majority = Majority;
+/// `majority` in the registry.
+pub static MAJORITY: MajorityMethod = MajorityMethod;
 
-/// `tf-idf`.
-pub static TF_IDF: TfIdf = TfIdf;
+/// `tf-idf` in the registry.
+pub static TF_IDF: TfIdfMethod = TfIdfMethod;
 
 /// The shares of the classes among the training labels, whatever the text.
 #[derive(Clone, Copy, Debug)]
-pub struct Majority;
+pub struct MajorityMethod;
 
 /// TF-IDF with logistic regression.
 #[derive(Clone, Copy, Debug)]
-pub struct TfIdf;
+pub struct TfIdfMethod;
 
 pub(crate) const MAJORITY_INFO: MethodInfo = MethodInfo {
     name: "majority",
@@ -42,31 +42,35 @@ pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
     uses_model: false,
 };
 
-impl Method for Majority {
+impl Method for MajorityMethod {
     fn info(&self) -> &'static MethodInfo {
         &MAJORITY_INFO
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(parse_config::<MajorityConfig>(
+        Ok(Box::new(parse_config::<Majority>(
             MAJORITY_INFO.name,
             config,
         )?))
     }
 }
 
-impl Method for TfIdf {
+impl Method for TfIdfMethod {
     fn info(&self) -> &'static MethodInfo {
         &TF_IDF_INFO
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        let config: TfIdfConfig = parse_config(TF_IDF_INFO.name, config)?;
+        let config: TfIdf = parse_config(TF_IDF_INFO.name, config)?;
         Ok(Box::new(config.check(TF_IDF_INFO.name)?))
+    }
+
+    fn settings(&self) -> &'static [SettingDoc] {
+        TfIdf::SETTINGS
     }
 }
 
-impl Plan for MajorityConfig {
+impl Plan for Majority {
     fn resolved(&self) -> Value {
         serde_json::to_value(self).expect("settings serialise")
     }
@@ -80,16 +84,17 @@ impl Plan for MajorityConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         _base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedMajority::load(dir)?))
+        Ok(Box::new(FittedMajority::load(dir, info)?))
     }
 }
 
-impl Plan for TfIdfConfig {
+impl Plan for TfIdf {
     fn resolved(&self) -> Value {
         serde_json::to_value(self).expect("settings serialise")
     }
@@ -128,11 +133,12 @@ impl Plan for TfIdfConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         _base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedTfIdf::load(dir)?))
+        Ok(Box::new(FittedTfIdf::load(dir, info)?))
     }
 }

@@ -3,7 +3,7 @@
 use crate::method::{MAJORITY_INFO, TF_IDF_INFO};
 use adapt::{
     Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
-    Setting, read_saved_info, write_info,
+    Setting, write_info,
 };
 use linear::{LOG_ZERO, LogisticRegression, Matrix, Tensors, Text, TfIdf};
 use serde_json::Value;
@@ -45,14 +45,13 @@ impl Common {
         write_info(&info, dir)
     }
 
-    fn read(method: &'static str, dir: &Path) -> Result<Self, LoadAdapterError> {
-        let info = read_saved_info(dir)?;
-        Ok(Self {
+    fn from_info(method: &'static str, info: SavedInfo) -> Self {
+        Self {
             method,
             config: info.config,
             classes: info.classes,
             budget: info.budget,
-        })
+        }
     }
 }
 
@@ -63,8 +62,8 @@ pub(crate) struct FittedMajority {
 }
 
 impl FittedMajority {
-    pub(crate) fn load(dir: &Path) -> Result<Self, LoadAdapterError> {
-        let common = Common::read(MAJORITY_INFO.name, dir)?;
+    pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
+        let common = Common::from_info(MAJORITY_INFO.name, info);
         let counts: Vec<usize> = serde_json::from_slice(&read(dir, COUNTS_FILE)?)
             .map_err(|error| malformed(dir, COUNTS_FILE, error.to_string()))?;
         if counts.len() != common.classes.len() {
@@ -124,8 +123,8 @@ pub(crate) struct FittedTfIdf {
 }
 
 impl FittedTfIdf {
-    pub(crate) fn load(dir: &Path) -> Result<Self, LoadAdapterError> {
-        let common = Common::read(TF_IDF_INFO.name, dir)?;
+    pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
+        let common = Common::from_info(TF_IDF_INFO.name, info);
         let tf_idf: TfIdf = serde_json::from_slice(&read(dir, TF_IDF_FILE)?)
             .map_err(|error| malformed(dir, TF_IDF_FILE, error.to_string()))?;
         let classifier = Tensors::from_bytes(&read(dir, CLASSIFIER_FILE)?)

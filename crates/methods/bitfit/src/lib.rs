@@ -1,7 +1,5 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
-mod method;
 
-pub use config::{BitFit, LayerNorm};
-pub use method::{BITFIT, BitFitMethod, LAYER_NORM, LayerNormMethod};
+pub use config::{BITFIT, Bitfit, LAYER_NORM, LayerNorm};

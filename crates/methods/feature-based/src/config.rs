@@ -33,61 +33,42 @@ pub enum Scaling {
     Standardise,
 }
 
-/// Settings of `feature-based`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeatureBasedConfig {
-    /// How hidden states become one vector; `None`: the run's pooling, else mean for encoders and last token for decoders.
-    pub pooling: Option<Pooling>,
-    /// Which hidden states.
-    pub layer: Layer,
-    /// Scaling before the classifier.
-    pub scaling: Scaling,
-    /// Inverse penalties; of several, the best on the validation split is taken.
-    pub c: Grid,
-}
-
-impl Default for FeatureBasedConfig {
-    fn default() -> Self {
-        Self {
-            pooling: None,
-            layer: Layer::Last,
-            scaling: Scaling::None,
-            c: Grid::powers_of_ten(-3, 3),
-        }
+adapt::settings! {
+    /// Settings of `feature-based`.
+    pub struct FeatureBased {
+        /// How hidden states become one vector: `mean`, `first` or `last-token`; null: the run's pooling, else mean for encoders and last
+        /// token for decoders.
+        pooling: Option<Pooling> = None,
+        /// Which hidden states: `"last"`, `"auto"` (best on validation), `"all"` (the embeddings' and every block's side by side; Devlin et
+        /// al. 2019, table 7, put the last four so) or a number of blocks, 0 for the embeddings.
+        layer: Layer = Layer::Last,
+        /// Scaling before the classifier: `"none"` as scikit-learn, `"unit-length"` as sentence-transformers, `"standardise"` to mean 0,
+        /// deviation 1.
+        scaling: Scaling = Scaling::None,
+        /// Inverse penalties: a number, or several of which the best on the validation split is taken.
+        c: Grid = Grid::powers_of_ten(-3, 3),
     }
 }
 
-/// Settings of `knn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KnnConfig {
-    /// As for `feature-based`.
-    pub pooling: Option<Pooling>,
-    /// As for `feature-based`.
-    pub layer: Layer,
-    /// How far apart two texts are.
-    pub metric: Metric,
-    /// What a neighbour's vote weighs.
-    pub votes: Votes,
-    /// Numbers of neighbours; of several, the best on the validation split is taken.
-    pub k: Ks,
-    /// Votes spread evenly over all classes.
-    pub smoothing: f64,
-}
-
-impl Default for KnnConfig {
-    fn default() -> Self {
-        Self {
-            pooling: None,
-            layer: Layer::Last,
-            metric: Metric::Cosine,
-            votes: Votes::Distance,
-            k: Ks([1, 3, 5, 10, 20, 50].to_vec()),
-            smoothing: 1.0,
-        }
+adapt::settings! {
+    /// Settings of `knn`.
+    pub struct Knn {
+        /// As for `feature-based`.
+        pooling: Option<Pooling> = None,
+        /// As for `feature-based`.
+        layer: Layer = Layer::Last,
+        /// How far apart two texts are: `"cosine"` or `"euclidean"`.
+        metric: Metric = Metric::Cosine,
+        /// What a neighbour's vote weighs: `"distance"` or `"uniform"`; neighbours at distance 0 outvote all others.
+        votes: Votes = Votes::Distance,
+        /// Numbers of neighbours: a number, or several of which the best on the validation split is taken.
+        k: Ks = Ks([1, 3, 5, 10, 20, 50].to_vec()),
+        /// So many votes are spread evenly over the classes (Laplace, divided by their number).
+        smoothing: f64 = 1.0,
     }
 }
 
-impl KnnConfig {
+impl Knn {
     pub(crate) fn check(self, method: &str) -> Result<Self, ConfigError> {
         if self.smoothing.is_finite() && self.smoothing > 0.0 {
             return Ok(self);

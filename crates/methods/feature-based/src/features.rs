@@ -117,7 +117,7 @@ impl Extractor {
         for rows in task::batches_sorted(&lengths, self.batch.get()) {
             let texts: Vec<&Encoded> = rows.iter().map(|&row| &encoded[row]).collect();
             for (features, pooled) in found.iter_mut().zip(self.pooled(&texts, layers)) {
-                let pooled = floats(pooled); // [b,h]
+                let pooled = adapt::to_floats(pooled); // [b,h]
                 for (state, &row) in pooled.chunks_exact(width).zip(&rows) {
                     if let Some(value) = state.iter().find(|value| !value.is_finite()) {
                         let row = examples[row].row;
@@ -207,14 +207,6 @@ impl Features {
     pub(crate) fn dense(&self) -> Dense {
         Dense::from_f32(self.values.len() / self.width, self.width, &self.values)
     }
-}
-
-fn floats(tensor: Tensor<2>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .convert::<f32>()
-        .try_to_vec()
-        .expect("f32 after conversion")
 }
 
 #[cfg(test)]

@@ -5,6 +5,6 @@ mod features;
 mod method;
 mod predictor;
 
-pub use config::{FeatureBasedConfig, KnnConfig, Ks, Layer, Scaling};
+pub use config::{FeatureBased, Knn, Ks, Layer, Scaling};
 pub use features::Extractor;
-pub use method::{FEATURE_BASED, FeatureBased, KNN, Knn};
+pub use method::{FEATURE_BASED, FeatureBasedMethod, KNN, KnnMethod};

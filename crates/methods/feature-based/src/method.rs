@@ -1,31 +1,31 @@
 //! `feature-based` and `knn` as the registry holds them.
 
-use crate::config::{FeatureBasedConfig, KnnConfig, Layer, Scaling};
+use crate::config::{FeatureBased, Knn, Layer, Scaling};
 use crate::features::{Extractor, Features};
 use crate::predictor::{Common, FittedClassifier, FittedNeighbours};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, default_pooling, parse_config,
+    ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
+    Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, default_pooling, parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::Value;
 use std::path::Path;
 use transformer::{Pooling, Pretrained};
 
-/// `feature-based`.
-pub static FEATURE_BASED: FeatureBased = FeatureBased;
+/// `feature-based` in the registry.
+pub static FEATURE_BASED: FeatureBasedMethod = FeatureBasedMethod;
 
-/// `knn`.
-pub static KNN: Knn = Knn;
+/// `knn` in the registry.
+pub static KNN: KnnMethod = KnnMethod;
 
 /// Logistic regression on frozen features.
 #[derive(Clone, Copy, Debug)]
-pub struct FeatureBased;
+pub struct FeatureBasedMethod;
 
 /// Nearest neighbours among frozen features.
 #[derive(Clone, Copy, Debug)]
-pub struct Knn;
+pub struct KnnMethod;
 
 pub(crate) const FEATURE_BASED_INFO: MethodInfo = MethodInfo {
     name: "feature-based",
@@ -43,31 +43,39 @@ pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
     uses_model: true,
 };
 
-impl Method for FeatureBased {
+impl Method for FeatureBasedMethod {
     fn info(&self) -> &'static MethodInfo {
         &FEATURE_BASED_INFO
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        Ok(Box::new(parse_config::<FeatureBasedConfig>(
+        Ok(Box::new(parse_config::<FeatureBased>(
             FEATURE_BASED_INFO.name,
             config,
         )?))
     }
+
+    fn settings(&self) -> &'static [SettingDoc] {
+        FeatureBased::SETTINGS
+    }
 }
 
-impl Method for Knn {
+impl Method for KnnMethod {
     fn info(&self) -> &'static MethodInfo {
         &KNN_INFO
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        let config: KnnConfig = parse_config(KNN_INFO.name, config)?;
+        let config: Knn = parse_config(KNN_INFO.name, config)?;
         Ok(Box::new(config.check(KNN_INFO.name)?))
+    }
+
+    fn settings(&self) -> &'static [SettingDoc] {
+        Knn::SETTINGS
     }
 }
 
-impl Plan for FeatureBasedConfig {
+impl Plan for FeatureBased {
     fn resolved(&self) -> Value {
         serde_json::to_value(self).expect("settings serialise")
     }
@@ -106,9 +114,11 @@ impl Plan for FeatureBasedConfig {
             if let Some(standardisation) = standardisation {
                 choice.model = standardisation.undo(choice.model);
             }
+            let score = |choice: &Choice| score_of(choice.best_trial());
+            // The first stays where nothing was validated: there is one candidate then.
             if best
                 .as_ref()
-                .is_none_or(|(_, best)| choice.best_trial().is_better_than(best.best_trial()))
+                .is_none_or(|(_, best)| score(&choice).beats(Some(score(best))))
             {
                 best = Some((layers.to_vec(), choice));
             }
@@ -134,16 +144,17 @@ impl Plan for FeatureBasedConfig {
         }))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedClassifier::load(*self, dir, base)?))
+        Ok(Box::new(FittedClassifier::load(*self, dir, info, base)?))
     }
 }
 
-impl FeatureBasedConfig {
+impl FeatureBased {
     /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
     fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
         if self.scaling != Scaling::Standardise {
@@ -156,7 +167,7 @@ impl FeatureBasedConfig {
     }
 }
 
-impl Plan for KnnConfig {
+impl Plan for Knn {
     fn resolved(&self) -> Value {
         serde_json::to_value(self).expect("settings serialise")
     }
@@ -179,12 +190,8 @@ impl Plan for KnnConfig {
             trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
             candidate_of.resize(trials.len(), candidate);
         }
-        let better = |a: &KTrial, b: &KTrial| {
-            (a.validation_accuracy, -a.validation_loss)
-                > (b.validation_accuracy, -b.validation_loss)
-        };
         let best = (1..trials.len()).fold(0, |best, i| {
-            if better(&trials[i], &trials[best]) {
+            if trials[i].score().beats(Some(trials[best].score())) {
                 i
             } else {
                 best
@@ -232,12 +239,21 @@ impl Plan for KnnConfig {
         )))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        Ok(Box::new(FittedNeighbours::load(*self, dir, base)?))
+        Ok(Box::new(FittedNeighbours::load(*self, dir, info, base)?))
+    }
+}
+
+/// What the validation split says of a C; 0 and 0 without one.
+fn score_of(trial: &linear::Trial) -> Score {
+    Score {
+        accuracy: trial.validation_accuracy.unwrap_or(0.0),
+        loss: trial.validation_loss.unwrap_or(0.0),
     }
 }
 
@@ -258,7 +274,16 @@ struct KTrial {
     validation_loss: f64,
 }
 
-impl KnnConfig {
+impl KTrial {
+    fn score(&self) -> Score {
+        Score {
+            accuracy: self.validation_accuracy,
+            loss: self.validation_loss,
+        }
+    }
+}
+
+impl Knn {
     /// Every k from one search for the most neighbours.
     fn score(
         &self,
@@ -273,17 +298,15 @@ impl KnnConfig {
         let wanted = setting.validation.labels();
         let of_k = |&k: &usize| {
             let shares = linear::vote(&found, labels, setting.classes.len(), k, self.votes);
-            let (mut right, mut loss) = (0, 0.0);
-            for (shares, &label) in shares.iter().zip(&wanted) {
-                right += usize::from(linear::argmax(shares) == label);
-                loss -= linear::log_probabilities(shares, k, self.smoothing)[label];
-            }
-            let n = wanted.len().max(1) as f64;
+            let score = Score::of_answers(shares.iter().zip(&wanted).map(|(shares, &label)| {
+                let log_probabilities = linear::log_probabilities(shares, k, self.smoothing);
+                (argmax(shares) == label, -log_probabilities[label])
+            }));
             KTrial {
                 layer: named(layers),
                 k,
-                validation_accuracy: right as f64 / n,
-                validation_loss: loss / n,
+                validation_accuracy: score.accuracy,
+                validation_loss: score.loss,
             }
         };
         ks.iter().map(of_k).collect()

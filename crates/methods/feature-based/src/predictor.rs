@@ -1,10 +1,10 @@
 //! The fitted classifiers of frozen features, kept in `features.safetensors` beside `adaptbench.json`.
 
-use crate::config::{FeatureBasedConfig, KnnConfig, Scaling};
+use crate::config::{FeatureBased, Knn, Scaling};
 use crate::features::{Extractor, Features};
 use adapt::{
     Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
-    Setting, default_pooling, read_saved_info, write_info,
+    Setting, default_pooling, write_info,
 };
 use linear::{Dense, LogisticRegression, Malformed, Matrix, Tensors};
 use serde_json::Value;
@@ -87,10 +87,10 @@ impl Common {
         method: &'static str,
         config: Value,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<(Self, Tensors), LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let info = read_saved_info(dir)?;
         let path = dir.join(FILE);
         let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
             path: path.display().to_string(),
@@ -158,13 +158,19 @@ pub(crate) struct FittedClassifier {
 
 impl FittedClassifier {
     pub(crate) fn load(
-        config: FeatureBasedConfig,
+        config: FeatureBased,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Self, LoadAdapterError> {
         let resolved = serde_json::to_value(&config).expect("settings serialise");
-        let (common, tensors) =
-            Common::read(crate::method::FEATURE_BASED_INFO.name, resolved, dir, base)?;
+        let (common, tensors) = Common::read(
+            crate::method::FEATURE_BASED_INFO.name,
+            resolved,
+            dir,
+            info,
+            base,
+        )?;
         let classifier = LogisticRegression::from_tensors(&tensors, common.classes.len())
             .map_err(|error| malformed(dir, error))?;
         common.check_width(classifier.columns(), dir)?;
@@ -206,7 +212,7 @@ impl Predictor for FittedClassifier {
 
 /// The training texts' features and classes.
 pub(crate) struct FittedNeighbours {
-    config: KnnConfig,
+    config: Knn,
     k: usize,
     stored: Features,
     /// `stored`, ready for the search.
@@ -217,7 +223,7 @@ pub(crate) struct FittedNeighbours {
 
 impl FittedNeighbours {
     pub(crate) fn new(
-        config: KnnConfig,
+        config: Knn,
         k: usize,
         stored: Features,
         labels: Vec<usize>,
@@ -234,12 +240,14 @@ impl FittedNeighbours {
     }
 
     pub(crate) fn load(
-        config: KnnConfig,
+        config: Knn,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Self, LoadAdapterError> {
         let resolved = serde_json::to_value(&config).expect("settings serialise");
-        let (common, tensors) = Common::read(crate::method::KNN_INFO.name, resolved, dir, base)?;
+        let (common, tensors) =
+            Common::read(crate::method::KNN_INFO.name, resolved, dir, info, base)?;
         let in_file = |error| malformed(dir, error);
         let (shape, values) = tensors.get_floats("neighbours.features").map_err(in_file)?;
         let labels = tensors.get_indices("neighbours.labels").map_err(in_file)?;

@@ -1,34 +1,32 @@
 //! Settings of the three rungs, and what each trains.
 
 use crate::count::{block_params, embedding_params, final_norm_params};
-use adapt::{Attach, FitError, Frozen, Peft};
+use adapt::{Attach, FitError, Frozen, Level, MethodInfo, Peft, Trained};
 use burn::module::ParamGroup;
-use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
 
-/// Finetuning I: the output layer alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Output {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-}
+/// `finetune-output` in the registry.
+pub static FINETUNE_OUTPUT: Trained<FinetuneOutput> = Trained::new();
 
-impl Default for Output {
-    fn default() -> Self {
-        Self {
-            learning_rate: 5e-3,
-        }
+adapt::settings! {
+    /// Finetuning I: the output layer alone.
+    pub struct FinetuneOutput {
+        /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched.
+        learning_rate: f64 = 5e-3,
     }
 }
 
-impl Peft for Output {
+impl Peft for FinetuneOutput {
+    const INFO: MethodInfo = MethodInfo {
+        name: "finetune-output",
+        definition: "Finetuning I: a new output layer is trained on the frozen model's pooled hidden state.",
+        paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
+        level: Level::Parameters,
+        uses_model: true,
+    };
+
     type Adaptation = Frozen;
-
-    fn name(&self) -> &'static str {
-        "finetune-output"
-    }
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -47,37 +45,35 @@ impl Peft for Output {
     }
 }
 
-/// The last k blocks, the final norm and the output layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Last {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// k; at most the model's number of blocks.
-    pub blocks: NonZeroUsize,
-}
+/// `finetune-last` in the registry.
+pub static FINETUNE_LAST: Trained<FinetuneLast> = Trained::new();
 
-impl Default for Last {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-4,
-            blocks: NonZeroUsize::MIN,
-        }
+adapt::settings! {
+    /// The last k blocks, the final norm and the output layer.
+    pub struct FinetuneLast {
+        /// Peak learning rate. Between the two others.
+        learning_rate: f64 = 1e-4,
+        /// k; at most the model's number of blocks. The smallest step up from the output layer.
+        blocks: NonZeroUsize = NonZeroUsize::MIN,
     }
 }
 
-impl Last {
+impl FinetuneLast {
     fn first(&self, shape: &Shape) -> usize {
         shape.layers.saturating_sub(self.blocks.get())
     }
 }
 
-impl Peft for Last {
-    type Adaptation = Frozen;
+impl Peft for FinetuneLast {
+    const INFO: MethodInfo = MethodInfo {
+        name: "finetune-last",
+        definition: "The last k blocks and a new output layer are trained; the blocks below stay as they are.",
+        paper: "Howard & Ruder 2018, ULMFiT, arXiv:1801.06146; Houlsby et al. 2019, figure 3, arXiv:1902.00751",
+        level: Level::Parameters,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "finetune-last"
-    }
+    type Adaptation = Frozen;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -108,31 +104,30 @@ impl Peft for Last {
     }
 }
 
-/// Finetuning II: everything.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct All {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Begin from random weights: the same model, task and training without the pretraining.
-    pub from_scratch: bool,
-}
+/// `finetune-all` in the registry.
+pub static FINETUNE_ALL: Trained<FinetuneAll> = Trained::new();
 
-impl Default for All {
-    fn default() -> Self {
-        Self {
-            learning_rate: 5e-5,
-            from_scratch: false,
-        }
+adapt::settings! {
+    /// Finetuning II: everything.
+    pub struct FinetuneAll {
+        /// Peak learning rate. Devlin et al. 2019, appendix A.3: 2e-5 to 5e-5.
+        learning_rate: f64 = 5e-5,
+        /// Begin from random weights instead of the pretrained ones (normal with the model's `initializer_range`, drawn by seed): the control
+        /// that shows what the pretraining is worth. Wants a larger rate, such as 1e-3.
+        from_scratch: bool = false,
     }
 }
 
-impl Peft for All {
+impl Peft for FinetuneAll {
+    const INFO: MethodInfo = MethodInfo {
+        name: "finetune-all",
+        definition: "Finetuning II: all parameters of the model and a new output layer are trained.",
+        paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
+        level: Level::Parameters,
+        uses_model: true,
+    };
+
     type Adaptation = Frozen;
-
-    fn name(&self) -> &'static str {
-        "finetune-all"
-    }
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

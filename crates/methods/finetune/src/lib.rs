@@ -2,8 +2,8 @@
 
 mod config;
 mod count;
-mod method;
 
-pub use config::{All, Last, Output};
+pub use config::{
+    FINETUNE_ALL, FINETUNE_LAST, FINETUNE_OUTPUT, FinetuneAll, FinetuneLast, FinetuneOutput,
+};
 pub use count::{block_params, embedding_params, final_norm_params};
-pub use method::{FINETUNE_ALL, FINETUNE_LAST, FINETUNE_OUTPUT};

@@ -11,7 +11,7 @@ use crate::select::{self, Scored, accuracy_and_loss, better};
 use crate::verbalizer::Verbalizer;
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, parse_config, read_saved_info,
+    Predictor, SavedInfo, Setting, parse_config,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -69,13 +69,13 @@ impl Plan for HardPrompt {
         Ok(Box::new(fitted))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let info = read_saved_info(dir)?;
         let prompt = Prompt::read(dir, info.classes.len(), base.tokenizer.vocab())?;
         let malformed = |reason: String| LoadAdapterError::Malformed {
             path: dir.display().to_string(),

@@ -1,26 +1,22 @@
 //! (IA)³'s settings.
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
-use adapt::{Attach, Change, FitError, Peft, RescaledMap, Sites, Target};
-use serde::{Deserialize, Serialize};
+use adapt::{
+    Attach, Change, FitError, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
+};
 use transformer::{Backbone, Depth, Proj, Shape};
 
-/// (IA)³'s settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ia3 {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// The rescaled maps: of query, key, value, gate and up the output, of out and down the input.
-    pub targets: Vec<Target>,
-}
+/// `ia3` in the registry.
+pub static IA3: Trained<Ia3> = Trained::new();
 
-impl Default for Ia3 {
-    fn default() -> Self {
-        Self {
-            learning_rate: 5e-3,
-            targets: vec![Target::Key, Target::Value, Target::Down],
-        }
+adapt::settings! {
+    /// (IA)³'s settings.
+    pub struct Ia3 {
+        /// Peak learning rate. Liu et al. 2022 use 3e-3 with Adafactor.
+        learning_rate: f64 = 5e-3,
+        /// The rescaled maps: of query, key, value, gate and up the output, of out and down the input. The default is that of Liu et al.
+        /// 2022.
+        targets: Vec<Target> = vec![Target::Key, Target::Value, Target::Down],
     }
 }
 
@@ -42,11 +38,15 @@ fn width(shape: &Shape, site: Proj) -> usize {
 }
 
 impl Peft for Ia3 {
-    type Adaptation = Ia3Adaptation;
+    const INFO: MethodInfo = MethodInfo {
+        name: "ia3",
+        definition: "Keys, values and the inner feed-forward activation are rescaled by learned vectors.",
+        paper: "Liu et al. 2022, (IA)³ in T-Few, arXiv:2205.05638",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "ia3"
-    }
+    type Adaptation = Ia3Adaptation;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

@@ -10,7 +10,7 @@ use crate::validation::{accuracy_and_loss, average, best_template, spread};
 use ::prompt::{Template, label_words};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, Setting, parse_config, read_saved_info,
+    Predictor, SavedInfo, Setting, parse_config,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -72,13 +72,13 @@ impl Plan for InContext {
         Ok(Box::new(fitted))
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         dir: &Path,
+        info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let info = read_saved_info(dir)?;
         let prompt = Prompt::read(dir, info.classes.len())?;
         let unfit = |reason: String| LoadAdapterError::Malformed {
             path: dir.display().to_string(),

@@ -2,35 +2,40 @@
 
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
-use adapt::{Attach, Change, FitError, Peft, Sites, Target, init};
+use adapt::{Attach, Change, FitError, Level, MethodInfo, Peft, Sites, Target, Trained, init};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Backbone, Depth, Proj, Shape};
 
-/// LoRA's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lora {
-    /// Peak learning rate; of A where `b_rate_ratio` is not 1.
-    pub learning_rate: f64,
-    /// r.
-    pub rank: NonZeroUsize,
-    /// α.
-    pub alpha: f64,
-    /// Which maps get a correction.
-    pub targets: Vec<Target>,
-    /// s = α / √r rather than α / r.
-    pub rank_stabilized: bool,
-    /// B learns at so many times the rate of A.
-    pub b_rate_ratio: f64,
-    /// First block that gets corrections.
-    pub from_block: usize,
-    /// What A and B start as.
-    pub init: Init,
-    /// Whether each output's column of W + s·AB is rescaled to a trained magnitude.
-    pub dora: bool,
+/// `lora` in the registry.
+pub static LORA: Trained<Lora> = Trained::new();
+
+adapt::settings! {
+    /// LoRA's settings.
+    pub struct Lora {
+        /// Peak learning rate; of A where `b_rate_ratio` is not 1. Hu et al. 2021, table 9: 2e-4 to 5e-4 for RoBERTa, about ten times full
+        /// finetuning's.
+        learning_rate: f64 = 5e-4,
+        /// r. Hu et al. 2021, table 9.
+        rank: NonZeroUsize = NonZeroUsize::new(8).expect("not zero"),
+        /// α. Twice the rank, the usual choice since Hu et al. 2021.
+        alpha: f64 = 16.0,
+        /// Which maps get a correction: any of query, key, value, out, gate, up, down, or `attention`, `mlp`, `all`. Hu et al. 2021, §4.2.
+        targets: Vec<Target> = vec![Target::Query, Target::Value],
+        /// s = α / √r rather than α / r. Kalajdzievski 2023, arXiv:2312.03732.
+        rank_stabilized: bool = false,
+        /// B learns at so many times the rate of A: LoRA+, Hayou et al. 2024, arXiv:2402.12354 (there 16).
+        b_rate_ratio: f64 = 1.0,
+        /// First block that gets corrections; blocks below get none, and are then computed once for all epochs.
+        from_block: usize = 0,
+        /// What A and B start as. `"kaiming"`: A as `torch.nn.Linear` starts and B zero, PEFT's default; `"gaussian"`: A normal with deviation
+        /// 1/r (Hu et al. draw normally) and B zero; `"pissa"`.
+        init: Init = Init::Kaiming,
+        /// Whether each output's column of W + s·AB is rescaled to a trained magnitude. Liu et al. 2024.
+        dora: bool = false,
+    }
 }
 
 /// What A and B start as. Either way the model starts as it was.
@@ -43,22 +48,6 @@ pub enum Init {
     Gaussian,
     /// The leading singular directions of W, which are taken out of W. Meng et al. 2024, eq. 2 to 4.
     Pissa,
-}
-
-impl Default for Lora {
-    fn default() -> Self {
-        Self {
-            learning_rate: 5e-4,
-            rank: NonZeroUsize::new(8).expect("not zero"),
-            alpha: 16.0,
-            targets: vec![Target::Query, Target::Value],
-            rank_stabilized: false,
-            b_rate_ratio: 1.0,
-            from_block: 0,
-            init: Init::Kaiming,
-            dora: false,
-        }
-    }
 }
 
 impl Lora {
@@ -133,11 +122,21 @@ impl Lora {
 }
 
 impl Peft for Lora {
-    type Adaptation = LoraAdaptation;
+    const INFO: MethodInfo = MethodInfo {
+        name: "lora",
+        definition: "Frozen linear maps learn a correction of low rank beside them: y = xW + s(xA)B.",
+        paper: "Hu et al. 2021, LoRA, arXiv:2106.09685",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "lora"
-    }
+    const VARIANTS: &'static [&'static str] = &[
+        r#"{"rank": 3, "alpha": 5, "targets": ["all"], "dora": true}"#,
+        r#"{"rank": 3, "alpha": 5, "targets": ["query", "mlp"], "init": "pissa"}"#,
+        r#"{"rank": 3, "alpha": 5, "targets": ["out", "down"], "dora": true, "init": "pissa", "rank_stabilized": true, "b_rate_ratio": 16}"#,
+    ];
+
+    type Adaptation = LoraAdaptation;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

@@ -2,27 +2,31 @@
 
 use crate::adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
 use crate::words::keys_and_values;
-use adapt::{Attach, Change, FitError, Peft, init};
+use adapt::{Attach, Change, FitError, InFront, Level, MethodInfo, Peft, Trained, init};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
 
-/// Settings of prefix tuning.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PrefixTuning {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// p.
-    pub tokens: NonZeroUsize,
-    /// Where keys and values start.
-    pub init: Init,
-    /// The words that `init = "words"` starts from; the class names where empty.
-    pub init_text: String,
-    /// Whether keys and values come from a small network.
-    pub reparametrise: bool,
-    /// Inner width of that network.
-    pub width: NonZeroUsize,
+/// `prefix-tuning` in the registry.
+pub static PREFIX_TUNING: Trained<PrefixTuning> = Trained::new();
+
+adapt::settings! {
+    /// Settings of prefix tuning.
+    pub struct PrefixTuning {
+        /// Peak learning rate. Liu et al. 2021 sweep 5e-3 to 1e-1.
+        learning_rate: f64 = 1e-2,
+        /// p. Liu et al. 2021, figure 3: under 20 for simple classification.
+        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero"),
+        /// Where keys and values start. `words`: those that the model itself computes for `init_text`; `random`: normal. Li & Liang 2021,
+        /// §7.4: real words help with few labels.
+        init: Init = Init::Words,
+        /// The words that `init = "words"` starts from; the class names where empty.
+        init_text: String = String::new(),
+        /// Whether keys and values come from a small network, K_p and V_p = MLP(P′), P′ ∈ ℝ^{p×h}: Li & Liang 2021, §4.3; starts random.
+        reparametrise: bool = false,
+        /// Inner width of that network.
+        width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero"),
+    }
 }
 
 /// Where the keys and values start.
@@ -35,26 +39,21 @@ pub enum Init {
     Words,
 }
 
-impl Default for PrefixTuning {
-    fn default() -> Self {
-        let n = |n| NonZeroUsize::new(n).expect("not zero");
-        Self {
-            learning_rate: 1e-2,
-            tokens: n(20),
-            init: Init::Words,
-            init_text: String::new(),
-            reparametrise: false,
-            width: n(128),
-        }
-    }
-}
-
 impl Peft for PrefixTuning {
-    type Adaptation = PrefixAdaptation;
+    const INFO: MethodInfo = MethodInfo {
+        name: "prefix-tuning",
+        definition: "Trained keys and values stand in front of every layer's own.",
+        paper: "Li & Liang 2021, arXiv:2101.00190; Liu et al. 2021, P-tuning v2, arXiv:2110.07602",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "prefix-tuning"
-    }
+    const VARIANTS: &'static [&'static str] = &[
+        r#"{"tokens": 3, "reparametrise": true, "width": 7}"#,
+        r#"{"tokens": 3, "init": "words"}"#,
+    ];
+
+    type Adaptation = PrefixAdaptation;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -66,12 +65,6 @@ impl Peft for PrefixTuning {
             to.shape.layers,
             to.shape.key_value_width(),
         );
-        if tokens + 2 > to.shape.max_length {
-            return Err(FitError::NotApplicable(format!(
-                "prefix-tuning.tokens is {tokens}; the model's window of {} tokens leaves no room for a text",
-                to.shape.max_length
-            )));
-        }
         let deviation = to.shape.initializer_range;
         if self.reparametrise {
             let network =
@@ -125,12 +118,11 @@ impl Peft for PrefixTuning {
         false
     }
 
-    fn extra_tokens(&self) -> f64 {
-        self.tokens.get() as f64
-    }
-
-    fn positions_taken(&self) -> usize {
-        self.tokens.get()
+    fn in_front(&self) -> InFront {
+        InFront {
+            tokens: self.tokens.get(),
+            replaces_ids: false,
+        }
     }
 
     fn change(&self, adaptation: &PrefixAdaptation) -> Option<Change> {

@@ -2,9 +2,7 @@
 
 mod adaptation;
 mod config;
-mod method;
 mod words;
 
 pub use adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
-pub use config::{Init, PrefixTuning};
-pub use method::{PREFIX_TUNING, PrefixTuningMethod};
+pub use config::{Init, PREFIX_TUNING, PrefixTuning};

@@ -2,28 +2,34 @@
 
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
-use adapt::{Attach, Change, FitError, Peft, PromptNetwork, init};
+use adapt::{
+    Attach, Change, FitError, InFront, Level, MethodInfo, Peft, PromptNetwork, Trained, init,
+};
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
 
-/// Settings of prompt tuning and P-tuning.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SoftPrompt {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// p.
-    pub tokens: NonZeroUsize,
-    /// Where the vectors start.
-    pub init: Init,
-    /// The words that `init = "text"` starts from.
-    pub init_text: String,
-    /// What computes the prompt from the trained vectors.
-    pub encoder: Encoder,
-    /// Inner width of that network.
-    pub encoder_width: NonZeroUsize,
+/// `soft-prompt` in the registry.
+pub static SOFT_PROMPT: Trained<SoftPrompt> = Trained::new();
+
+adapt::settings! {
+    /// Settings of prompt tuning and P-tuning.
+    pub struct SoftPrompt {
+        /// Peak learning rate. Lester et al. 2021 use 0.3 with Adafactor; with AdamW 1e-2 is usual (PEFT's comparison: 1e-3 to 1e-2).
+        learning_rate: f64 = 1e-2,
+        /// p. Lester et al. 2021, figure 3a: little is gained beyond 20.
+        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero"),
+        /// Where the vectors start. `vocabulary`: rows of the word embedding, drawn; `random`: normal; `text`: the words of `init_text`,
+        /// repeated. Lester et al. 2021, figure 3b.
+        init: Init = Init::Vocabulary,
+        /// The words that `init = "text"` starts from.
+        init_text: String = String::new(),
+        /// What computes the prompt from the trained vectors: `none`, or `mlp` and `lstm`, which are P-tuning's, as PEFT builds them.
+        encoder: Encoder = Encoder::None,
+        /// Inner width of P-tuning's network.
+        encoder_width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero"),
+    }
 }
 
 /// Where the prompt's vectors start.
@@ -50,26 +56,22 @@ pub enum Encoder {
     Lstm,
 }
 
-impl Default for SoftPrompt {
-    fn default() -> Self {
-        let n = |n| NonZeroUsize::new(n).expect("not zero");
-        Self {
-            learning_rate: 1e-2,
-            tokens: n(20),
-            init: Init::Vocabulary,
-            init_text: String::new(),
-            encoder: Encoder::None,
-            encoder_width: n(128),
-        }
-    }
-}
-
 impl Peft for SoftPrompt {
-    type Adaptation = SoftPromptAdaptation;
+    const INFO: MethodInfo = MethodInfo {
+        name: "soft-prompt",
+        definition: "Trained token embeddings stand in front of the text.",
+        paper: "Lester et al. 2021, prompt tuning, arXiv:2104.08691; Liu et al. 2021, P-tuning, arXiv:2103.10385",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "soft-prompt"
-    }
+    const VARIANTS: &'static [&'static str] = &[
+        r#"{"tokens": 3, "encoder": "mlp", "encoder_width": 7}"#,
+        r#"{"tokens": 3, "encoder": "lstm", "encoder_width": 6}"#,
+        r#"{"tokens": 3, "init": "vocabulary"}"#,
+    ];
+
+    type Adaptation = SoftPromptAdaptation;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
@@ -77,12 +79,6 @@ impl Peft for SoftPrompt {
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<SoftPromptAdaptation, FitError> {
         let (tokens, hidden) = (self.tokens.get(), to.shape.hidden);
-        if tokens + 2 > to.shape.max_length {
-            return Err(FitError::NotApplicable(format!(
-                "soft-prompt.tokens is {tokens}; the model's window of {} tokens leaves no room for a text",
-                to.shape.max_length
-            )));
-        }
         let values = match self.init {
             Init::Random => to.rng.normal(tokens * hidden, to.shape.initializer_range),
             Init::Vocabulary => {
@@ -138,16 +134,11 @@ impl Peft for SoftPrompt {
         false
     }
 
-    fn extra_tokens(&self) -> f64 {
-        self.tokens.get() as f64
-    }
-
-    fn replaces_ids(&self) -> bool {
-        true
-    }
-
-    fn positions_taken(&self) -> usize {
-        self.tokens.get()
+    fn in_front(&self) -> InFront {
+        InFront {
+            tokens: self.tokens.get(),
+            replaces_ids: true,
+        }
     }
 
     fn change(&self, adaptation: &SoftPromptAdaptation) -> Option<Change> {

@@ -3,9 +3,7 @@
 mod adaptation;
 mod config;
 mod encoder;
-mod method;
 
 pub use adaptation::{Prompt, SoftPromptAdaptation};
-pub use config::{Encoder, Init, SoftPrompt};
+pub use config::{Encoder, Init, SOFT_PROMPT, SoftPrompt};
 pub use encoder::{LstmEncoder, MlpEncoder, PromptEncoder};
-pub use method::{SOFT_PROMPT, SoftPromptMethod};

@@ -2,37 +2,30 @@
 
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
-use adapt::{Attach, Change, FitError, Peft, ProjectedMap, Sites, Target, sub_seed};
+use adapt::{
+    Attach, Change, FitError, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
+    sub_seed,
+};
 use burn::tensor::{Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Backbone, Depth, Proj, Shape};
 
-/// VeRA's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vera {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// r.
-    pub rank: NonZeroUsize,
-    /// What Λ_d starts at.
-    pub d_initial: f64,
-    /// The adapted maps.
-    pub targets: Vec<Target>,
-    /// A and B are drawn from it.
-    pub projection_seed: u64,
-}
+/// `vera` in the registry.
+pub static VERA: Trained<Vera> = Trained::new();
 
-impl Default for Vera {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-2,
-            rank: NonZeroUsize::new(256).expect("not zero"),
-            d_initial: 0.1,
-            targets: vec![Target::Query, Target::Value],
-            projection_seed: 0,
-        }
+adapt::settings! {
+    /// VeRA's settings.
+    pub struct Vera {
+        /// Peak learning rate. Kopiczko et al. 2024, table 8: 4e-3 to 3e-2 for RoBERTa.
+        learning_rate: f64 = 1e-2,
+        /// r. Kopiczko et al. 2024, table 8: 256 for RoBERTa-large, 1024 for base.
+        rank: NonZeroUsize = NonZeroUsize::new(256).expect("not zero"),
+        /// What Λ_d starts at. Kopiczko et al. 2024, §4.
+        d_initial: f64 = 0.1,
+        /// The adapted maps; any maps of equal widths, named as in `lora`. Kopiczko et al. 2024, §4.1.
+        targets: Vec<Target> = vec![Target::Query, Target::Value],
+        /// A and B are drawn from it, and so need not be stored.
+        projection_seed: u64 = 0,
     }
 }
 
@@ -43,11 +36,15 @@ impl Vera {
 }
 
 impl Peft for Vera {
-    type Adaptation = VeraAdaptation;
+    const INFO: MethodInfo = MethodInfo {
+        name: "vera",
+        definition: "Frozen random low-rank matrices shared by all layers, of which each layer trains two scaling vectors.",
+        paper: "Kopiczko et al. 2024, VeRA, arXiv:2310.11454",
+        level: Level::InsertedComputation,
+        uses_model: true,
+    };
 
-    fn name(&self) -> &'static str {
-        "vera"
-    }
+    type Adaptation = VeraAdaptation;
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate

@@ -2,8 +2,6 @@
 
 mod adaptation;
 mod config;
-mod method;
 
 pub use adaptation::{Scalings, VeraAdaptation};
-pub use config::Vera;
-pub use method::{VERA, VeraMethod};
+pub use config::{VERA, Vera};

@@ -80,6 +80,14 @@ pub enum LoadError {
         /// What to do, where another format was found.
         hint: String,
     },
+    /// The index names a file outside the model's directory.
+    #[error("{}: {source}", index.display())]
+    OutsideShard {
+        /// model.safetensors.index.json.
+        index: PathBuf,
+        /// The name.
+        source: hub::OutsideName,
+    },
     /// The index names a file that is not there.
     #[error("{} names the shard \"{shard}\", which is not in the directory; fetch it", index.display())]
     MissingShard {

@@ -81,6 +81,9 @@ impl Checkpoint {
         };
         let shards: BTreeSet<&String> = weight_map.values().collect();
         for shard in &shards {
+            if let Err(source) = hub::inside(shard) {
+                return Err(LoadError::OutsideShard { index, source });
+            }
             if !dir.join(shard).is_file() {
                 let shard = shard.to_string();
                 return Err(LoadError::MissingShard { index, shard });
@@ -227,8 +230,7 @@ pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
             hasher.update(&buffer[..count]);
         }
     }
-    let digest = hasher.finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {

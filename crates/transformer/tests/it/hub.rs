@@ -6,7 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use transformer::{HubSettings, load, locate_with};
+use hub::HubSettings;
+use transformer::{load, locate_with};
 
 use crate::fixtures::*;
 
@@ -151,6 +152,34 @@ fn shards_named_in_an_index_are_fetched() {
     let hub = Hub::serve("org/sharded", &dir);
     let found = locate_with("org/sharded", &hub.settings(&home)).unwrap();
     assert!(load(&found, &device()).is_ok());
+}
+
+#[test]
+fn an_index_that_leads_out_of_the_snapshot_is_refused_by_name() {
+    for (number, outside) in ["../../../../outside.safetensors", "/outside.safetensors"]
+        .into_iter()
+        .enumerate()
+    {
+        let dir = copy_of("llama", &format!("hub-outside-{number}"));
+        std::fs::remove_file(dir.join("model.safetensors")).unwrap();
+        let index = serde_json::json!({"weight_map": {"norm.weight": outside}}).to_string();
+        std::fs::write(dir.join("model.safetensors.index.json"), index).unwrap();
+        let home = scratch(&format!("hub-outside-home-{number}"));
+        let hub = Hub::serve("org/outside", &dir);
+        let error = locate_with("org/outside", &hub.settings(&home)).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains(&format!("the name \"{outside}\" leads out of its folder")),
+            "{said}"
+        );
+        let asked = hub.requests.lock().unwrap();
+        assert!(
+            asked
+                .iter()
+                .all(|path| !path.contains("outside.safetensors")),
+            "{asked:?}"
+        );
+    }
 }
 
 #[test]

@@ -101,6 +101,31 @@ fn shards_equal_one_file() {
 }
 
 #[test]
+fn shards_outside_the_models_directory_are_refused_by_name() {
+    let dir = copy_of("llama", "shards-outside");
+    let whole = dir.join("model.safetensors");
+    let kept = dir.parent().unwrap().join("shards-outside.safetensors");
+    std::fs::rename(&whole, &kept).unwrap();
+    let index = dir.join("model.safetensors.index.json");
+    for outside in ["../shards-outside.safetensors", kept.to_str().unwrap()] {
+        let map: serde_json::Map<_, _> = raw_tensors(&kept)
+            .into_iter()
+            .map(|tensor| (tensor.0, json!(outside)))
+            .collect();
+        std::fs::write(&index, json!({"weight_map": map}).to_string()).unwrap();
+        let error = load(&dir, &device()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "{}: the name \"{outside}\" leads out of its folder, expected a relative path without \"..\"; do not use this copy, its maker \
+                 can't be trusted",
+                index.display()
+            )
+        );
+    }
+}
+
+#[test]
 fn every_common_prefix_is_recognised() {
     for (family, prefix) in [
         ("bert", "bert."),

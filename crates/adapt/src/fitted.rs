@@ -1,0 +1,295 @@
+//! How a gradient-trained method is fitted and predicts: freeze, attach, one head, the one loop.
+
+use crate::data::{encode_examples, without_end};
+use crate::init::InitRng;
+use crate::model::Start;
+use crate::saved::{self, SavedInfo};
+use crate::snapshot::count_trainable;
+use crate::train::{self, Job};
+use crate::{
+    Adapted, Attach, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Peft,
+    Plan, Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
+};
+use burn::module::Module;
+use burn::tensor::Device;
+use serde_json::Value;
+use std::path::Path;
+use task::Example;
+use transformer::{Backbone, Pooling, Pretrained, Shape, Side, Tokenizer, collate};
+
+impl<P: Peft> Plan for P {
+    fn resolved(&self) -> Value {
+        serde_json::to_value(self).expect("a configuration serialises")
+    }
+
+    fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
+        let base = setting.take_model(P::INFO.name)?;
+        let model = assemble(
+            &*self,
+            &base,
+            setting.classes,
+            setting.budget.head,
+            setting.seed,
+            setting.device,
+        )?;
+        let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
+        let (name, digest) = (base.name.clone(), base.digest.clone());
+        drop(base); // finetuning changes the weights in place, which needs them to have one owner
+        let job = job(&*self, &setting, &tokenizer, &shape)?;
+        let (pooling, window) = (job.pooling, job.window);
+        let trainable = count_trainable(&model);
+        let model = train::train(model, job, setting.events)?;
+        Ok(Box::new(Fitted {
+            plan: *self,
+            model: model.valid(),
+            tokenizer,
+            shape,
+            classes: setting.classes.to_vec(),
+            budget: setting.budget,
+            pooling,
+            window,
+            trainable,
+            base_name: name,
+            base_digest: digest,
+            device: setting.device.clone(),
+        }))
+    }
+
+    fn as_trainable(&self) -> Option<&dyn Trainable> {
+        Some(self)
+    }
+
+    fn load_with(
+        self: Box<Self>,
+        dir: &Path,
+        info: SavedInfo,
+        base: Option<&Pretrained>,
+    ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
+        let base = base.ok_or(LoadAdapterError::NeedsModel)?;
+        let device = base.backbone.device();
+        let unfit = |error: FitError| LoadAdapterError::Malformed {
+            path: dir.display().to_string(),
+            reason: error.to_string(),
+        };
+        let model =
+            attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(unfit)?;
+        let window = self
+            .in_front()
+            .window(P::INFO.name, &base.shape)
+            .map_err(unfit)?;
+        let trainable = count_trainable(&model);
+        let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
+        Ok(Box::new(Fitted {
+            plan: *self,
+            model,
+            tokenizer: base.tokenizer.clone(),
+            shape: base.shape.clone(),
+            classes: info.classes,
+            pooling: info
+                .pooling
+                .unwrap_or_else(|| info.budget.pooling_of(&base.shape)),
+            budget: info.budget,
+            window,
+            trainable,
+            base_name: base.name.clone(),
+            base_digest: base.digest.clone(),
+            device,
+        }))
+    }
+}
+
+/// The backbone with everything frozen but what the method trains, its adaptation, and a fresh head: ready to train.
+pub(crate) fn assemble<P: Peft>(
+    plan: &P,
+    base: &Pretrained,
+    classes: &[String],
+    head: HeadPolicy,
+    seed: u64,
+    device: &Device,
+) -> Result<Adapted<P::Adaptation>, FitError> {
+    Ok(settle(
+        plan,
+        attach(plan, base, classes, head, seed, device)?,
+    ))
+}
+
+fn settle<P: Peft>(plan: &P, model: Adapted<P::Adaptation>) -> Adapted<P::Adaptation> {
+    let (adaptation, backbone) = plan.settle(model.adaptation, model.backbone);
+    Adapted {
+        backbone,
+        adaptation,
+        head: model.head,
+    }
+}
+
+/// The parts of [`assemble`], not yet settled.
+fn attach<P: Peft>(
+    plan: &P,
+    base: &Pretrained,
+    classes: &[String],
+    head: HeadPolicy,
+    seed: u64,
+    device: &Device,
+) -> Result<Adapted<P::Adaptation>, FitError> {
+    plan.in_front().window(P::INFO.name, &base.shape)?;
+    if let Some(reason) = plan.not_applicable(&base.shape) {
+        return Err(FitError::NotApplicable(format!(
+            "{}: {reason}",
+            P::INFO.name
+        )));
+    }
+    let mut to = Attach {
+        shape: &base.shape,
+        backbone: &base.backbone,
+        tokenizer: &base.tokenizer,
+        classes,
+        rng: InitRng::new(sub_seed(seed, "adaptation")),
+        device,
+    };
+    let adaptation = plan.attach(&mut to)?;
+    let mut rng = InitRng::new(sub_seed(seed, "head"));
+    let head = Head::new(
+        head,
+        &base.shape,
+        base.pooler.as_ref(),
+        classes.len(),
+        &mut rng,
+        device,
+    );
+    // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
+    let mut backbone = if plan.begins_from_scratch() {
+        Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad()
+    } else {
+        base.backbone.clone().no_grad()
+    };
+    if let Some(group) = plan.train_in_backbone(&base.shape) {
+        backbone = backbone.set_require_grad_group(group, true);
+    }
+    Ok(Adapted {
+        backbone,
+        adaptation,
+        head,
+    }
+    .train())
+}
+
+/// What the loop needs to train `plan` in this setting.
+pub(crate) fn job<'a, 'setting: 'a, P: Peft>(
+    plan: &P,
+    setting: &Setting<'setting>,
+    tokenizer: &'a Tokenizer,
+    shape: &Shape,
+) -> Result<Job<'a>, FitError> {
+    Ok(Job {
+        train: setting.train,
+        validation: setting.validation,
+        tokenizer,
+        budget: setting.budget.clone(),
+        seed: setting.seed,
+        device: setting.device,
+        depth: plan.acts_from(shape),
+        window: plan.in_front().window(P::INFO.name, shape)?,
+        pooling: setting.budget.pooling_of(shape),
+        unread: unread(plan, &setting.budget, shape),
+        learning_rate: plan.learning_rate(),
+        learning_rate_factor: plan.learning_rate_factor(),
+    })
+}
+
+/// The token that ends a text for the head: transformers' decoders read the last token that is not `pad_token_id`, even where
+/// that id is also the end of text and part of it. Nothing before it sees it in a causal model, so it can be left out.
+fn unread<P: Peft>(plan: &P, budget: &Budget, shape: &Shape) -> Option<u32> {
+    let by_id =
+        budget.head == HeadPolicy::Transformers && shape.causal && !plan.in_front().replaces_ids;
+    shape.pad_id.filter(|_| by_id)
+}
+
+/// A fitted [`Peft`].
+pub struct Fitted<P: Peft> {
+    pub(crate) plan: P,
+    pub(crate) model: Adapted<P::Adaptation>,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) shape: Shape,
+    pub(crate) classes: Vec<String>,
+    pub(crate) budget: Budget,
+    pub(crate) pooling: Pooling,
+    /// Longest text beside what stands in front of it.
+    pub(crate) window: usize,
+    pub(crate) trainable: u64,
+    pub(crate) base_name: String,
+    pub(crate) base_digest: String,
+    pub(crate) device: Device,
+}
+
+impl<P: Peft> Fitted<P> {
+    /// The adapted model.
+    pub fn model(&self) -> &Adapted<P::Adaptation> {
+        &self.model
+    }
+
+    /// The method's settings.
+    pub fn plan(&self) -> &P {
+        &self.plan
+    }
+}
+
+impl<P: Peft> Predictor for Fitted<P> {
+    fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        let encoded = encode_examples(
+            examples,
+            &self.tokenizer,
+            self.budget.max_length.get().min(self.window),
+        )?;
+        let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
+        let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
+        let device = self.device.clone().inner();
+        let mut logits = vec![Logits::new(); examples.len()];
+        for rows in task::batches_sorted(&lengths, self.budget.eval_batch.get()) {
+            let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
+            let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
+            let scores =
+                ops::to_floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
+            for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
+                logits[row] = scores.to_vec();
+            }
+        }
+        Ok(logits)
+    }
+
+    fn footprint(&self) -> Footprint {
+        let head = self.model.head.num_params() as u64;
+        let added = self.model.adaptation.num_params() as u64;
+        Footprint {
+            trainable_params: self.trainable,
+            added_params: added,
+            total_params: self.model.backbone.num_params() as u64 + added + head,
+            stored_bytes: 4 * (self.trainable.max(added + head)),
+            acts_from: Some(self.plan.acts_from(&self.shape)),
+            trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
+            extra_tokens: self.plan.in_front().tokens as f64,
+        }
+    }
+
+    fn save(&self, dir: &Path) -> Result<(), SaveError> {
+        let info = SavedInfo {
+            method: P::INFO.name.to_owned(),
+            config: self.plan.resolved(),
+            classes: self.classes.clone(),
+            budget: self.budget.clone(),
+            pooling: Some(self.pooling),
+            base_model: self.base_name.clone(),
+            base_digest: Some(self.base_digest.clone()),
+        };
+        saved::write(&self.model, &self.plan, &self.shape, &info, dir)
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable {
+            change: self.plan.change(&self.model.adaptation)?,
+            backbone: self.model.backbone.clone(),
+            head: self.model.head.clone(),
+            head_policy: self.budget.head,
+            classes: self.classes.clone(),
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! `features`: hidden states or pooled features of texts, as safetensors, rows in input order.
+
+use crate::cli::{FeaturesArgs, PoolingArg};
+use crate::sources::{self, devices};
+use anyhow::{Context, ensure};
+use std::path::Path;
+use task::TextRow;
+use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
+
+/// Texts of one forward pass.
+const BATCH: usize = 32;
+
+/// Writes `hidden` [B,T,H] and `mask` [B,T], or `features` [B,H].
+///
+/// # Errors
+/// A model, file or device that cannot be used, or an output that cannot be written.
+pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
+    devices::allow();
+    devices::check(&arguments.device)?;
+    check_output(&arguments.output)?;
+    let rows = read(&arguments.input)?;
+    let dir = sources::model_dir(&arguments.model)?;
+    let device = devices::open(&arguments.device)?;
+    let base = transformer::load(&dir, &device)
+        .with_context(|| format!("the model \"{}\"", arguments.model))?;
+    base.warnings
+        .iter()
+        .for_each(|warning| eprintln!("warning: {warning}"));
+    let window = base.shape.max_length;
+    let encoded = encode(
+        &rows,
+        &base,
+        arguments.max_length.map_or(window, |n| n.get().min(window)),
+    )?;
+    let pooling = match arguments.pooling {
+        PoolingArg::None => {
+            return write_tensors(&arguments.output, hidden_states(&base, &encoded));
+        }
+        PoolingArg::Mean => Pooling::Mean,
+        PoolingArg::First => Pooling::First,
+        PoolingArg::Last => Pooling::LastToken,
+    };
+    write_tensors(
+        &arguments.output,
+        vec![("features", pooled(&base, &encoded, pooling))],
+    )
+}
+
+/// The texts of a file, at least one.
+///
+/// # Errors
+/// A file that cannot be read or holds no text.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
+    let rows = task::read_texts(path)?;
+    ensure!(
+        !rows.is_empty(),
+        "{} holds no text, expected at least one",
+        path.display()
+    );
+    Ok(rows)
+}
+
+/// Refuses an output that could not be written, before the work is done.
+///
+/// # Errors
+/// A directory that is missing or not writable.
+pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    ensure!(
+        !path.is_dir(),
+        "{} is a directory, expected the name of a file to write",
+        path.display()
+    );
+    let probe = parent.join(format!(".adaptbench.{}", std::process::id()));
+    std::fs::write(&probe, b"").with_context(|| format!("cannot write to {}", parent.display()))?;
+    let _ = std::fs::remove_file(&probe);
+    Ok(())
+}
+
+/// A tensor to be written: its shape and values.
+type Values = (Vec<usize>, Vec<f32>);
+
+fn encode(rows: &[TextRow], base: &Pretrained, max_length: usize) -> anyhow::Result<Vec<Encoded>> {
+    let texts: Vec<(&str, Option<&str>)> = rows
+        .iter()
+        .map(|row| (row.text.as_str(), row.second.as_deref()))
+        .collect();
+    let encoded = base.tokenizer.encode(&texts, max_length)?;
+    let cut = encoded
+        .iter()
+        .filter(|text| text.truncated_tokens > 0)
+        .count();
+    if cut > 0 {
+        let tokens: usize = encoded.iter().map(|text| text.truncated_tokens).sum();
+        eprintln!(
+            "note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all",
+            rows.len()
+        );
+    }
+    Ok(encoded)
+}
+
+/// Calls `each` with the final states of batches of texts of like length: rows, states and mask.
+fn forward(
+    base: &Pretrained,
+    encoded: &[Encoded],
+    mut each: impl FnMut(&[usize], transformer::Embedded),
+) {
+    let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
+    let device = base.backbone.device();
+    for rows in task::batches_sorted(&lengths, BATCH) {
+        let texts: Vec<&Encoded> = rows.iter().map(|&row| &encoded[row]).collect();
+        let batch = collate(&texts, base.tokenizer.pad_id(), Side::Right, &device);
+        each(&rows, base.backbone.forward(&batch, &Pass::plain()));
+    }
+}
+
+fn hidden_states(base: &Pretrained, encoded: &[Encoded]) -> Vec<(&'static str, Values)> {
+    let longest = encoded.iter().map(|text| text.ids.len()).max().unwrap_or(0);
+    let width = base.shape.hidden;
+    let mut hidden = vec![0.0; encoded.len() * longest * width];
+    let mut mask = vec![0.0; encoded.len() * longest];
+    forward(base, encoded, |rows, state| {
+        let [_, t, _] = state.x.dims();
+        let states = adapt::to_floats(state.x);
+        for (place, &row) in rows.iter().enumerate() {
+            // What stands at a padded place is arbitrary; it is written as 0.
+            let length = encoded[row].ids.len();
+            let from = &states[place * t * width..][..length * width];
+            hidden[row * longest * width..][..length * width].copy_from_slice(from);
+            mask[row * longest..][..length].fill(1.0);
+        }
+    });
+    vec![
+        ("hidden", (vec![encoded.len(), longest, width], hidden)),
+        ("mask", (vec![encoded.len(), longest], mask)),
+    ]
+}
+
+fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
+    let width = base.shape.hidden;
+    let mut features = vec![0.0; encoded.len() * width];
+    forward(base, encoded, |rows, state| {
+        let vectors = adapt::to_floats(pool(&state, pooling)); // [b,h]
+        for (vector, &row) in vectors.chunks_exact(width).zip(rows) {
+            features[row * width..][..width].copy_from_slice(vector);
+        }
+    });
+    (vec![encoded.len(), width], features)
+}
+
+fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
+    let mut file = files::Tensors::default();
+    for (name, (shape, values)) in tensors {
+        file.put(name, &shape, values);
+    }
+    file.write(path)
+        .with_context(|| format!("cannot write {}", path.display()))
+}

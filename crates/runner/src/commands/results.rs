@@ -1,0 +1,106 @@
+//! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
+
+use crate::cli::RecommendArgs;
+use crate::method_docs::{self, METHODS_TABLE};
+use crate::registry::Methods;
+use crate::words;
+use anyhow::Context;
+use report::{Limits, Run};
+use std::path::{Path, PathBuf};
+use std::{fs, time::Duration};
+
+/// Rebuilds tables, charts and page of finished runs, and the tables of a README.
+///
+/// # Errors
+/// A directory that is no run, or cannot be written; a README without the closing mark of a table.
+pub(crate) fn report(
+    methods: Methods,
+    dirs: &[PathBuf],
+    readme: Option<&Path>,
+) -> anyhow::Result<()> {
+    let dirs = runs_among(dirs);
+    let runs = load(&dirs)?;
+    for (run, dir) in runs.iter().zip(&dirs) {
+        let written =
+            report::write(run, dir).with_context(|| format!("the report of {}", dir.display()))?;
+        words::print_results(run, &written);
+    }
+    if let Some(readme) = readme {
+        let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
+        let before =
+            fs::read_to_string(readme).with_context(|| format!("reading {}", readme.display()))?;
+        if report::replace_between(&before, METHODS_TABLE, "").is_some() {
+            method_docs::rewrite_methods_table(methods, readme)?;
+        }
+        println!("{}: {tables} tables of results", readme.display());
+    }
+    Ok(())
+}
+
+/// Says which methods to choose under limits.
+///
+/// # Errors
+/// A directory that is no run.
+pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
+    let seconds = |time: Option<humantime::Duration>| time.map(|t| Duration::from(t).as_secs_f64());
+    let bytes = |size: Option<bytesize::ByteSize>| size.map(|s| s.as_u64() as f64);
+    let limits = Limits {
+        max_memory_bytes: bytes(arguments.max_memory),
+        max_train_s: seconds(arguments.max_train_time),
+        max_stored_bytes: bytes(arguments.max_stored),
+        max_predict_s: seconds(arguments.max_predict_time),
+    };
+    for run in load(&arguments.dirs)? {
+        print!("{}", report::advice_text(&report::recommend(&run, &limits)));
+    }
+    Ok(())
+}
+
+/// Compares two runs, paired by seed and test example.
+///
+/// # Errors
+/// A directory that is no run.
+pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
+    let [first, second] = [report::load_run(first)?, report::load_run(second)?];
+    print!(
+        "{}",
+        report::comparison_table(&report::compare(&first, &second))
+    );
+    Ok(())
+}
+
+/// Those that hold a run, where any does: `results/*` also names what lies beside the runs. Says what it leaves out.
+fn runs_among(dirs: &[PathBuf]) -> Vec<PathBuf> {
+    let is_run = |dir: &&PathBuf| dir.join("run.json").is_file();
+    let runs: Vec<PathBuf> = dirs.iter().filter(is_run).cloned().collect();
+    if runs.is_empty() {
+        return dirs.to_vec(); // reading them says what is wrong
+    }
+    for other in dirs.iter().filter(|dir| !is_run(dir)) {
+        eprintln!("left out {}: no run.json in it", other.display());
+    }
+    runs
+}
+
+fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
+    Ok(dirs
+        .iter()
+        .map(|dir| report::load_run(dir))
+        .collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_lies_beside_runs_is_left_out_but_never_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let [run, other] = ["run", "other"].map(|name| dir.path().join(name));
+        for path in [&run, &other] {
+            std::fs::create_dir(path).unwrap();
+        }
+        let both = [run.clone(), other];
+        assert_eq!(super::runs_among(&both), both);
+        std::fs::write(run.join("run.json"), "{}").unwrap();
+        assert_eq!(super::runs_among(&both), [run]);
+    }
+}

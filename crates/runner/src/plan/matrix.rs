@@ -1,0 +1,230 @@
+//! From a plan to trials: method x model x task x device x seed, each with an id that is a hash of everything that determines it.
+
+use crate::plan::{Arm, Plan};
+use record::TrialSpec;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A trial to be run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Planned {
+    pub(crate) id: String,
+    pub(crate) spec: TrialSpec,
+}
+
+/// The trials in the order in which they run: seeds outermost, so that an interrupted run is a whole comparison with fewer seeds; the
+/// order of methods rotates with the seed, so that a machine that warms up or slows down hits all alike.
+pub(crate) fn trials(
+    plan: &Plan,
+    model_digests: &BTreeMap<String, String>,
+    task_digests: &BTreeMap<String, String>,
+    applicable: impl Fn(&Arm, &str) -> bool,
+) -> Vec<Planned> {
+    let budget = budget(plan);
+    let mut trials = Vec::new();
+    for (round, &seed) in plan.seeds.iter().enumerate() {
+        for model in &plan.models {
+            for task in &plan.tasks {
+                for device in &plan.devices {
+                    for place in 0..plan.arms.len() {
+                        let arm = &plan.arms[(place + round) % plan.arms.len()];
+                        let is_for_it = arm.models.is_empty() || arm.models.contains(model);
+                        if !is_for_it || !applicable(arm, model) {
+                            continue;
+                        }
+                        let spec = TrialSpec {
+                            method: arm.method.clone(),
+                            variant: arm.variant.clone(),
+                            model: model.clone(),
+                            task: task.clone(),
+                            device: device.clone(),
+                            seed,
+                            config: arm.config.clone(),
+                            budget: budget.clone(),
+                            model_digest: model_digests.get(model).cloned().unwrap_or_default(),
+                            task_digest: task_digests.get(task).cloned().unwrap_or_default(),
+                        };
+                        trials.push(Planned {
+                            id: id(&spec),
+                            spec,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    trials
+}
+
+/// Settings in a trial's budget beside `adapt::Budget`.
+pub(crate) const TRAIN_LIMIT: &str = "train_limit";
+/// See [`TRAIN_LIMIT`]; there only where the plan limits it.
+pub(crate) const VALIDATION_LIMIT: &str = "validation_limit";
+/// See [`VALIDATION_LIMIT`].
+pub(crate) const TEST_LIMIT: &str = "test_limit";
+/// See [`TRAIN_LIMIT`].
+pub(crate) const TUNE: &str = "tune";
+
+fn budget(plan: &Plan) -> Value {
+    let mut budget = serde_json::to_value(&plan.budget).expect("a budget serialises");
+    budget[TRAIN_LIMIT] = plan.train_limit.into();
+    for (key, limit) in [
+        (VALIDATION_LIMIT, plan.validation_limit),
+        (TEST_LIMIT, plan.test_limit),
+    ] {
+        if let Some(limit) = limit {
+            budget[key] = limit.into();
+        }
+    }
+    budget[TUNE] = plan.tune.into();
+    budget
+}
+
+/// `lora--minilm--sst2--flex--s0--3fa1c2d4`: readable, and a hash of the whole spec.
+fn id(spec: &TrialSpec) -> String {
+    let arm = if spec.variant.is_empty() {
+        spec.method.clone()
+    } else {
+        format!("{}.{}", spec.method, spec.variant)
+    };
+    let spec_json = serde_json::to_value(spec).expect("a spec serialises");
+    let hash = format!("{:x}", Sha256::digest(canonical(&spec_json)));
+    format!(
+        "{}--{}--{}--{}--s{}--{}",
+        plain(&arm),
+        plain(&spec.model),
+        plain(&spec.task),
+        spec.device,
+        spec.seed,
+        &hash[..8]
+    )
+}
+
+/// JSON with sorted keys: the same spec has the same text, whatever order its settings were declared in.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, String> = map
+                .iter()
+                .map(|(key, value)| (key, canonical(value)))
+                .collect();
+            let fields: Vec<String> = sorted
+                .into_iter()
+                .map(|(key, text)| format!("{}:{text}", Value::from(key.as_str())))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(values) => format!(
+            "[{}]",
+            values.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// The last part of a path, with nothing in it that a file name should not have.
+fn plain(name: &str) -> String {
+    let last = name
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(name);
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || ".-_".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let kept: String = last.chars().take(60).map(keep).collect();
+    if kept.trim_matches('.').is_empty() {
+        "here".to_owned()
+    } else {
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn plan() -> Plan {
+        let arm = |name: &str| Arm {
+            method: name.to_owned(),
+            variant: String::new(),
+            config: json!({"rank": 3}),
+            models: Vec::new(),
+        };
+        Plan {
+            models: vec!["m".into(), "n".into()],
+            tasks: vec!["t".into()],
+            devices: vec!["flex".into()],
+            seeds: vec![0, 1],
+            train_limit: Some(7),
+            validation_limit: None,
+            test_limit: Some(9),
+            tune: 0,
+            time_limit_s: None,
+            budget: adapt::Budget::default(),
+            arms: vec![arm("a"), arm("b"), arm("c")],
+            untuned: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn seeds_are_outermost_and_methods_rotate() {
+        let all = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |arm, model| {
+            !(arm.method == "b" && model == "n")
+        });
+        let order: Vec<String> = all
+            .iter()
+            .map(|t| format!("{}{}{}", t.spec.seed, t.spec.model, t.spec.method))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                "0ma", "0mb", "0mc", "0na", "0nc", "1mb", "1mc", "1ma", "1nc", "1na"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_arm_for_some_models_leaves_the_others_out() {
+        let mut plan = plan();
+        plan.arms[0].models = vec!["n".into()];
+        let all = trials(&plan, &BTreeMap::new(), &BTreeMap::new(), |_, _| true);
+        let of_a = all.iter().filter(|trial| trial.spec.method == "a");
+        assert!(of_a.clone().count() == 2 && of_a.clone().all(|trial| trial.spec.model == "n"));
+    }
+
+    #[test]
+    fn the_id_changes_with_every_part_of_the_spec_and_not_with_the_order_of_settings() {
+        let spec = trials(&plan(), &BTreeMap::new(), &BTreeMap::new(), |_, _| true)
+            .remove(0)
+            .spec;
+        let fields = serde_json::to_value(&spec).unwrap();
+        for (field, value) in fields.as_object().unwrap() {
+            let mut other = fields.clone();
+            other[field] = match value {
+                Value::Number(_) => json!(41),
+                Value::Object(_) => json!({"rank": 4}),
+                _ => json!("other"),
+            };
+            let other: TrialSpec = serde_json::from_value(other).unwrap();
+            assert_ne!(id(&other), id(&spec), "{field} is not in the id");
+        }
+        assert_eq!(
+            canonical(&json!({"b": [1, {"d": null, "c": "x"}], "a": 2})),
+            r#"{"a":2,"b":[1,{"c":"x","d":null}]}"#
+        );
+    }
+
+    #[test]
+    fn ids_are_file_names() {
+        assert_eq!(plain("../shared/data/sst2/"), "sst2");
+        assert_eq!(plain("org/na me"), "na-me");
+        assert_eq!(plain(".."), "here");
+    }
+}

@@ -1,0 +1,297 @@
+//! One trial, in a process of its own: load, search, fit, evaluate, and one record at the end, whatever happened.
+
+use crate::panics;
+use crate::registry::{Methods, find};
+use crate::run::job::{self, Job};
+use crate::run::limits::TrialBudget;
+use crate::run::observe::Observer;
+use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
+use crate::sources::{self, devices};
+use crate::words::{names_disk, of_error};
+use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
+use burn::tensor::Device;
+use measure::Phase;
+use record::{Outcome, TrialRecord};
+use serde_json::json;
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use task::{Split, Task};
+use transformer::Pretrained;
+
+/// Reads a [`Job`] from stdin and runs it. The exit code says whether the trial finished; the record says everything else.
+pub(crate) fn main(methods: Methods) -> ExitCode {
+    let observer = RefCell::new(Observer::new());
+    let job: Job = match job::receive() {
+        Ok(job) => job,
+        Err(error) => {
+            eprintln!("error: {}", of_error(&error));
+            return ExitCode::from(crate::BAD_INPUT);
+        }
+    };
+    devices::allow();
+    let mut record =
+        TrialRecord::unmeasured(job.trial_id.clone(), job.spec.clone(), Outcome::Finished);
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        trial(methods, &job, &mut record, &observer)
+    }));
+    let failure = match done {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) if names_disk(&error) => return not_written(&error),
+        Ok(Err(error)) => Some(of_error(&error)),
+        Err(panic) => Some(format!("panicked: {}", panics::message(&*panic))),
+    };
+    if let Some(text) = failure {
+        eprintln!("error: {text}");
+        record.outcome = if names_memory(&text) {
+            Outcome::OutOfMemory
+        } else {
+            Outcome::Failed
+        };
+        record.error = Some(text);
+    }
+    // A panic within the observer itself leaves it borrowed for good; then there is nothing measured to keep.
+    if observer.try_borrow_mut().is_ok() {
+        observer.into_inner().fill(&mut record);
+    }
+    match report::store::write_record(&job.run_dir, &record) {
+        Err(error) => not_written(&error.into()),
+        Ok(()) if record.outcome == Outcome::Finished => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(crate::SOME_FAILED),
+    }
+}
+
+/// The end without a record, so that the trial is run again when there is room.
+fn not_written(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {}", of_error(error));
+    ExitCode::from(crate::NOT_WRITTEN)
+}
+
+/// Whether an error is a device's way of refusing memory (the heap's refusal ends the process and is seen by the parent).
+fn names_memory(text: &str) -> bool {
+    let text = text.to_lowercase().replace(['_', '-'], " ");
+    [
+        "out of memory",
+        "outofmemory",
+        "not enough memory",
+        "cannot allocate memory",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+/// Loads, searches and fits, and scores the test split; what is known of it by then stands in `record`, whatever ends it.
+fn trial(
+    methods: Methods,
+    job: &Job,
+    record: &mut TrialRecord,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<()> {
+    observer.borrow_mut().begin(Phase::Load);
+    let (prepared, base) = prepare(methods, job)?;
+    let model = base
+        .as_ref()
+        .map(|base| (base.shape.clone(), base.tokenizer.clone()));
+    observer.borrow_mut().watch_device(prepared.device.clone());
+    observer.borrow_mut().pause();
+    let Prepared { task, train, .. } = &prepared;
+    record.n_train = Some(train.len() as u64);
+    record.n_test = Some(task.test.len() as u64);
+    record.classes = Some(task.classes.len() as u64);
+    note_sources(task, base.as_ref(), observer);
+
+    let predictor = fit(&prepared, job, base, observer)?;
+    validate(&*predictor, &prepared, observer)?;
+    let log_probs = evaluate(&*predictor, &prepared, observer)?;
+
+    score(record, &log_probs, task);
+    let footprint = predictor.footprint();
+    record.trainable_params = Some(footprint.trainable_params);
+    record.added_params = Some(footprint.added_params);
+    record.total_params = Some(footprint.total_params);
+    record.stored_bytes = Some(footprint.stored_bytes);
+    record.details.extend(predictor.details());
+    if let Some((shape, tokenizer)) = model {
+        count_operations(
+            record,
+            task,
+            train,
+            &shape,
+            &tokenizer,
+            &prepared.budget,
+            &footprint,
+            &observer.borrow().steps,
+        );
+    }
+    if job.keep_adapter {
+        predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
+    }
+    let predictions = predictions(&log_probs, task);
+    report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
+    Ok(())
+}
+
+/// What a trial computes with, the model aside, which its fit consumes.
+struct Prepared {
+    method: &'static dyn Method,
+    budget: Budget,
+    search_trials: usize,
+    device: Device,
+    /// Validation and test split within their limits.
+    task: Task,
+    /// The seed's draw from the training split.
+    train: Split,
+}
+
+/// Opens the device, reads the task, draws the examples and loads the model, if the method uses one.
+fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pretrained>)> {
+    let spec = &job.spec;
+    let method = find(methods, &spec.method)?;
+    let TrialBudget {
+        training,
+        limits,
+        search_trials,
+    } = TrialBudget::parse(&spec.budget)?;
+    let device = devices::open(&spec.device)?;
+    let mut task = sources::read_task(&job.task)?;
+    limit(&mut task.validation, limits.validation, "validation sample");
+    limit(&mut task.test, limits.test, "test sample");
+    let train = match limits.train {
+        Some(n) => task::few_shot(
+            &task.train,
+            n,
+            task.classes.len(),
+            sub_seed(spec.seed, "draw"),
+        ),
+        None => task.train.clone(),
+    };
+    let base = match method.info().uses_model {
+        true => Some(transformer::load(&job.model_dir, &device)?),
+        false => None,
+    };
+    let prepared = Prepared {
+        method,
+        budget: training,
+        search_trials,
+        device,
+        task,
+        train,
+    };
+    Ok((prepared, base))
+}
+
+/// Draws `limit` examples. No seed of the trial's: every trial is chosen and scored by the same ones.
+fn limit(split: &mut Split, limit: Option<usize>, draw: &str) {
+    if let Some(n) = limit.filter(|&n| n < split.len()) {
+        *split = task::sample(split, n, sub_seed(0, draw));
+    }
+}
+
+/// The search, if there is one, and the fit.
+fn fit(
+    prepared: &Prepared,
+    job: &Job,
+    base: Option<Pretrained>,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<Box<dyn Predictor>> {
+    let method = prepared.method;
+    let device = prepared.device.clone().autodiff();
+    let mut events = |event| observer.borrow_mut().event(event);
+    let setting = Setting {
+        base,
+        classes: &prepared.task.classes,
+        descriptions: prepared.task.descriptions.as_deref(),
+        train: &prepared.train,
+        validation: &prepared.task.validation,
+        budget: prepared.budget.clone(),
+        seed: job.spec.seed,
+        device: &device,
+        events: &mut events,
+    };
+    let mut config = job.spec.config.clone();
+    if let Some(searched) = &job.searched {
+        config = searched.best.clone();
+        let found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        observer.borrow_mut().detail("tune", found);
+    } else if let Some(n) = NonZeroUsize::new(prepared.search_trials) {
+        println!("{}tune", job::PHASE_MARK);
+        observer.borrow_mut().recorder.enter_tune();
+        let found = adapt::tune(method, &config, n, &setting);
+        observer.borrow_mut().recorder.leave_tune();
+        match found? {
+            Some(found) => {
+                config = found.best.clone();
+                observer
+                    .borrow_mut()
+                    .detail("tune", serde_json::to_value(&found)?);
+            }
+            None => observer
+                .borrow_mut()
+                .detail("tune", json!("nothing to search")),
+        }
+    }
+    let predictor = method.plan(config)?.fit(setting)?;
+    observer.borrow_mut().pause();
+    Ok(predictor)
+}
+
+/// Accuracy on the validation split, where the fit did not say it.
+fn validate(
+    predictor: &dyn Predictor,
+    prepared: &Prepared,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<()> {
+    if observer.borrow().validated() || prepared.method.info().level == Level::Text {
+        return Ok(());
+    }
+    observer.borrow_mut().begin(Phase::Validate);
+    let validation = &prepared.task.validation;
+    let logits = predictor.class_logits(&unlabelled(validation))?;
+    let log_probs = log_probabilities(&logits, &prepared.task)?;
+    let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
+    observer.borrow_mut().set_validation(accuracy);
+    Ok(())
+}
+
+/// Log-probabilities of the test split's classes, computed under the clock.
+fn evaluate(
+    predictor: &dyn Predictor,
+    prepared: &Prepared,
+    observer: &RefCell<Observer>,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let test = &prepared.task.test;
+    observer.borrow_mut().begin(Phase::Evaluate);
+    let logits = predictor.class_logits(&unlabelled(test))?;
+    let _ = prepared.device.sync();
+    observer.borrow_mut().recorder.step_done(test.len() as u64);
+    observer.borrow_mut().pause();
+    log_probabilities(&logits, &prepared.task)
+}
+
+fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Observer>) {
+    let mut observer = observer.borrow_mut();
+    if !task.notes.is_empty() {
+        observer.detail("task_notes", json!(task.notes));
+    }
+    if let Some(base) = base.filter(|base| !base.warnings.is_empty()) {
+        observer.detail("model_warnings", json!(base.warnings));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_refuse_memory_in_many_words() {
+        for text in [
+            "CUDA_ERROR_OUT_OF_MEMORY",
+            "Validation: Not enough memory left",
+            "panicked: OutOfMemory",
+        ] {
+            assert!(names_memory(text), "{text}");
+        }
+        assert!(!names_memory("the loss became NaN"));
+    }
+}

@@ -1,0 +1,122 @@
+//! Before the first trial: every model, task and device of a plan is looked at, so that bad input is refused while nothing is lost.
+
+use crate::plan::Plan;
+use crate::registry::{Methods, find};
+use crate::run::probe;
+use crate::sources::{self, devices};
+use crate::sources::{Model, TaskSource};
+use anyhow::Context;
+use measure::environment::BuildInfo;
+use record::{MethodNote, RunInfo};
+use std::collections::BTreeMap;
+
+/// Everything that was found before the first trial.
+pub(crate) struct Found {
+    pub(crate) models: BTreeMap<String, Model>,
+    pub(crate) tasks: BTreeMap<String, (TaskSource, String)>,
+    /// (method, model) that do not go together.
+    pub(crate) excluded: Vec<(String, String)>,
+}
+
+/// Finds every model and task and tries every device.
+///
+/// # Errors
+/// The first that cannot be used.
+pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
+    let mut found = Found {
+        models: BTreeMap::new(),
+        tasks: BTreeMap::new(),
+        excluded: Vec::new(),
+    };
+    for name in &plan.tasks {
+        let (source, task) = sources::task(name)?;
+        task.notes
+            .iter()
+            .for_each(|note| eprintln!("note: {name}: {note}"));
+        found.tasks.insert(name.clone(), (source, task.digest));
+    }
+    for name in &plan.models {
+        found.models.insert(name.clone(), sources::model(name)?);
+    }
+    let mut with_model = Vec::new();
+    for arm in &plan.arms {
+        if find(methods, &arm.method)?.info().uses_model && !with_model.contains(&arm.method) {
+            with_model.push(arm.method.clone());
+        }
+    }
+    for device in &plan.devices {
+        if with_model.is_empty() {
+            probe::ask(device, None, Vec::new())?;
+            continue;
+        }
+        for (name, model) in &found.models {
+            let answer = probe::ask(device, Some(&model.dir), with_model.clone())
+                .with_context(|| format!("the model \"{name}\""))?;
+            answer
+                .warnings
+                .iter()
+                .for_each(|warning| eprintln!("warning: {name}: {warning}"));
+            for (method, reason) in answer.not_applicable {
+                let pair = (method, name.clone());
+                if !found.excluded.contains(&pair) {
+                    eprintln!("note: {} is left out with {name}: {reason}", pair.0);
+                    found.excluded.push(pair);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What `run.json` says of the run.
+///
+/// # Errors
+/// None today.
+pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::Result<RunInfo> {
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    let build = BuildInfo {
+        git_revision: text(option_env!("ADAPTBENCH_GIT_REVISION")),
+        git_dirty: option_env!("ADAPTBENCH_GIT_DIRTY").and_then(|dirty| dirty.parse().ok()),
+        rustc: text(option_env!("ADAPTBENCH_RUSTC")),
+        cargo_lock_digest: text(option_env!("ADAPTBENCH_CARGO_LOCK_DIGEST")),
+        burn_version: option_env!("ADAPTBENCH_BURN_VERSION")
+            .unwrap_or("unknown")
+            .to_owned(),
+        profile: option_env!("ADAPTBENCH_PROFILE")
+            .unwrap_or("unknown")
+            .to_owned(),
+        features: devices::compiled(),
+    };
+    // The program by its name alone: where it lay says nothing about the run.
+    let mut command_line: Vec<String> = std::env::args().collect();
+    if let Some(program) = command_line.first_mut() {
+        let path = std::path::Path::new(program.as_str());
+        *program = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    }
+    let mut info = measure::environment::run_info(build, command_line);
+    info.model_digests = found
+        .models
+        .values()
+        .map(|model| (model.name.clone(), model.digest.clone()))
+        .collect();
+    info.task_digests = found
+        .tasks
+        .iter()
+        .map(|(name, (_, digest))| (name.clone(), digest.clone()))
+        .collect();
+    let used = methods
+        .iter()
+        .map(|method| method.info())
+        .filter(|method| plan.arms.iter().any(|arm| arm.method == method.name));
+    info.methods = used
+        .map(|method| MethodNote {
+            name: method.name.to_owned(),
+            definition: method.definition.to_owned(),
+            paper: (!method.paper.is_empty()).then(|| method.paper.to_owned()),
+        })
+        .collect();
+    info.plan = serde_json::to_value(plan)?;
+    Ok(info)
+}

@@ -1,0 +1,14 @@
+//! The parent process of a run and its children: one process a trial, and short-lived ones that try a device or a model.
+
+pub(crate) mod child;
+pub(crate) mod flops;
+mod found;
+mod job;
+mod limits;
+mod log;
+mod observe;
+pub(crate) mod parent;
+pub(crate) mod probe;
+mod progress;
+mod run_dir;
+mod score;

@@ -1,0 +1,81 @@
+//! What the parent must know of a device and a model and may not find out itself: whether they work, and for which methods.
+
+use crate::registry::{Methods, find};
+use crate::run::job::{self, Answer, Question, Started};
+use crate::sources::devices;
+use anyhow::{Context, bail};
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+
+/// The child: reads a [`Question`] from stdin, writes an [`Answer`] as a line of JSON to stdout.
+///
+/// # Errors
+/// A device that is not there, or a model that cannot be used.
+pub(crate) fn main(methods: Methods) -> anyhow::Result<()> {
+    let question: Question = job::receive()?;
+    devices::allow();
+    let device = devices::open(&question.device)?;
+    let mut answer = Answer::default();
+    if let Some(dir) = &question.model_dir {
+        let base = transformer::load(dir, &device)?;
+        for name in &question.methods {
+            if let Some(reason) = find(methods, name)?.not_applicable(&base) {
+                answer.not_applicable.push((name.clone(), reason));
+            }
+        }
+        answer.warnings = base.warnings;
+    }
+    println!("{}", serde_json::to_string(&answer)?);
+    Ok(())
+}
+
+/// Asks such a child.
+///
+/// # Errors
+/// What the child says is wrong with the device or the model.
+pub(crate) fn ask(
+    device: &str,
+    model_dir: Option<&Path>,
+    methods: Vec<String>,
+) -> anyhow::Result<Answer> {
+    let question = Question {
+        device: device.to_owned(),
+        model_dir: model_dir.map(Path::to_owned),
+        methods,
+    };
+    let Started {
+        mut child,
+        lifeline,
+    } = job::start("probe", &question, Stdio::piped(), Stdio::piped())
+        .context("cannot start a child process")?;
+    let mut stderr = child.stderr.take().expect("stderr is piped");
+    let said = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = stderr.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let mut answer = String::new();
+    child
+        .stdout
+        .take()
+        .expect("stdout is piped")
+        .read_to_string(&mut answer)
+        .context("reading from a child process")?;
+    let status = child.wait().context("waiting for a child process")?;
+    drop(lifeline);
+    let said = said.join().unwrap_or_default();
+    if !status.success() {
+        let error = said
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("error: "))
+            .map(str::to_owned);
+        bail!(
+            "{}",
+            error.unwrap_or_else(|| format!("{status}: {}", said.trim()))
+        );
+    }
+    let line = answer.lines().last().unwrap_or_default();
+    serde_json::from_str(line).with_context(|| format!("a child process answered {line:?}"))
+}

@@ -1,0 +1,163 @@
+//! Where a model or a task comes from, and the digest of what is there.
+
+pub(crate) mod adapters;
+pub(crate) mod bundled;
+pub(crate) mod devices;
+
+use anyhow::{Context, bail};
+use bundled::Bundle;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+use task::Task;
+
+/// A model that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    /// As the user wrote it.
+    pub(crate) name: String,
+    pub(crate) dir: PathBuf,
+    /// SHA-256 of weights, configuration and tokenizer.
+    pub(crate) digest: String,
+}
+
+/// Where a trial reads its task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TaskSource {
+    Bundled(String),
+    Dir(PathBuf),
+}
+
+/// Finds a model: bundled, a directory, or a Hub id.
+///
+/// # Errors
+/// None of these, or files that cannot be read.
+pub(crate) fn model(name: &str) -> anyhow::Result<Model> {
+    let dir = model_dir(name)?;
+    let digest = model_digest(&dir).with_context(|| format!("the model \"{name}\""))?;
+    Ok(Model {
+        name: name.to_owned(),
+        dir,
+        digest,
+    })
+}
+
+/// The directory of a model.
+///
+/// # Errors
+/// Neither bundled, nor a directory, nor a Hub id that can be had.
+pub(crate) fn model_dir(name: &str) -> anyhow::Result<PathBuf> {
+    let bundles: Vec<&Bundle> = bundled::models().collect();
+    if let Some(bundle) = bundles.iter().find(|bundle| bundle.name == name) {
+        return bundle.unpack();
+    }
+    refuse_unknown_name("model", name, &bundles)?;
+    transformer::locate(name).with_context(|| format!("the model \"{name}\""))
+}
+
+/// Reads a task to see that it is sound, and says where a trial finds it again.
+///
+/// # Errors
+/// Neither bundled, nor a directory, nor a Hub data set; or files with a fault.
+pub(crate) fn task(name: &str) -> anyhow::Result<(TaskSource, Task)> {
+    let bundles: Vec<&Bundle> = bundled::tasks().collect();
+    let source = if bundles.iter().any(|bundle| bundle.name == name) {
+        TaskSource::Bundled(name.to_owned())
+    } else {
+        refuse_unknown_name("task", name, &bundles)?;
+        TaskSource::Dir(task::locate(name).with_context(|| format!("the task \"{name}\""))?)
+    };
+    let task = read_task(&source)?;
+    Ok((source, task))
+}
+
+/// Reads a task from where it was found.
+///
+/// # Errors
+/// Files with a fault.
+pub(crate) fn read_task(source: &TaskSource) -> anyhow::Result<Task> {
+    Ok(match source {
+        TaskSource::Dir(dir) => task::load(dir)?,
+        TaskSource::Bundled(name) => {
+            let bundle = bundled::tasks()
+                .find(|bundle| bundle.name == name)
+                .context("the bundled task is not in this build")?;
+            task::from_bytes(bundle.name, bundle.files)?
+        }
+    })
+}
+
+/// A name that is no path and no `org/name` can only have meant a bundled one.
+fn refuse_unknown_name(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::Result<()> {
+    if name.contains('/') || Path::new(name).exists() {
+        return Ok(());
+    }
+    let known: Vec<&str> = bundles.iter().map(|bundle| bundle.name).collect();
+    let hint = task::did_you_mean(name, &known);
+    bail!(
+        "no {what} \"{name}\"{hint}: neither a directory, nor a Hub id (org/name), nor bundled ({})",
+        known.join(", ")
+    )
+}
+
+/// SHA-256 over the files that decide what a model computes, by name.
+fn model_digest(dir: &Path) -> anyhow::Result<String> {
+    let entries = fs::read_dir(dir)
+        .with_context(|| format!("cannot read the directory {}", dir.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.retain(|name| {
+        name == "config.json"
+            || name == "tokenizer.json"
+            || name.ends_with(".safetensors")
+            || name.ends_with(".index.json")
+    });
+    names.sort();
+    let mut all = Sha256::new();
+    for name in names {
+        let path = dir.join(&name);
+        let mut own = Sha256::new();
+        let mut file =
+            File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        io::copy(&mut file, &mut own).with_context(|| format!("cannot read {}", path.display()))?;
+        all.update(name.as_bytes());
+        all.update(own.finalize());
+    }
+    Ok(format!("{:x}", all.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_models_digest_sees_weights_and_tokenizer_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("config.json", "{}");
+        write("model.safetensors", "weights");
+        let first = model_digest(dir.path()).unwrap();
+        write("README.md", "words");
+        assert_eq!(model_digest(dir.path()).unwrap(), first);
+        write("model.safetensors", "wEights");
+        let second = model_digest(dir.path()).unwrap();
+        assert_ne!(second, first);
+        write("tokenizer.json", "{}");
+        assert_ne!(model_digest(dir.path()).unwrap(), second);
+    }
+
+    #[test]
+    fn a_misspelt_bundled_name_is_corrected() {
+        let known = bundled::tasks().next().unwrap().name;
+        let error = task(&known[..known.len() - 1]).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("did you mean \"{known}\"?")),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,313 @@
+//! From what a user calls a model to a directory: a path, or an id of the Hugging Face Hub, fetched once and kept in its cache.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use hub::{Api, ApiRepo, Cache, HubSettings, OutsideName, Repo, RepoType};
+use thiserror::Error;
+
+/// A model that is neither a directory nor to be had from the Hub.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LocateError {
+    /// A directory without a model.
+    #[error("the directory {} holds no config.json; give a model directory in Hugging Face layout", dir.display())]
+    NoConfig {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Neither a directory nor like `org/name`.
+    #[error(
+        "there is no directory \"{model}\", and it is not a Hub id either; those look like org/name"
+    )]
+    NotAnId {
+        /// What was asked for.
+        model: String,
+    },
+    /// Offline and not in the cache.
+    #[error(
+        "HF_HUB_OFFLINE is set and {file} of \"{model}\" is not in the cache {}; run once without HF_HUB_OFFLINE, or give a directory",
+        cache.display()
+    )]
+    Offline {
+        /// The Hub id.
+        model: String,
+        /// The missing file.
+        file: String,
+        /// The cache.
+        cache: PathBuf,
+    },
+    /// The Hub does not have it.
+    #[error(
+        "{endpoint} has no {file} for \"{model}\" (HTTP {status}); check the name, and HF_TOKEN if the model is private or gated"
+    )]
+    NotFound {
+        /// The Hub id.
+        model: String,
+        /// The missing file.
+        file: String,
+        /// The Hub.
+        endpoint: String,
+        /// 401, 403 or 404.
+        status: u16,
+    },
+    /// The Hub has the model, in a format that is not read.
+    #[error(
+        "{endpoint} has neither model.safetensors nor model.safetensors.index.json for \"{model}\"; look for a revision in safetensors format"
+    )]
+    NoWeights {
+        /// The Hub id.
+        model: String,
+        /// The Hub.
+        endpoint: String,
+    },
+    /// A damaged index of shards.
+    #[error("{} is not an index of shards: {source}", file.display())]
+    Index {
+        /// model.safetensors.index.json.
+        file: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// An index of shards that leads out of the model's directory.
+    #[error("{}: {source}", file.display())]
+    OutsideShard {
+        /// model.safetensors.index.json.
+        file: PathBuf,
+        /// The name.
+        source: OutsideName,
+    },
+    /// Anything else on the way.
+    #[error(
+        "cannot fetch {file} of \"{model}\" from {endpoint}: {source}; set HF_ENDPOINT for a mirror, HF_HUB_OFFLINE=1 to use the cache alone, or give a directory"
+    )]
+    Fetch {
+        /// The Hub id.
+        model: String,
+        /// The file under way.
+        file: String,
+        /// The Hub.
+        endpoint: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The directory of a model: `model` itself where it is a directory with a config.json, else the Hub's cache, filled where
+/// needed. `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured. Shows progress on a terminal.
+///
+/// # Errors
+/// If there is no such directory, the Hub does not have it or cannot be reached.
+pub fn locate(model: &str) -> Result<PathBuf, LocateError> {
+    locate_with(model, &HubSettings::from_env())
+}
+
+/// [`locate`] with other settings than those of the environment.
+///
+/// # Errors
+/// As [`locate`].
+pub fn locate_with(model: &str, settings: &HubSettings) -> Result<PathBuf, LocateError> {
+    let dir = Path::new(model);
+    if dir.join("config.json").is_file() {
+        return Ok(dir.to_path_buf());
+    }
+    if dir.is_dir() {
+        let dir = dir.to_path_buf();
+        return Err(LocateError::NoConfig { dir });
+    }
+    if !is_hub_id(model) {
+        let model = model.to_owned();
+        return Err(LocateError::NotAnId { model });
+    }
+    Fetch::new(model, settings)?.all()
+}
+
+/// `org/name`, or the bare `name` of the oldest models.
+fn is_hub_id(model: &str) -> bool {
+    let part = |part: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !part.is_empty() && !part.starts_with(['.', '-']) && part.chars().all(plain)
+    };
+    model.split('/').count() <= 2 && model.split('/').all(part)
+}
+
+/// One model on its way into the cache. The first file fixes the commit; all others are of the same one.
+struct Fetch<'a> {
+    model: &'a str,
+    settings: &'a HubSettings,
+    api: Api,
+}
+
+/// Read where present, beside tokenizer.json or instead of it.
+const TOKENIZER_FILES: [&str; 6] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+];
+
+impl<'a> Fetch<'a> {
+    fn new(model: &'a str, settings: &'a HubSettings) -> Result<Fetch<'a>, LocateError> {
+        match settings.api() {
+            Ok(api) => Ok(Fetch {
+                model,
+                settings,
+                api,
+            }),
+            Err(source) => Err(LocateError::Fetch {
+                model: model.to_owned(),
+                file: "config.json".to_owned(),
+                endpoint: settings.endpoint.clone(),
+                source: source.into(),
+            }),
+        }
+    }
+
+    fn all(&self) -> Result<PathBuf, LocateError> {
+        let config = match self.cached_config() {
+            Some(config) => config,
+            None => {
+                let repo = self.api.model(self.model.to_owned());
+                self.fetch(&repo, "config.json")?
+            }
+        };
+        let dir = config
+            .parent()
+            .expect("a file in a directory")
+            .to_path_buf();
+        let repo = self.repo_at(&dir);
+        self.weights(&repo, &dir)?;
+        for name in TOKENIZER_FILES {
+            // Word lists are not needed beside tokenizer.json, and are large.
+            let needless = name.starts_with("vocab") || name.starts_with("merges");
+            if needless && dir.join("tokenizer.json").is_file() {
+                continue;
+            }
+            self.optional(&repo, &dir, name)?;
+        }
+        Ok(dir)
+    }
+
+    fn cached_config(&self) -> Option<PathBuf> {
+        let cache = Cache::new(self.settings.cache.clone());
+        cache.model(self.model.to_owned()).get("config.json")
+    }
+
+    /// The repository at the commit of a snapshot directory.
+    fn repo_at(&self, snapshot: &Path) -> ApiRepo {
+        let commit = snapshot.file_name().unwrap_or_default();
+        let commit = commit.to_string_lossy().into_owned();
+        let model = self.model.to_owned();
+        self.api
+            .repo(Repo::with_revision(model, RepoType::Model, commit))
+    }
+
+    fn weights(&self, repo: &ApiRepo, dir: &Path) -> Result<(), LocateError> {
+        if self.optional(repo, dir, "model.safetensors")? {
+            return Ok(());
+        }
+        let index = "model.safetensors.index.json";
+        if !self.optional(repo, dir, index)? {
+            if self.settings.offline {
+                return Err(self.offline("model.safetensors"));
+            }
+            return Err(LocateError::NoWeights {
+                model: self.model.to_owned(),
+                endpoint: self.settings.endpoint.clone(),
+            });
+        }
+        for shard in shards(&dir.join(index))? {
+            if !dir.join(&shard).is_file() {
+                self.fetch(repo, &shard)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file is there, after fetching it if need be.
+    fn optional(&self, repo: &ApiRepo, dir: &Path, name: &str) -> Result<bool, LocateError> {
+        if dir.join(name).is_file() {
+            return Ok(true);
+        }
+        if self.settings.offline {
+            return Ok(false);
+        }
+        match self.fetch(repo, name) {
+            Ok(_) => Ok(true),
+            Err(LocateError::NotFound { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fetch(&self, repo: &ApiRepo, name: &str) -> Result<PathBuf, LocateError> {
+        if self.settings.offline {
+            return Err(self.offline(name));
+        }
+        repo.download(name).map_err(|error| {
+            let (model, file) = (self.model.to_owned(), name.to_owned());
+            let endpoint = self.settings.endpoint.clone();
+            match hub::refusal(&error) {
+                Some(status) => LocateError::NotFound {
+                    model,
+                    file,
+                    endpoint,
+                    status,
+                },
+                None => LocateError::Fetch {
+                    model,
+                    file,
+                    endpoint,
+                    source: error.into(),
+                },
+            }
+        })
+    }
+
+    fn offline(&self, name: &str) -> LocateError {
+        LocateError::Offline {
+            model: self.model.to_owned(),
+            file: name.to_owned(),
+            cache: self.settings.cache.clone(),
+        }
+    }
+}
+
+/// The files that an index of shards names.
+fn shards(index: &Path) -> Result<BTreeSet<String>, LocateError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: std::collections::BTreeMap<String, String>,
+    }
+    let file = index.to_path_buf();
+    let text = std::fs::read_to_string(index).unwrap_or_default();
+    let shards: BTreeSet<String> = match serde_json::from_str::<Index>(&text) {
+        Ok(parsed) => parsed.weight_map.into_values().collect(),
+        Err(source) => return Err(LocateError::Index { file, source }),
+    };
+    match shards.iter().find_map(|shard| hub::inside(shard).err()) {
+        None => Ok(shards),
+        Some(source) => Err(LocateError::OutsideShard { file, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hub_ids_are_told_from_paths() {
+        for id in [
+            "org/name",
+            "gpt2",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "a/b_c.d",
+        ] {
+            assert!(is_hub_id(id), "{id}");
+        }
+        for path in ["./x", "../x", "/x/y", "a/b/c", "", "a/", "a b", "~/x"] {
+            assert!(!is_hub_id(path), "{path}");
+        }
+    }
+}
