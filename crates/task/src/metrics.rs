@@ -3,6 +3,8 @@
 //! Every function takes `log_probs` `[n][classes]` and `labels` `[n]`, predicts the most probable class (the first of equals), computes in
 //! f64, returns NaN where nothing is defined (no examples), and panics if the two disagree in length or a label is no class.
 
+use crate::score::argmax;
+
 /// The metrics that every trial reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
@@ -31,17 +33,7 @@ pub fn scores(log_probs: &[Vec<f32>], labels: &[usize]) -> Scores {
 
 /// The most probable class of each example; the first of equals. NaN is never the most probable.
 pub fn predictions(log_probs: &[Vec<f32>]) -> Vec<usize> {
-    log_probs.iter().map(|row| most_probable(row)).collect()
-}
-
-fn most_probable(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, value) in row.iter().enumerate() {
-        if *value > row[best] || row[best].is_nan() {
-            best = class;
-        }
-    }
-    best
+    log_probs.iter().map(|row| argmax(row)).collect()
 }
 
 /// Counts `[label][prediction]`.
@@ -50,7 +42,7 @@ pub fn confusion(log_probs: &[Vec<f32>], labels: &[usize]) -> Vec<Vec<u64>> {
     let classes = log_probs.first().map_or(0, Vec::len);
     let mut counts = vec![vec![0; classes]; classes];
     for (row, &label) in log_probs.iter().zip(labels) {
-        counts[label][most_probable(row)] += 1;
+        counts[label][argmax(row)] += 1;
     }
     counts
 }
@@ -59,7 +51,7 @@ pub fn confusion(log_probs: &[Vec<f32>], labels: &[usize]) -> Vec<Vec<u64>> {
 pub fn accuracy(log_probs: &[Vec<f32>], labels: &[usize]) -> f64 {
     check(log_probs, labels);
     let rows = log_probs.iter().zip(labels);
-    let hits = rows.filter(|(row, label)| most_probable(row) == **label);
+    let hits = rows.filter(|(row, label)| argmax(row) == **label);
     hits.count() as f64 / labels.len() as f64
 }
 
@@ -117,7 +109,7 @@ pub fn expected_calibration_error(log_probs: &[Vec<f32>], labels: &[usize], bins
     check(log_probs, labels);
     let mut gaps = vec![0.0; bins]; // hits − Σ confidence of each bin
     for (row, &label) in log_probs.iter().zip(labels) {
-        let predicted = most_probable(row);
+        let predicted = argmax(row);
         let confidence = f64::from(row[predicted]).exp();
         let bin = (confidence * bins as f64).ceil() as usize;
         let hit = if predicted == label { 1.0 } else { 0.0 };
