@@ -1,7 +1,6 @@
 //! One trial, in a process of its own: load, search, fit, evaluate, and one record at the end, whatever happened.
 
 use crate::job::{self, Job};
-use crate::matrix::{TEST_LIMIT, TRAIN_LIMIT, TUNE, VALIDATION_LIMIT};
 use crate::observe::{Observer, panic_text};
 use crate::registry::{Methods, find};
 use crate::score::{count_operations, log_probabilities, predictions, score, unlabelled};
@@ -90,7 +89,9 @@ fn trial(
     observer.borrow_mut().begin(Phase::Load);
     let spec = &job.spec;
     let method = find(methods, &spec.method)?;
-    let (budget, limits, tune) = split_budget(&spec.budget)?;
+    let limits = &spec.budget;
+    let training = Value::Object(limits.training.clone());
+    let budget: Budget = serde_json::from_value(training).context("the trial's budget")?;
     let device = devices::open(&spec.device)?;
     let mut task = sources::read_task(&job.task)?;
     // No seed of the trial's: every trial is chosen and scored by the same examples.
@@ -99,9 +100,13 @@ fn trial(
             *split = task::sample(split, n, sub_seed(0, name));
         }
     };
-    limited(&mut task.validation, limits.validation, "validation sample");
-    limited(&mut task.test, limits.test, "test sample");
-    let train = match limits.train {
+    limited(
+        &mut task.validation,
+        limits.validation_limit,
+        "validation sample",
+    );
+    limited(&mut task.test, limits.test_limit, "test sample");
+    let train = match limits.train_limit {
         Some(n) => task::few_shot(
             &task.train,
             n,
@@ -132,7 +137,7 @@ fn trial(
         &train,
         base,
         budget.clone(),
-        tune,
+        limits.tune,
         &device,
         observer,
     )?;
@@ -236,32 +241,6 @@ fn fit(
     let predictor = method.plan(config)?.fit(setting)?;
     observer.borrow_mut().pause();
     Ok(predictor)
-}
-
-/// How many examples of each split a trial uses at most.
-struct Limits {
-    train: Option<usize>,
-    validation: Option<usize>,
-    test: Option<usize>,
-}
-
-/// `adapt::Budget`, the limits of the splits and the number of search trials, out of a spec.
-fn split_budget(budget: &Value) -> anyhow::Result<(Budget, Limits, usize)> {
-    let mut map = budget
-        .as_object()
-        .cloned()
-        .context("the trial's budget is not an object")?;
-    let mut number = |key: &str| {
-        let value = map.remove(key).and_then(|n| n.as_u64());
-        value.map(|n| n as usize)
-    };
-    let limits = Limits {
-        train: number(TRAIN_LIMIT),
-        validation: number(VALIDATION_LIMIT),
-        test: number(TEST_LIMIT),
-    };
-    let tune = number(TUNE).unwrap_or(0);
-    Ok((serde_json::from_value(Value::Object(map))?, limits, tune))
 }
 
 fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Observer>) {

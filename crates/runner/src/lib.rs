@@ -75,9 +75,12 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
             alert(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
         Command::Pretrain(arguments) => alert(|| pretrain::run(&arguments)).map(|()| FINISHED),
-        Command::Report { dirs, readme } => {
-            results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
-        }
+        Command::Report {
+            dirs,
+            compact,
+            readme,
+        } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref())
+            .map(|()| FINISHED),
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
         Command::Methods(list) => listing::methods(methods, list).map(|()| FINISHED),
