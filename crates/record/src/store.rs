@@ -146,13 +146,15 @@ pub fn write_compact(run_dir: &Path, out: &Path) -> Result<(), StoreError> {
     }
     let trials = match form(run_dir)? {
         Form::Folder => {
-            let ended = trial_ids(run_dir)?.into_iter().map(|id| {
-                let files = read_files(run_dir, &id)?;
-                Ok(files.map(|files| (id, files)))
-            });
+            let ended = trial_ids(run_dir)?
+                .into_iter()
+                .map(|id| -> Result<_, StoreError> {
+                    let files = read_files(run_dir, &id)?;
+                    Ok(files.map(|files| (id, files)))
+                });
             ended
                 .filter_map(Result::transpose)
-                .collect::<Result<_, _>>()?
+                .collect::<Result<_, StoreError>>()?
         }
         Form::Compact => archive::read(&run_dir.join(ARCHIVE))?,
     };

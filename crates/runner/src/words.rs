@@ -168,10 +168,11 @@ fn quickest(best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
 }
 
 fn not_finished(group: &GroupSummary) -> Option<String> {
-    match group.arms.iter().map(|arm| arm.failed).sum() {
+    let failed: usize = group.arms.iter().map(|arm| arm.failed).sum();
+    match failed {
         0 => None,
         1 => Some("1 trial did not finish; it is a row of trials.csv with its reason.".to_owned()),
-        failed => Some(format!(
+        _ => Some(format!(
             "{failed} trials did not finish; they are rows of trials.csv with their reasons."
         )),
     }
