@@ -8,10 +8,12 @@ pub mod environment;
 pub mod flops;
 mod measurements;
 pub mod memory;
+mod phase;
 pub mod phases;
 pub mod watch;
 
 pub use allocator::CountingAllocator;
 pub use measurements::{Measurements, PhaseTotals};
 pub use memory::{MemorySource, Peaks, ProcessMemory};
-pub use phases::{Clock, Phase, Recorder, SystemClock};
+pub use phase::Phase;
+pub use phases::{Clock, Recorder, SystemClock};

@@ -1,11 +1,11 @@
 //! What a recorder measured, and which figure goes to which column of the record.
 
 use crate::memory::Peaks;
-use crate::phases::Phase;
+use crate::phase::Phase;
 use record::TrialRecord;
 
 /// How many phases there are.
-pub(crate) const PHASES: usize = 7;
+pub(crate) const PHASES: usize = Phase::Tune as usize + 1;
 
 /// Phases whose peaks make up `train_peak_*`.
 const TRAINING: [Phase; 3] = [Phase::Prepare, Phase::FirstStep, Phase::Train];

@@ -7,26 +7,8 @@
 
 use crate::measurements::{Measurements, PHASES, PhaseTotals};
 use crate::memory::{MemorySource, ProcessMemory};
+use crate::phase::Phase;
 use std::time::{Duration, Instant};
-
-/// What a trial's process is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Reading the model and the task.
-    Load,
-    /// Tokenising, filling the frozen-prefix cache, computing features.
-    Prepare,
-    /// The first optimisation step, with whatever is compiled or tuned on the way.
-    FirstStep,
-    /// The optimisation steps after it.
-    Train,
-    /// Measuring the validation split between steps.
-    Validate,
-    /// Predicting the test split.
-    Evaluate,
-    /// The hyper-parameter search, all of it.
-    Tune,
-}
 
 /// A monotonic clock; tests put a mock here.
 pub trait Clock {

@@ -50,7 +50,6 @@ fn mock_trial() -> TrialRecord {
     drop(held);
     recorder.begin(Phase::Evaluate);
     drop(touched(400));
-    let null = serde_json::Value::Null;
     let spec = TrialSpec {
         method: "mock".into(),
         variant: String::new(),
@@ -58,8 +57,8 @@ fn mock_trial() -> TrialRecord {
         task: "none".into(),
         device: "none".into(),
         seed: 0,
-        config: null.clone(),
-        budget: null,
+        config: serde_json::Value::Null,
+        budget: record::TrialBudget::default(),
         model_digest: String::new(),
         task_digest: String::new(),
     };

@@ -1,14 +1,27 @@
-//! Every serialised type: what one trial was, what came of it, and on what machine.
+//! Every serialised type (what one trial was, what came of it, and on what machine), and the files of a run directory that hold them.
 //!
-//! `adapt`, `measure` and `runner` fill these types, `report` reads them back; nothing else is written to disk as a result. A number
-//! that was not measured is `None` and becomes an empty cell, never 0. Units stand in the names.
+//! `measure` and `runner` fill these types, [`store`] writes and reads them, `report` derives everything else from them; nothing else is
+//! written to disk as a result. A number that was not measured is `None` and becomes an empty cell, never 0. Units stand in the names.
 
+pub mod archive;
+pub mod store;
+
+mod budget;
+mod columns;
 mod curve;
 mod environment;
+mod error;
 mod outcome;
+mod predictions;
+mod tables;
 mod trial;
 
+pub use budget::TrialBudget;
+pub use columns::TRIALS_HEADER;
 pub use curve::{CURVES_HEADER, CurvePoint};
 pub use environment::{MethodNote, RunInfo, SCHEMA};
+pub use error::StoreError;
 pub use outcome::Outcome;
-pub use trial::{Prediction, TRIALS_HEADER, TrialRecord, TrialSpec};
+pub use predictions::{Prediction, Predictions};
+pub use tables::{curves_csv, table_csv, trials_csv};
+pub use trial::{Trial, TrialRecord, TrialSpec};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How a trial ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Trained and evaluated.
@@ -15,6 +15,7 @@ pub enum Outcome {
     /// The process died of a signal.
     Crashed,
     /// The trial reported an error.
+    #[default]
     Failed,
 }
 

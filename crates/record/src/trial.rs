@@ -1,22 +1,11 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Outcome};
+use crate::{CurvePoint, Outcome, Predictions, TrialBudget};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Columns of `trials.csv`, in order. Users and checks rely on it.
-#[rustfmt::skip]
-pub const TRIALS_HEADER: [&str; 39] = [
-    "trial_id", "outcome", "method", "variant", "model", "task", "device", "seed", "n_train", "n_test", "classes",
-    "trainable_params", "added_params", "total_params", "stored_bytes", "test_accuracy", "test_macro_f1",
-    "test_loss", "validation_accuracy", "load_s", "prepare_s", "first_step_s", "train_s", "eval_s", "tune_s",
-    "total_s", "step_ms_median", "train_samples_per_s", "eval_samples_per_s", "baseline_rss_bytes",
-    "train_peak_rss_bytes", "eval_peak_rss_bytes", "train_peak_heap_bytes", "device_peak_bytes", "cache_bytes",
-    "train_flops", "infer_flops_per_sample", "config", "error",
-];
-
 /// Everything that determines a trial. Its canonical JSON is hashed into the trial's id, so equal specs are the same trial.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialSpec {
     /// Name in `METHODS`.
     pub method: String,
@@ -32,8 +21,8 @@ pub struct TrialSpec {
     pub seed: u64,
     /// The method's settings with every default made explicit.
     pub config: serde_json::Value,
-    /// General training settings: epochs, batch, max_length, train_limit, tune trials, head policy, ...
-    pub budget: serde_json::Value,
+    /// General training settings, limits of the splits and search trials.
+    pub budget: TrialBudget,
     /// SHA-256 of the model's weights, configuration and tokenizer.
     pub model_digest: String,
     /// SHA-256 of the task's files.
@@ -41,7 +30,7 @@ pub struct TrialSpec {
 }
 
 /// What came of a trial: `trials/<id>/record.json`, written once, by rename, when it ends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
     /// Version of this layout, [`crate::SCHEMA`].
     pub schema: u32,
@@ -119,17 +108,13 @@ pub struct TrialRecord {
     pub curve: Vec<CurvePoint>,
 }
 
-/// One row of `predictions.csv`: row numbers only, never the text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    /// Row of the test split, from 0.
-    pub row: u64,
-    /// Name of the true class.
-    pub label: String,
-    /// Name of the predicted class.
-    pub predicted: String,
-    /// Natural logarithm of the probability given to each class, in the task's class order.
-    pub log_probabilities: Vec<f64>,
+/// A trial as read back from its run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// What came of it.
+    pub record: TrialRecord,
+    /// What it answered, example by example, where it got that far.
+    pub predictions: Option<Predictions>,
 }
 
 impl TrialRecord {
@@ -146,93 +131,15 @@ impl TrialRecord {
             trial_id,
             outcome,
             spec,
-            n_train: None,
-            n_test: None,
-            classes: None,
-            trainable_params: None,
-            added_params: None,
-            total_params: None,
-            stored_bytes: None,
-            test_accuracy: None,
-            test_macro_f1: None,
-            test_loss: None,
-            validation_accuracy: None,
-            load_s: None,
-            prepare_s: None,
-            first_step_s: None,
-            train_s: None,
-            eval_s: None,
-            tune_s: None,
-            total_s: None,
-            step_ms_median: None,
-            train_samples_per_s: None,
-            eval_samples_per_s: None,
-            baseline_rss_bytes: None,
-            train_peak_rss_bytes: None,
-            eval_peak_rss_bytes: None,
-            train_peak_heap_bytes: None,
-            device_peak_bytes: None,
-            cache_bytes: None,
-            train_flops: None,
-            infer_flops_per_sample: None,
-            error: None,
-            details: BTreeMap::new(),
-            curve: Vec::new(),
+            ..Self::default()
         }
-    }
-
-    /// The cells of this trial's row in `trials.csv`, in the order of [`TRIALS_HEADER`]; what is missing is an empty string.
-    pub fn cells(&self) -> Vec<String> {
-        fn cell<T: ToString>(value: Option<T>) -> String {
-            value.map(|v| v.to_string()).unwrap_or_default()
-        }
-        vec![
-            self.trial_id.clone(),
-            self.outcome.as_str().to_owned(),
-            self.spec.method.clone(),
-            self.spec.variant.clone(),
-            self.spec.model.clone(),
-            self.spec.task.clone(),
-            self.spec.device.clone(),
-            self.spec.seed.to_string(),
-            cell(self.n_train),
-            cell(self.n_test),
-            cell(self.classes),
-            cell(self.trainable_params),
-            cell(self.added_params),
-            cell(self.total_params),
-            cell(self.stored_bytes),
-            cell(self.test_accuracy),
-            cell(self.test_macro_f1),
-            cell(self.test_loss),
-            cell(self.validation_accuracy),
-            cell(self.load_s),
-            cell(self.prepare_s),
-            cell(self.first_step_s),
-            cell(self.train_s),
-            cell(self.eval_s),
-            cell(self.tune_s),
-            cell(self.total_s),
-            cell(self.step_ms_median),
-            cell(self.train_samples_per_s),
-            cell(self.eval_samples_per_s),
-            cell(self.baseline_rss_bytes),
-            cell(self.train_peak_rss_bytes),
-            cell(self.eval_peak_rss_bytes),
-            cell(self.train_peak_heap_bytes),
-            cell(self.device_peak_bytes),
-            cell(self.cache_bytes),
-            cell(self.train_flops),
-            cell(self.infer_flops_per_sample),
-            self.config().to_string(),
-            self.error.clone().unwrap_or_default(),
-        ]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TRIALS_HEADER;
 
     fn record() -> TrialRecord {
         let spec = TrialSpec {
@@ -243,7 +150,7 @@ mod tests {
             device: "flex".into(),
             seed: 3,
             config: serde_json::json!({"rank": 3}),
-            budget: serde_json::json!({"epochs": 2}),
+            budget: TrialBudget::default(),
             model_digest: "aa".into(),
             task_digest: "bb".into(),
         };

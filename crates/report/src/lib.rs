@@ -1,13 +1,13 @@
 //! Records to statistics, CSV, charts and one self-contained page. No burn.
 //!
 //! [`load_run`] reads a run directory, [`write()`] rebuilds everything that is derived from its raw records, [`terminal_table`] is what the
-//! program prints at the end, [`update_readme`] keeps the tables of a README. `store` reads and writes the raw files themselves.
+//! program prints at the end, [`update_readme`] keeps the tables of a README. The raw files themselves are `record`'s.
 
 pub mod statistics;
-pub mod store;
 pub mod units;
 
 mod compare;
+mod costs;
 mod error;
 mod page;
 mod plot;
@@ -20,69 +20,132 @@ mod tables;
 mod text;
 
 pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
+pub use costs::Costs;
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
 pub use recommend::{Advice, Limits, Refused, advice_text, recommend};
-pub use run::{Arm, Group, Run, Trial, load_run};
-pub use summary::{Against, ArmSummary, Costs, GroupSummary, Standing, summarise};
+pub use record::{Predictions, Trial, store};
+pub use run::{Arm, Group, Run, file_name, last_part, load_run};
+pub use summary::{Against, ArmSummary, GroupSummary, Standing, summarise};
 pub use text::{markdown_table, terminal_table};
 
+use record::StoreError;
 use std::path::{Path, PathBuf};
+use store::Form;
 
-/// The files that [`write()`] wrote.
+/// The files that a report consists of, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// All of them.
     pub files: Vec<PathBuf>,
-    /// The page for people.
-    pub page: PathBuf,
+    /// The page for people; a compact run has none.
+    pub page: Option<PathBuf>,
 }
 
-/// Writes `trials.csv`, `curves.csv`, `summary.csv`, `summary.md`, `plots/` and `report.html` into `dir`. Charts of an earlier report
-/// in `dir/plots` that no longer have anything to show are removed.
+/// Writes `trials.csv`, `curves.csv`, `summary.csv`, `summary.md`, `plots/` and `report.html` into `dir`; of a compact run the tables
+/// without `curves.csv`, whose points are in the records, and some of the charts, as SVG. Charts of an earlier report in `dir/plots` that this
+/// one does not draw are removed.
 ///
 /// # Errors
-/// [`ReportError::Write`] or [`ReportError::Plot`], naming the file.
+/// [`ReportError::Store`] or [`ReportError::Plot`], naming the file.
 pub fn write(run: &Run, dir: &Path) -> Result<Written, ReportError> {
+    match run.form {
+        Form::Folder => write_folder(run, dir),
+        Form::Compact => write_compact(run, dir),
+    }
+}
+
+/// Copies `run` to `out` in the compact form: `run.json`, one archive of all records and predictions, and its report.
+///
+/// # Errors
+/// As [`write()`]; also where `out` is a run in a folder.
+pub fn compact(run: &Run, out: &Path) -> Result<Written, ReportError> {
+    store::write_compact(&run.dir, out)?;
+    write_compact(run, out)
+}
+
+fn write_folder(run: &Run, dir: &Path) -> Result<Written, ReportError> {
     let summaries = summarise(run);
-    let mut files = Vec::new();
-    let mut save = |name: &str, bytes: &[u8]| {
-        let path = dir.join(name);
-        store::write_file(&path, bytes)?;
-        files.push(path);
-        Ok::<(), ReportError>(())
-    };
-    save("trials.csv", &tables::trials_csv(run))?;
-    save("curves.csv", &tables::curves_csv(run))?;
-    save("summary.csv", &tables::summary_csv(&summaries))?;
-    save("summary.md", text::summary_md(run, &summaries).as_bytes())?;
+    let mut files = write_tables(run, &summaries, dir)?;
+    let records = run.trials.iter().map(|trial| &trial.record);
+    files.push(save(dir, "curves.csv", &record::curves_csv(records))?);
 
     let plots = dir.join("plots");
     let mut drawn = Vec::new();
     let mut figures = Vec::new();
-    for (group, summary) in run.groups().iter().zip(&summaries) {
+    for charts in charts(run, &summaries) {
         let mut of_group = Vec::new();
-        for chart in plot::charts(group, summary) {
-            let (svg, paths) = chart.write(&plots)?;
-            of_group.push(page::Figure {
-                name: chart.name,
-                svg,
-            });
-            drawn.extend(paths);
+        for chart in charts {
+            let svg = chart.svg()?;
+            drawn.push(save(
+                &plots,
+                &format!("{}.svg", chart.name),
+                svg.as_bytes(),
+            )?);
+            drawn.push(chart.write_png(&plots)?);
+            let name = chart.name;
+            of_group.push(page::Figure { name, svg });
         }
         figures.push(of_group);
     }
     remove_stale(&plots, &drawn)?;
-    save(
-        "report.html",
-        page::html(run, &summaries, &figures).as_bytes(),
-    )?;
+    let page = page::html(run, &summaries, &figures);
+    let page = save(dir, "report.html", page.as_bytes())?;
+    files.push(page.clone());
     files.extend(drawn);
     Ok(Written {
         files,
-        page: dir.join("report.html"),
+        page: Some(page),
     })
+}
+
+fn write_compact(run: &Run, dir: &Path) -> Result<Written, ReportError> {
+    let summaries = summarise(run);
+    let mut files = write_tables(run, &summaries, dir)?;
+    let plots = dir.join("plots");
+    let mut drawn = Vec::new();
+    let charts = charts(run, &summaries).into_iter().flatten();
+    for chart in charts.filter(plot::Chart::is_kept_compact) {
+        let name = format!("{}.svg", chart.name);
+        drawn.push(save(&plots, &name, chart.svg()?.as_bytes())?);
+    }
+    remove_stale(&plots, &drawn)?;
+    files.extend(drawn);
+    Ok(Written { files, page: None })
+}
+
+/// The tables that every report has.
+fn write_tables(
+    run: &Run,
+    summaries: &[GroupSummary],
+    dir: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
+    let records = run.trials.iter().map(|trial| &trial.record);
+    Ok(vec![
+        save(dir, "trials.csv", &record::trials_csv(records))?,
+        save(dir, "summary.csv", &tables::summary_csv(summaries))?,
+        save(
+            dir,
+            "summary.md",
+            text::summary_md(run, summaries).as_bytes(),
+        )?,
+    ])
+}
+
+/// Each group's charts.
+fn charts(run: &Run, summaries: &[GroupSummary]) -> Vec<Vec<plot::Chart>> {
+    let groups = run.groups();
+    let pairs = groups.iter().zip(summaries);
+    pairs
+        .map(|(group, summary)| plot::charts(group, summary))
+        .collect()
+}
+
+fn save(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+    let path = dir.join(name);
+    store::write_file(&path, bytes)?;
+    Ok(path)
 }
 
 /// Removes charts of an earlier report that this one did not draw.
@@ -100,7 +163,7 @@ fn remove_stale(plots: &Path, drawn: &[PathBuf]) -> Result<(), ReportError> {
         let chart = name.matches("--").count() >= 2
             && path.extension().is_some_and(|e| e == "svg" || e == "png");
         if chart && !drawn.contains(&path) {
-            std::fs::remove_file(&path).map_err(|e| ReportError::write(&path, e))?;
+            std::fs::remove_file(&path).map_err(|e| StoreError::write(&path, e))?;
         }
     }
     Ok(())

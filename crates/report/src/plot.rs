@@ -12,12 +12,13 @@ mod scatter;
 
 pub use scatter::pareto_front;
 
+use crate::ReportError;
 use crate::run::{Arm, Group};
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
-use crate::{ReportError, store};
 use axis::Unit;
 use picture::{Picture, look};
+use record::StoreError;
 use scatter::{Cost, Point};
 use std::path::{Path, PathBuf};
 
@@ -30,23 +31,37 @@ pub(crate) struct Chart {
 }
 
 impl Chart {
-    /// Writes `<name>.svg` and `<name>.png` into `dir`; returns the SVG's text and both paths.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(String, [PathBuf; 2]), ReportError> {
-        let fail = |reason| ReportError::Plot {
-            chart: self.name.clone(),
-            reason,
-        };
-        let svg = render::svg(&self.picture).map_err(fail)?;
-        let svg_path = dir.join(format!("{}.svg", self.name));
-        store::write_file(&svg_path, svg.as_bytes())?;
+    /// The drawing as SVG.
+    pub(crate) fn svg(&self) -> Result<String, ReportError> {
+        render::svg(&self.picture).map_err(|reason| self.failed(reason))
+    }
+
+    /// Writes `<name>.png` into `dir`; returns its path.
+    pub(crate) fn write_png(&self, dir: &Path) -> Result<PathBuf, ReportError> {
         // The drawing library chooses the format by the ending, hence a temporary name that ends in .png too.
         let temporary = dir.join(format!(".{}.{}.tmp.png", self.name, std::process::id()));
-        let png_path = dir.join(format!("{}.png", self.name));
-        render::png(&self.picture, &temporary).map_err(fail)?;
-        std::fs::rename(&temporary, &png_path).map_err(|e| ReportError::write(&png_path, e))?;
-        Ok((svg, [svg_path, png_path]))
+        let path = dir.join(format!("{}.png", self.name));
+        render::png(&self.picture, &temporary).map_err(|reason| self.failed(reason))?;
+        std::fs::rename(&temporary, &path).map_err(|e| StoreError::write(&path, e))?;
+        Ok(path)
+    }
+
+    /// Whether a compact run keeps this chart.
+    pub(crate) fn is_kept_compact(&self) -> bool {
+        let name = self.name.rsplit("--").next().unwrap_or_default();
+        KEPT_COMPACT.contains(&name)
+    }
+
+    fn failed(&self, reason: String) -> ReportError {
+        ReportError::Plot {
+            chart: self.name.clone(),
+            reason,
+        }
     }
 }
+
+/// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `runner report` draws the others too.
+const KEPT_COMPACT: [&str; 2] = ["accuracy", "accuracy-training-time"];
 
 /// All charts for which there is something to show.
 pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {

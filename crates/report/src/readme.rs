@@ -4,6 +4,7 @@
 
 use crate::run::Run;
 use crate::{ReportError, store, summary, text};
+use record::StoreError;
 use std::fs;
 use std::path::Path;
 
@@ -23,18 +24,13 @@ pub fn replace_between(text: &str, name: &str, content: &str) -> Option<String> 
 /// Rewrites the tables of those `runs` for which `readme` has markers. Says how many; an unchanged file is not written.
 ///
 /// # Errors
-/// [`ReportError::NoMarker`] if it has an opening marker without its closing one; [`ReportError::Read`], [`ReportError::Write`].
+/// [`ReportError::NoMarker`] if it has an opening marker without its closing one; [`ReportError::Store`].
 pub fn update_readme(readme: &Path, runs: &[&Run]) -> Result<usize, ReportError> {
-    let before = fs::read_to_string(readme).map_err(|e| ReportError::read(readme, e))?;
+    let before = fs::read_to_string(readme).map_err(|e| StoreError::read(readme, e))?;
     let mut after = before.clone();
     let mut updated = 0;
     for run in runs {
-        let name = run.dir.canonicalize().unwrap_or_else(|_| run.dir.clone());
-        let name = name
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = run.name();
         let (marker, end) = markers(&name);
         if !after.contains(&marker) {
             continue;

@@ -1,24 +1,17 @@
 //! A run read back from its directory, and its trials sorted into groups (one model and task) and arms (one way of adapting).
 
-use crate::store::{self, Predictions};
 use crate::{ReportError, statistics::Answers};
-use record::{MethodNote, Outcome, RunInfo, TrialRecord};
+use record::store::{self, Form};
+use record::{MethodNote, Outcome, RunInfo, Trial};
 use std::path::{Path, PathBuf};
-
-/// A trial as read back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trial {
-    /// What came of it.
-    pub record: TrialRecord,
-    /// What it answered, example by example, where it got that far.
-    pub predictions: Option<Predictions>,
-}
 
 /// A run: what it was made on and all trials that have ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// Where it was read from.
     pub dir: PathBuf,
+    /// How it keeps its records there, and with it what its report consists of.
+    pub form: Form,
     /// What it was made on.
     pub info: RunInfo,
     /// Ended trials, ordered by model, task, method as displayed, variant, seed.
@@ -45,38 +38,14 @@ pub struct Arm<'a> {
     pub trials: Vec<&'a Trial>,
 }
 
-/// Reads a run directory. Trials still under way (no `record.json` yet) are passed over.
+/// Reads a run directory, compact or not. Trials still under way are passed over.
 ///
 /// # Errors
-/// [`ReportError::NoRun`] if it is none; otherwise the first file that cannot be read or is broken, by name.
+/// [`record::StoreError::NoRun`] if it is none; otherwise the first file that cannot be read or is broken, by name.
 pub fn load_run(dir: &Path) -> Result<Run, ReportError> {
-    if !dir.join("run.json").is_file() || !dir.join("trials").is_dir() {
-        return Err(ReportError::NoRun {
-            path: dir.to_owned(),
-        });
-    }
+    let form = store::form(dir)?;
     let info = store::read_run_info(dir)?;
-    let mut trials = Vec::new();
-    for id in store::trial_ids(dir)? {
-        let Some(record) = store::read_record(dir, &id)? else {
-            continue;
-        };
-        if record.trial_id != id {
-            let reason = format!(
-                "it is the record of trial {:?}, expected {id:?}",
-                record.trial_id
-            );
-            return Err(ReportError::broken(
-                &store::trial_dir(dir, &id).join("record.json"),
-                reason,
-            ));
-        }
-        let predictions = store::read_predictions(dir, &id)?;
-        trials.push(Trial {
-            record,
-            predictions,
-        });
-    }
+    let mut trials = store::read_trials(dir)?;
     let place = |method: &str| {
         info.methods
             .iter()
@@ -95,19 +64,27 @@ pub fn load_run(dir: &Path) -> Result<Run, ReportError> {
         (
             names,
             arm,
-            spec.budget.to_string(),
+            spec.budget.to_json().to_string(),
             spec.config.to_string(),
             spec.seed,
         )
     });
     Ok(Run {
         dir: dir.to_owned(),
+        form,
         info,
         trials,
     })
 }
 
 impl Run {
+    /// Name of its directory.
+    pub fn name(&self) -> String {
+        let dir = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        let name = dir.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// The trials by model and task, and in these by way of adapting.
     pub fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
@@ -197,17 +174,8 @@ impl Group<'_> {
 
     /// What the group's files start with: letters, digits, dots, dashes.
     pub fn slug(&self) -> String {
-        let plain = |name: &str| {
-            let keep = |c: char| {
-                if c.is_ascii_alphanumeric() || ".-_".contains(c) {
-                    c
-                } else {
-                    '-'
-                }
-            };
-            name.chars().map(keep).collect::<String>()
-        };
-        format!("{}--{}", plain(self.model_name()), plain(self.task_name()))
+        let [model, task] = [self.model_name(), self.task_name()].map(file_name);
+        format!("{model}--{task}")
     }
 }
 
@@ -244,9 +212,18 @@ impl<'a> Arm<'a> {
     }
 }
 
-fn last_part(name: &str) -> &str {
+/// The last part of a path or Hub id.
+pub fn last_part(name: &str) -> &str {
     name.trim_end_matches('/')
         .rsplit('/')
         .next()
         .unwrap_or(name)
+}
+
+/// `name` with a dash for every character but letters, digits, dots, dashes and underscores.
+pub fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    name.chars()
+        .map(|c| if plain(c) { c } else { '-' })
+        .collect()
 }

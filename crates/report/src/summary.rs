@@ -1,11 +1,12 @@
 //! One line for each way of adapting: accuracy with its interval, its standing against the best, and what it costs.
 
+use crate::costs::Costs;
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, Scores, Spread};
 use record::TrialRecord;
 
 /// Where an arm stands in its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
     /// Highest mean accuracy.
     Best,
@@ -14,6 +15,7 @@ pub enum Standing {
     /// Lower than the best beyond chance.
     Worse,
     /// No accuracy: nothing finished.
+    #[default]
     Unknown,
 }
 
@@ -26,50 +28,8 @@ pub struct Against {
     pub p_holm: f64,
 }
 
-/// Median and range over seeds of everything measured once a trial; `None` where nothing was measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Costs {
-    /// Reading the model and the task.
-    pub load_s: Option<Spread>,
-    /// Tokenising, the frozen-prefix cache, features.
-    pub prepare_s: Option<Spread>,
-    /// The first step.
-    pub first_step_s: Option<Spread>,
-    /// The later steps.
-    pub train_s: Option<Spread>,
-    /// `prepare_s + first_step_s + train_s`: from the loaded model to one that can answer. What a method does not do is left out
-    /// of the sum; `None` if none of the three was measured.
-    pub adapt_s: Option<Spread>,
-    /// The search.
-    pub tune_s: Option<Spread>,
-    /// Predicting the test split.
-    pub eval_s: Option<Spread>,
-    /// All of the trial's process.
-    pub total_s: Option<Spread>,
-    /// Median step, milliseconds.
-    pub step_ms: Option<Spread>,
-    /// Training examples a second.
-    pub train_samples_per_s: Option<Spread>,
-    /// Test examples a second.
-    pub eval_samples_per_s: Option<Spread>,
-    /// Peak resident memory of training.
-    pub train_peak_rss_bytes: Option<Spread>,
-    /// Peak resident memory of testing.
-    pub eval_peak_rss_bytes: Option<Spread>,
-    /// Peak heap of training.
-    pub train_peak_heap_bytes: Option<Spread>,
-    /// Peak memory on the device.
-    pub device_peak_bytes: Option<Spread>,
-    /// Frozen-prefix cache.
-    pub cache_bytes: Option<Spread>,
-    /// Floating-point operations of training.
-    pub train_flops: Option<Spread>,
-    /// Floating-point operations of one prediction.
-    pub infer_flops_per_sample: Option<Spread>,
-}
-
 /// A line of the summary.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArmSummary {
     /// Name in tables and charts.
     pub label: String,
@@ -105,12 +65,16 @@ pub struct ArmSummary {
     pub total_params: Option<u64>,
     /// Bytes to keep beside the shared weights.
     pub stored_bytes: Option<u64>,
+    /// Floating-point operations of training, median over seeds.
+    pub train_flops: Option<f64>,
+    /// Floating-point operations of one prediction, median over seeds.
+    pub infer_flops_per_sample: Option<f64>,
     /// Times and memory.
     pub costs: Costs,
 }
 
 /// The summary of one model on one task.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupSummary {
     /// Model as given.
     pub model: String,
@@ -163,6 +127,9 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
     let over = |field: fn(&TrialRecord) -> Option<f64>| {
         statistics::mean(arm.finished().map(|trial| field(&trial.record)))
     };
+    let median = |field: fn(&TrialRecord) -> Option<f64>| {
+        Spread::of(arm.finished().map(|trial| field(&trial.record))).map(|s| s.median)
+    };
     let first = |field: fn(&TrialRecord) -> Option<u64>| {
         arm.trials.iter().find_map(|trial| field(&trial.record))
     };
@@ -184,7 +151,9 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         added_params: first(|r| r.added_params),
         total_params: first(|r| r.total_params),
         stored_bytes: first(|r| r.stored_bytes),
-        costs: costs(arm),
+        train_flops: median(|r| r.train_flops),
+        infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
+        costs: Costs::of(arm),
     }
 }
 
@@ -206,47 +175,6 @@ fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
         })
         .collect();
     statistics::estimate_from_scores(&scores)
-}
-
-fn costs(arm: &Arm<'_>) -> Costs {
-    let spread = |field: fn(&TrialRecord) -> Option<f64>| {
-        Spread::of(arm.finished().map(|trial| field(&trial.record)))
-    };
-    let bytes = |field: fn(&TrialRecord) -> Option<u64>| {
-        Spread::of(
-            arm.finished()
-                .map(|trial| field(&trial.record).map(|b| b as f64)),
-        )
-    };
-    Costs {
-        load_s: spread(|r| r.load_s),
-        prepare_s: spread(|r| r.prepare_s),
-        first_step_s: spread(|r| r.first_step_s),
-        train_s: spread(|r| r.train_s),
-        adapt_s: spread(adapt_s),
-        tune_s: spread(|r| r.tune_s),
-        eval_s: spread(|r| r.eval_s),
-        total_s: spread(|r| r.total_s),
-        step_ms: spread(|r| r.step_ms_median),
-        train_samples_per_s: spread(|r| r.train_samples_per_s),
-        eval_samples_per_s: spread(|r| r.eval_samples_per_s),
-        train_peak_rss_bytes: bytes(|r| r.train_peak_rss_bytes),
-        eval_peak_rss_bytes: bytes(|r| r.eval_peak_rss_bytes),
-        train_peak_heap_bytes: bytes(|r| r.train_peak_heap_bytes),
-        device_peak_bytes: bytes(|r| r.device_peak_bytes),
-        cache_bytes: bytes(|r| r.cache_bytes),
-        train_flops: spread(|r| r.train_flops),
-        infer_flops_per_sample: spread(|r| r.infer_flops_per_sample),
-    }
-}
-
-/// Seconds from the loaded model to one that can answer; see [`Costs::adapt_s`].
-fn adapt_s(record: &TrialRecord) -> Option<f64> {
-    let parts = [record.prepare_s, record.first_step_s, record.train_s];
-    parts
-        .iter()
-        .any(Option::is_some)
-        .then(|| parts.iter().flatten().sum())
 }
 
 /// Finds the best by mean accuracy and compares every other arm with it.

@@ -1,40 +1,8 @@
-//! `trials.csv`, `curves.csv` and `summary.csv`. A number that was not measured is an empty cell.
+//! `summary.csv`. A number that was not measured is an empty cell.
 
-use crate::run::Run;
-use crate::statistics::{Evidence, Spread};
+use crate::costs::Costs;
+use crate::statistics::Evidence;
 use crate::summary::{ArmSummary, GroupSummary, Standing};
-use record::{CURVES_HEADER, TRIALS_HEADER};
-
-/// One row a trial, columns [`TRIALS_HEADER`].
-pub(crate) fn trials_csv(run: &Run) -> Vec<u8> {
-    csv(
-        TRIALS_HEADER.map(str::to_owned).to_vec(),
-        run.trials.iter().map(|trial| trial.record.cells()),
-    )
-}
-
-/// One row a point of a learning curve, columns [`CURVES_HEADER`].
-pub(crate) fn curves_csv(run: &Run) -> Vec<u8> {
-    let rows = run.trials.iter().flat_map(|trial| {
-        trial.record.curve.iter().map(|point| {
-            let numbers = [
-                point.step.to_string(),
-                point.epoch.to_string(),
-                point.elapsed_s.to_string(),
-            ];
-            let rest = [
-                point.split.clone(),
-                point.metric.clone(),
-                point.value.to_string(),
-            ];
-            std::iter::once(trial.record.trial_id.clone())
-                .chain(numbers)
-                .chain(rest)
-                .collect()
-        })
-    });
-    csv(CURVES_HEADER.map(str::to_owned).to_vec(), rows)
-}
 
 type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
@@ -70,39 +38,16 @@ const SUMMARY_CELLS: [Cell; 31] = [
     ("added_params", |_, a| cell(a.added_params)),
     ("total_params", |_, a| cell(a.total_params)),
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
-    ("train_flops_median", |_, a| cell(a.costs.train_flops.map(|s| s.median))),
-    ("infer_flops_per_sample", |_, a| cell(a.costs.infer_flops_per_sample.map(|s| s.median))),
-];
-
-type Measured = (&'static str, fn(&ArmSummary) -> Option<Spread>);
-
-/// Quantities given as `<name>_median`, `<name>_min`, `<name>_max`.
-#[rustfmt::skip]
-const SUMMARY_SPREADS: [Measured; 16] = [
-    ("load_s", |a| a.costs.load_s),
-    ("prepare_s", |a| a.costs.prepare_s),
-    ("first_step_s", |a| a.costs.first_step_s),
-    ("train_s", |a| a.costs.train_s),
-    ("adapt_s", |a| a.costs.adapt_s),
-    ("tune_s", |a| a.costs.tune_s),
-    ("eval_s", |a| a.costs.eval_s),
-    ("total_s", |a| a.costs.total_s),
-    ("step_ms", |a| a.costs.step_ms),
-    ("train_samples_per_s", |a| a.costs.train_samples_per_s),
-    ("eval_samples_per_s", |a| a.costs.eval_samples_per_s),
-    ("train_peak_rss_bytes", |a| a.costs.train_peak_rss_bytes),
-    ("eval_peak_rss_bytes", |a| a.costs.eval_peak_rss_bytes),
-    ("train_peak_heap_bytes", |a| a.costs.train_peak_heap_bytes),
-    ("device_peak_bytes", |a| a.costs.device_peak_bytes),
-    ("cache_bytes", |a| a.costs.cache_bytes),
+    ("train_flops_median", |_, a| cell(a.train_flops)),
+    ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
 ];
 
 /// One row for each way of adapting.
 pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
-    let spreads = SUMMARY_SPREADS
+    let spreads = Costs::NAMES
         .iter()
-        .flat_map(|(name, _)| ["median", "min", "max"].map(|end| format!("{name}_{end}")));
-    let header = SUMMARY_CELLS
+        .flat_map(|name| ["median", "min", "max"].map(|end| format!("{name}_{end}")));
+    let header: Vec<String> = SUMMARY_CELLS
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .chain(spreads)
@@ -110,8 +55,7 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
     let rows = groups.iter().flat_map(|group| {
         group.arms.iter().map(move |arm| {
             let cells = SUMMARY_CELLS.iter().map(|(_, of)| of(group, arm));
-            let spreads = SUMMARY_SPREADS.iter().flat_map(|(_, of)| {
-                let spread = of(arm);
+            let spreads = arm.costs.spreads().into_iter().flat_map(|spread| {
                 [
                     spread.map(|s| s.median),
                     spread.map(|s| s.min),
@@ -122,7 +66,7 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
             cells.chain(spreads).collect()
         })
     });
-    csv(header, rows)
+    record::table_csv(&header, rows)
 }
 
 fn standing(standing: Standing) -> &'static str {
@@ -143,15 +87,4 @@ fn paired(arm: &ArmSummary) -> Option<(usize, usize)> {
 
 fn cell<T: ToString>(value: Option<T>) -> String {
     value.map(|v| v.to_string()).unwrap_or_default()
-}
-
-fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    for row in std::iter::once(header).chain(rows) {
-        // Every row has the header's length, and writing to memory cannot fail.
-        table
-            .write_record(&row)
-            .expect("rows are as long as their header");
-    }
-    table.into_inner().expect("writing to memory")
 }

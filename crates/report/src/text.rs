@@ -1,11 +1,11 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
-use crate::run::{Group, Run, Trial};
+use crate::run::{Group, Run};
 use crate::search;
 use crate::statistics::{Estimate, Spread};
 use crate::summary::{ArmSummary, GroupSummary, Standing};
 use crate::units;
-use record::Outcome;
+use record::{Outcome, Trial};
 
 /// Headings of the table of results.
 pub(crate) const HEADINGS: [&str; 8] = [

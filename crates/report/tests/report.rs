@@ -2,6 +2,8 @@
 
 mod synthetic;
 
+use record::StoreError;
+use record::store::Form;
 use report::{ReportError, Run, Standing, load_run};
 use std::collections::HashMap;
 use std::fs;
@@ -276,7 +278,7 @@ fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
     fs::write(&record, &whole[..whole.len() / 2]).unwrap();
     let error = load_run(&dir).unwrap_err();
     assert!(
-        matches!(error, ReportError::Broken { .. })
+        matches!(error, ReportError::Store(StoreError::Broken { .. }))
             && error.to_string().contains(record.to_str().unwrap()),
         "{error}"
     );
@@ -287,7 +289,7 @@ fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
     .unwrap();
     assert!(matches!(
         load_run(&dir).unwrap_err(),
-        ReportError::Newer { found: 999, .. }
+        ReportError::Store(StoreError::Newer { found: 999, .. })
     ));
     fs::write(
         &record,
@@ -297,7 +299,7 @@ fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
     assert!(load_run(&dir).unwrap_err().to_string().contains("another"));
     assert!(matches!(
         load_run(&dir.join("plots")).unwrap_err(),
-        ReportError::NoRun { .. }
+        ReportError::Store(StoreError::NoRun { .. })
     ));
 }
 
@@ -473,4 +475,55 @@ fn a_run_without_a_finished_trial_and_one_with_a_single_trial_are_reported_too()
         accuracy.interval.high - accuracy.interval.low > 0.4,
         "three examples say little: {accuracy:?}"
     );
+}
+
+#[test]
+fn a_compact_copy_says_what_the_run_says() {
+    let (dir, run) = made_up("to-compact");
+    report::write(&run, &dir).unwrap();
+    let out = folder("compact");
+    let written = report::compact(&run, &out).unwrap();
+    assert_eq!(written.page, None);
+    let copy = load_run(&out).unwrap();
+    assert_eq!((copy.form, &copy.info), (Form::Compact, &run.info));
+    // A diverged loss is NaN, which equals nothing; the texts are compared instead.
+    assert_eq!(format!("{:?}", copy.trials), format!("{:?}", run.trials));
+    for table in ["trials.csv", "summary.csv", "summary.md"] {
+        assert_eq!(
+            fs::read(out.join(table)).unwrap(),
+            fs::read(dir.join(table)).unwrap(),
+            "{table}"
+        );
+    }
+    let mut names: Vec<_> = fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    let expected = "plots records.tar.zst run.json summary.csv summary.md trials.csv";
+    assert_eq!(names, expected.split(' ').collect::<Vec<_>>());
+    let charts = fs::read_dir(out.join("plots")).unwrap();
+    let charts: Vec<PathBuf> = charts.map(|chart| chart.unwrap().path()).collect();
+    assert_eq!(charts.len(), 2 * synthetic::TASKS.len());
+    for chart in charts {
+        let full = dir.join("plots").join(chart.file_name().unwrap());
+        assert_eq!(fs::read(&chart).unwrap(), fs::read(full).unwrap());
+    }
+
+    // Its report is rebuilt in place, and a copy of the copy has the same archive.
+    fs::remove_file(out.join("summary.md")).unwrap();
+    report::write(&copy, &out).unwrap();
+    assert!(out.join("summary.md").is_file() && !out.join("report.html").exists());
+    let again = folder("compact-again");
+    report::compact(&copy, &again).unwrap();
+    let archive = |dir: &Path| fs::read(dir.join("records.tar.zst")).unwrap();
+    assert_eq!(archive(&again), archive(&out));
+
+    // Records in both forms are ambiguous.
+    fs::create_dir(out.join("trials")).unwrap();
+    assert!(matches!(
+        load_run(&out).unwrap_err(),
+        ReportError::Store(StoreError::TwoForms { .. })
+    ));
+    assert!(report::compact(&run, &dir).is_err(), "beside its records");
 }

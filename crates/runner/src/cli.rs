@@ -39,6 +39,10 @@ pub(crate) enum Command {
         /// Directories of runs
         #[arg(required = true)]
         dirs: Vec<PathBuf>,
+        /// Leave the runs as they are and write a compact copy of each, DIR/NAME: run.json, tables, the main charts as SVG, and all records and
+        /// predictions in one archive, which report, recommend and compare read as they read a run
+        #[arg(long, value_name = "DIR")]
+        compact: Option<PathBuf>,
         /// Also rewrite this file's tables between `<!-- results:NAME -->` marks: NAME of a run's directory, or `methods`
         #[arg(long, value_name = "FILE")]
         readme: Option<PathBuf>,

@@ -67,9 +67,12 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
             with_awake_workers(|| export::write(methods, &arguments)).map(|()| FINISHED)
         }
         Command::Pretrain(given) => pretrain::hand_over(&given.arguments).map(|()| FINISHED),
-        Command::Report { dirs, readme } => {
-            results::report(methods, &dirs, readme.as_deref()).map(|()| FINISHED)
-        }
+        Command::Report {
+            dirs,
+            compact,
+            readme,
+        } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref())
+            .map(|()| FINISHED),
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
         Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),

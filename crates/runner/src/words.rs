@@ -1,8 +1,8 @@
 //! What is said to people: the end of a run on stdout (table, a paragraph in plain words, where everything is), and errors.
 
-use report::{ArmSummary, GroupSummary, Run, Standing, Written};
-use std::fmt::Write as _;
+use report::{ArmSummary, GroupSummary, Run, Standing, Written, units};
 use std::io;
+use std::path::PathBuf;
 
 /// An error and its causes in one line, each said once: many messages hold their cause's already.
 pub(crate) fn of_error(error: &anyhow::Error) -> String {
@@ -40,16 +40,24 @@ pub(crate) fn print_results(run: &Run, written: &Written) {
     for group in report::summarise(run) {
         println!("\n{}", wrapped(&in_words(&group), width));
     }
-    let charts = written
-        .files
-        .iter()
-        .filter(|path| path.extension().is_some_and(|ending| ending == "png"));
-    println!("\nReport: {}", written.page.display());
-    charts.for_each(|chart| println!("Chart:  {}", chart.display()));
-    println!(
-        "Tables: {}",
-        run.dir.join("{trials,curves,summary}.csv").display()
-    );
+    println!();
+    if let Some(page) = &written.page {
+        println!("Report: {}", page.display());
+    }
+    // With a page every chart is there as PNG too, which more programs show.
+    let ending = if written.page.is_some() { "png" } else { "svg" };
+    for path in &written.files {
+        if path.extension().is_some_and(|found| found == ending) {
+            println!("Chart:  {}", path.display());
+        }
+    }
+    let is_table = |path: &&PathBuf| path.extension().is_some_and(|found| found == "csv");
+    let tables = written.files.iter().filter(is_table);
+    let tables: Vec<_> = tables
+        .filter_map(|path| path.file_stem()?.to_str())
+        .collect();
+    let tables = run.dir.join(format!("{{{}}}.csv", tables.join(",")));
+    println!("Tables: {}", tables.display());
 }
 
 /// A line of prose broken between words at the terminal's width; a row of a table, whose columns two spaces part, as it is.
@@ -80,78 +88,163 @@ fn in_words(group: &GroupSummary) -> String {
             group.title
         );
     };
-    let mut text = format!(
-        "{}: {} is the most accurate{}.",
-        group.title,
-        best.label,
-        accuracy(best)
-    );
-    let like: Vec<&ArmSummary> = group
-        .arms
-        .iter()
+    let like = group.arms.iter();
+    let like: Vec<&ArmSummary> = like
         .filter(|arm| arm.standing == Standing::LikeBest)
         .collect();
-    let worse = group
-        .arms
-        .iter()
-        .filter(|arm| arm.standing == Standing::Worse)
-        .count();
-    match like.len() {
-        0 if worse > 0 => text.push_str(" Every other method is less accurate beyond chance."),
-        0 => {}
-        _ => {
-            let names: Vec<&str> = like.iter().map(|arm| arm.label.as_str()).collect();
-            let _ = write!(
-                text,
-                " On this evidence it cannot be told apart from {}.",
-                names.join(", ")
-            );
-        }
-    }
-    let seconds = |arm: &&ArmSummary| arm.costs.adapt_s.map(|spread| spread.median);
-    let equals = std::iter::once(best).chain(like);
-    let quickest = equals.filter(|arm| seconds(arm).is_some()).min_by(|a, b| {
-        seconds(a)
-            .unwrap_or(0.0)
-            .total_cmp(&seconds(b).unwrap_or(0.0))
-    });
-    if let (Some(arm), Some(best_s)) = (quickest, seconds(&best)) {
-        let own = seconds(&arm).unwrap_or(best_s);
-        if arm.label != best.label {
-            let _ = write!(
-                text,
-                " Of these {} adapts quickest, in {own:.1} s against {best_s:.1} s for {}.",
-                arm.label, best.label
-            );
-        }
-    }
-    let failed: usize = group.arms.iter().map(|arm| arm.failed).sum();
-    if failed > 0 {
-        let _ = write!(
-            text,
-            " {failed} trials did not finish; they are rows of trials.csv with their reasons."
-        );
-    }
-    text
+    let parts = [
+        most_accurate(best, &like),
+        alike(group, best, &like),
+        quickest(best, &like),
+        not_finished(group),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("{}: {}", group.title, parts.join(" "))
 }
 
-fn accuracy(arm: &ArmSummary) -> String {
-    arm.accuracy.map_or(String::new(), |estimate| {
-        let (low, high) = (
-            100.0 * estimate.interval.low,
-            100.0 * estimate.interval.high,
-        );
+/// The accuracy as the tables print it; equal texts are a tie to the reader.
+fn shown_accuracy(arm: &ArmSummary) -> Option<String> {
+    arm.accuracy.map(|estimate| units::percent(estimate.mean))
+}
+
+fn tied<'a>(best: &ArmSummary, like: &[&'a ArmSummary]) -> Vec<&'a ArmSummary> {
+    let of_best = shown_accuracy(best);
+    let is_tied = |arm: &&ArmSummary| of_best.is_some() && shown_accuracy(arm) == of_best;
+    like.iter().copied().filter(is_tied).collect()
+}
+
+fn most_accurate(best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
+    let estimate = best.accuracy?;
+    let [mean, low, high] =
+        [estimate.mean, estimate.interval.low, estimate.interval.high].map(units::percent);
+    let tied = tied(best, like);
+    if tied.is_empty() {
+        return Some(format!(
+            "{} is the most accurate with {mean} % of the test examples right (95 % interval {low} to {high}).",
+            best.label
+        ));
+    }
+    Some(format!(
+        "{} and {} are the most accurate, with {mean} % of the test examples right each (95 % interval of {} {low} to {high}).",
+        labels(&tied),
+        best.label,
+        best.label
+    ))
+}
+
+fn alike(group: &GroupSummary, best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
+    if like.is_empty() {
+        let worse = |arm: &ArmSummary| arm.standing == Standing::Worse;
+        let beaten = group.arms.iter().any(worse);
+        return beaten.then(|| "Every other method is less accurate beyond chance.".to_owned());
+    }
+    let tied = tied(best, like);
+    let others = like.iter().copied();
+    let others: Vec<_> = others
+        .filter(|arm| !tied.iter().any(|other| other.label == arm.label))
+        .collect();
+    let it = if tied.is_empty() { "it" } else { &best.label };
+    (!others.is_empty()).then(|| {
         format!(
-            " with {:.1} % of the test examples right (95 % interval {low:.1} to {high:.1})",
-            100.0 * estimate.mean
+            "On this evidence {it} cannot be told apart from {}.",
+            labels(&others)
         )
     })
+}
+
+/// Which of the best adapts in the least time, if the difference shows in the tables' units.
+fn quickest(best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
+    let seconds = |arm: &ArmSummary| arm.costs.adapt_s.map(|spread| spread.median);
+    let timed = like.iter().filter_map(|arm| Some((*arm, seconds(arm)?)));
+    let (arm, own) = timed.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let of_best = seconds(best)?;
+    let [own_shown, best_shown] = [own, of_best].map(units::seconds);
+    (own < of_best && own_shown != best_shown).then(|| {
+        format!(
+            "Of these {} adapts quickest, in {own_shown} against {best_shown} for {}.",
+            arm.label, best.label
+        )
+    })
+}
+
+fn not_finished(group: &GroupSummary) -> Option<String> {
+    let failed: usize = group.arms.iter().map(|arm| arm.failed).sum();
+    match failed {
+        0 => None,
+        1 => Some("1 trial did not finish; it is a row of trials.csv with its reason.".to_owned()),
+        _ => Some(format!(
+            "{failed} trials did not finish; they are rows of trials.csv with their reasons."
+        )),
+    }
+}
+
+fn labels(arms: &[&ArmSummary]) -> String {
+    let labels: Vec<&str> = arms.iter().map(|arm| arm.label.as_str()).collect();
+    labels.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use anyhow::Context;
+    use report::statistics::{Interval, Scores, Spread, estimate_from_scores};
+
+    fn arm(label: &str, standing: Standing, accuracy: f64, seconds: f64) -> ArmSummary {
+        let rows = 40;
+        let mut estimate = estimate_from_scores(&[Scores { accuracy, rows }]).unwrap();
+        estimate.interval = Interval {
+            low: accuracy / 2.0,
+            high: accuracy * 2.0,
+        };
+        ArmSummary {
+            label: label.to_owned(),
+            standing,
+            accuracy: Some(estimate),
+            costs: report::Costs {
+                adapt_s: Spread::of([Some(seconds)]),
+                ..Default::default()
+            },
+            ..Default::default()
+        }
+    }
+
+    fn words(arms: Vec<ArmSummary>) -> String {
+        in_words(&GroupSummary {
+            title: "m on t".to_owned(),
+            arms,
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn a_tie_is_called_one_and_times_that_read_alike_are_not_compared() {
+        use Standing::{Best, LikeBest};
+        let text = words(vec![
+            arm("ia3", Best, 0.1, 0.1004),
+            arm("lora", LikeBest, 0.1, 0.1001),
+            arm("bitfit", LikeBest, 0.08, 0.2),
+        ]);
+        assert_eq!(
+            text,
+            "m on t: lora and ia3 are the most accurate, with 10.0 % of the test examples right each (95 % interval of ia3 5.0 to 20.0). \
+             On this evidence ia3 cannot be told apart from bitfit."
+        );
+    }
+
+    #[test]
+    fn the_quickest_of_equals_is_named_with_times_as_in_the_tables() {
+        use Standing::{Best, LikeBest, Worse};
+        let text = words(vec![
+            arm("ia3", Best, 0.3, 0.12),
+            arm("lora", LikeBest, 0.28, 0.09),
+            arm("knn", Worse, 0.1, 0.01),
+        ]);
+        assert_eq!(
+            text,
+            "m on t: ia3 is the most accurate with 30.0 % of the test examples right (95 % interval 15.0 to 60.0). \
+             On this evidence it cannot be told apart from lora. Of these lora adapts quickest, in 90 ms against 120 ms for ia3."
+        );
+    }
 
     #[test]
     fn prose_is_broken_between_words_and_tables_are_not() {

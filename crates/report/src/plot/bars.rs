@@ -39,79 +39,62 @@ pub(crate) fn accuracies(title: &str, subtitle: &str, dots: &[Dot]) -> Option<Pi
     };
     let mut picture = Picture::new(WIDTH, plot.bottom + 64.0);
     frame::title(&mut picture, title, subtitle);
-    let low = dots
-        .iter()
-        .map(|d| d.accuracy.interval.low)
-        .fold(1.0, f64::min);
-    let high = dots
-        .iter()
-        .map(|d| d.accuracy.interval.high)
-        .fold(0.0, f64::max);
-    let air = 0.03 * (high - low).max(0.02);
-    let x = Axis::linear(
-        low - air,
-        high + air,
-        (plot.left, plot.right),
-        Unit::Percent,
-    );
+    let x = accuracy_axis(&plot, &dots);
     frame::x_axis(&mut picture, &plot, &x, "test accuracy (%)");
     let interval = best.accuracy.interval;
-    picture.fill(
-        Area {
-            left: x.at(interval.low),
-            right: x.at(interval.high),
-            ..plot
-        },
-        SKY,
-        0.18,
-    );
+    let band = Area {
+        left: x.at(interval.low),
+        right: x.at(interval.high),
+        ..plot
+    };
+    picture.fill(band, SKY, 0.18);
     key(&mut picture, best.look);
     for (row, dot) in dots.iter().enumerate() {
-        let y = plot.top + 4.0 + ROW * (row as f64 + 0.5);
-        let (from, to) = (
-            x.at(dot.accuracy.interval.low),
-            x.at(dot.accuracy.interval.high),
-        );
-        picture.line(&[(plot.left, y), (from, y)], GRID, 1.0);
-        picture.line(&[(from, y), (to, y)], dot.look.colour, 1.8);
-        for end in [from, to] {
-            picture.line(&[(end, y - 4.0), (end, y + 4.0)], dot.look.colour, 1.8);
-        }
-        picture.mark(
-            (x.at(dot.accuracy.mean), y),
-            dot.look,
-            matches!(dot.standing, Standing::Best | Standing::LikeBest),
-        );
-        picture.text(
-            (plot.left - 10.0, y),
-            dot.label.as_str(),
-            LABEL,
-            TEXT,
-            Hang::End,
-        );
-        let [mean, low, high] = [
-            dot.accuracy.mean,
-            dot.accuracy.interval.low,
-            dot.accuracy.interval.high,
-        ]
-        .map(units::percent);
-        picture.text((plot.right + 58.0, y), mean, LABEL, TEXT, Hang::End);
-        picture.text(
-            (plot.right + 66.0, y),
-            format!("[{low}, {high}]"),
-            NOTE,
-            TEXT,
-            Hang::Start,
-        );
-        picture.text(
-            (WIDTH - 62.0, y),
-            crate::text::mark(dot.standing),
-            NOTE,
-            TEXT,
-            Hang::Start,
-        );
+        let y = middle(&plot, row);
+        accuracy(&mut picture, &plot, &x, y, dot);
+        figures(&mut picture, &plot, y, dot);
     }
     Some(picture)
+}
+
+fn accuracy_axis(plot: &Area, dots: &[&Dot]) -> Axis {
+    let intervals = dots.iter().map(|d| d.accuracy.interval);
+    let low = intervals.clone().map(|i| i.low).fold(1.0, f64::min);
+    let high = intervals.map(|i| i.high).fold(0.0, f64::max);
+    let air = 0.03 * (high - low).max(0.02);
+    let ends = (plot.left, plot.right);
+    Axis::linear(low - air, high + air, ends, Unit::Percent)
+}
+
+/// Height at which row `row` of `plot` stands.
+fn middle(plot: &Area, row: usize) -> f64 {
+    plot.top + 4.0 + ROW * (row as f64 + 0.5)
+}
+
+/// A row's dot with its interval, and its label on the left.
+fn accuracy(picture: &mut Picture, plot: &Area, x: &Axis, y: f64, dot: &Dot) {
+    let interval = dot.accuracy.interval;
+    let (from, to) = (x.at(interval.low), x.at(interval.high));
+    picture.line(&[(plot.left, y), (from, y)], GRID, 1.0);
+    picture.line(&[(from, y), (to, y)], dot.look.colour, 1.8);
+    for end in [from, to] {
+        picture.line(&[(end, y - 4.0), (end, y + 4.0)], dot.look.colour, 1.8);
+    }
+    let filled = matches!(dot.standing, Standing::Best | Standing::LikeBest);
+    picture.mark((x.at(dot.accuracy.mean), y), dot.look, filled);
+    let label = dot.label.as_str();
+    picture.text((plot.left - 10.0, y), label, LABEL, TEXT, Hang::End);
+}
+
+/// A row's accuracy in figures, and its standing, on the right.
+fn figures(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot) {
+    let interval = dot.accuracy.interval;
+    let [mean, low, high] = [dot.accuracy.mean, interval.low, interval.high].map(units::percent);
+    picture.text((plot.right + 58.0, y), mean, LABEL, TEXT, Hang::End);
+    let range = format!("[{low}, {high}]");
+    picture.text((plot.right + 66.0, y), range, NOTE, TEXT, Hang::Start);
+    let mark = crate::text::mark(dot.standing);
+    picture.text((WIDTH - 62.0, y), mark, NOTE, TEXT, Hang::Start);
 }
 
 fn key(picture: &mut Picture, look: Look) {
@@ -179,23 +162,7 @@ pub(crate) fn phases(title: &str, subtitle: &str, bars: &[Bar]) -> Option<Pictur
     };
     let mut picture = Picture::new(WIDTH, plot.bottom + 64.0);
     frame::title(&mut picture, title, subtitle);
-    let mut key = 22.0;
-    for (at, (name, colour)) in PHASES.iter().enumerate() {
-        if bars.iter().any(|bar| bar.seconds[at].is_some()) {
-            picture.fill(
-                Area {
-                    left: key,
-                    top: 69.0,
-                    right: key + 15.0,
-                    bottom: 84.0,
-                },
-                *colour,
-                1.0,
-            );
-            picture.text((key + 21.0, 76.0), *name, NOTE, TEXT, Hang::Start);
-            key += 21.0 + text_width(name, NOTE) + 20.0;
-        }
-    }
+    key_of_phases(&mut picture, bars);
     let x = Axis::linear(0.0, longest, (plot.left, plot.right), Unit::Seconds);
     frame::x_axis(
         &mut picture,
@@ -209,38 +176,47 @@ pub(crate) fn phases(title: &str, subtitle: &str, bars: &[Bar]) -> Option<Pictur
         1.2,
     );
     for (row, bar) in bars.iter().enumerate() {
-        let y = plot.top + 4.0 + ROW * (row as f64 + 0.5);
-        picture.text(
-            (plot.left - 10.0, y),
-            bar.label.as_str(),
-            LABEL,
-            TEXT,
-            Hang::End,
-        );
-        let mut so_far = 0.0;
-        for (seconds, (_, colour)) in bar.seconds.iter().zip(PHASES) {
-            let (from, to) = (so_far, so_far + seconds.unwrap_or(0.0));
-            picture.fill(
-                Area {
-                    left: x.at(from),
-                    top: y - 8.0,
-                    right: x.at(to),
-                    bottom: y + 8.0,
-                },
-                colour,
-                1.0,
-            );
-            so_far = to;
-        }
-        if so_far > 0.0 {
-            picture.text(
-                (x.at(so_far) + 8.0, y),
-                units::seconds(so_far),
-                NOTE,
-                TEXT,
-                Hang::Start,
-            );
-        }
+        stack(&mut picture, &plot, &x, middle(&plot, row), bar);
     }
     Some(picture)
+}
+
+/// The phases that any of the bars has, in one row.
+fn key_of_phases(picture: &mut Picture, bars: &[Bar]) {
+    let mut left = 22.0;
+    for (at, (name, colour)) in PHASES.iter().enumerate() {
+        if bars.iter().any(|bar| bar.seconds[at].is_some()) {
+            let sample = Area {
+                left,
+                top: 69.0,
+                right: left + 15.0,
+                bottom: 84.0,
+            };
+            picture.fill(sample, *colour, 1.0);
+            picture.text((left + 21.0, 76.0), *name, NOTE, TEXT, Hang::Start);
+            left += 21.0 + text_width(name, NOTE) + 20.0;
+        }
+    }
+}
+
+/// A row's phases one behind the other, its label on the left and the total at the end.
+fn stack(picture: &mut Picture, plot: &Area, x: &Axis, y: f64, bar: &Bar) {
+    let label = bar.label.as_str();
+    picture.text((plot.left - 10.0, y), label, LABEL, TEXT, Hang::End);
+    let mut so_far = 0.0;
+    for (seconds, (_, colour)) in bar.seconds.iter().zip(PHASES) {
+        let (from, to) = (so_far, so_far + seconds.unwrap_or(0.0));
+        let part = Area {
+            left: x.at(from),
+            top: y - 8.0,
+            right: x.at(to),
+            bottom: y + 8.0,
+        };
+        picture.fill(part, colour, 1.0);
+        so_far = to;
+    }
+    if so_far > 0.0 {
+        let total = units::seconds(so_far);
+        picture.text((x.at(so_far) + 8.0, y), total, NOTE, TEXT, Hang::Start);
+    }
 }

@@ -17,6 +17,14 @@ pub(crate) struct Curves {
 /// Points (training seconds, value) of one seed.
 type Curve = Vec<(f64, f64)>;
 
+/// The curves of one way of adapting that can be drawn, at least one.
+struct Drawn<'a> {
+    curves: &'a Curves,
+    seeds: Vec<Curve>,
+    /// The seed that is drawn strongly and bears the label.
+    strong: usize,
+}
+
 /// The chart, or `None` without any curve. Each seed is a thin line; the seed with the median last value is drawn strongly.
 pub(crate) fn chart(
     title: &str,
@@ -25,51 +33,20 @@ pub(crate) fn chart(
     unit: Unit,
     all: &[Curves],
 ) -> Option<Picture> {
-    // A logarithmic axis has no place for the value before training; the curve starts at its first timed point.
-    let timed = |curve: &Curve| {
-        curve
-            .iter()
-            .copied()
-            .filter(|p| p.0 > 0.0 && p.1.is_finite())
-            .collect::<Vec<_>>()
-    };
-    let all: Vec<(&Curves, Vec<Curve>)> = all
-        .iter()
-        .map(|c| {
-            (
-                c,
-                c.seeds
-                    .iter()
-                    .map(timed)
-                    .filter(|curve| !curve.is_empty())
-                    .collect::<Vec<_>>(),
-            )
-        })
-        .filter(|(_, seeds)| !seeds.is_empty())
-        .collect();
-    let points = || {
-        all.iter()
-            .flat_map(|(_, seeds)| seeds.iter().flatten().copied())
-    };
-    points().next()?;
-    let names = all
-        .iter()
-        .map(|(c, _)| text_width(&c.label, LABEL))
-        .fold(0.0, f64::max);
+    let all: Vec<Drawn<'_>> = all.iter().filter_map(drawn).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let names = all.iter().map(|d| text_width(&d.curves.label, LABEL));
     let plot = Area {
         left: 82.0,
         top: 72.0,
-        right: WIDTH - names - 66.0,
+        right: WIDTH - names.fold(0.0, f64::max) - 66.0,
         bottom: 510.0,
     };
     let mut picture = Picture::new(WIDTH, 578.0);
     frame::title(&mut picture, title, subtitle);
-    let times: Vec<f64> = points().map(|p| p.0).collect();
-    let x = Axis::log(&times, (plot.left, plot.right), Unit::Seconds);
-    let low = points().map(|p| p.1).fold(f64::INFINITY, f64::min);
-    let high = points().map(|p| p.1).fold(f64::NEG_INFINITY, f64::max);
-    let air = 0.04 * (high - low);
-    let y = Axis::linear(low - air, high + air, (plot.bottom, plot.top), unit);
+    let (x, y) = axes(&plot, unit, &all);
     frame::x_axis(
         &mut picture,
         &plot,
@@ -77,52 +54,78 @@ pub(crate) fn chart(
         "training time (preparation and validation excluded), logarithmic",
     );
     frame::y_axis(&mut picture, &plot, &y, name);
-
-    let place = |p: &(f64, f64)| (x.at(p.0), y.at(p.1));
-    let strong: Vec<usize> = all.iter().map(|(_, seeds)| median_seed(seeds)).collect();
-    for ((curves, seeds), strong) in all.iter().zip(&strong) {
-        for (seed, curve) in seeds.iter().enumerate() {
-            let places: Vec<Place> = curve.iter().map(place).collect();
-            let (width, opacity) = if seed == *strong {
-                (2.0, 1.0)
-            } else {
-                (1.0, 0.3)
-            };
-            picture.faint_line(&places, curves.look.colour, width, opacity);
-        }
+    for of_arm in &all {
+        lines(&mut picture, of_arm, &x, &y);
     }
-    let ends: Vec<Place> = all
-        .iter()
-        .zip(&strong)
-        .filter_map(|((_, seeds), s)| seeds[*s].last().map(place))
-        .collect();
+    labels(&mut picture, &plot, &all, &x, &y);
+    Some(picture)
+}
+
+/// A logarithmic axis has no place for the value before training; a curve starts at its first timed point.
+fn drawn(curves: &Curves) -> Option<Drawn<'_>> {
+    let timed = |curve: &Curve| -> Curve {
+        let points = curve.iter().copied();
+        points.filter(|p| p.0 > 0.0 && p.1.is_finite()).collect()
+    };
+    let seeds = curves.seeds.iter().map(timed);
+    let seeds: Vec<Curve> = seeds.filter(|curve| !curve.is_empty()).collect();
+    (!seeds.is_empty()).then(|| Drawn {
+        curves,
+        strong: median_seed(&seeds),
+        seeds,
+    })
+}
+
+fn axes(plot: &Area, unit: Unit, all: &[Drawn<'_>]) -> (Axis, Axis) {
+    let points: Vec<(f64, f64)> = all.iter().flat_map(|d| d.seeds.concat()).collect();
+    let times: Vec<f64> = points.iter().map(|p| p.0).collect();
+    let x = Axis::log(&times, (plot.left, plot.right), Unit::Seconds);
+    let values = points.iter().map(|p| p.1);
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    let air = 0.04 * (high - low);
+    let y = Axis::linear(low - air, high + air, (plot.bottom, plot.top), unit);
+    (x, y)
+}
+
+fn lines(picture: &mut Picture, of_arm: &Drawn<'_>, x: &Axis, y: &Axis) {
+    for (seed, curve) in of_arm.seeds.iter().enumerate() {
+        let places: Vec<Place> = curve.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
+        let (width, opacity) = if seed == of_arm.strong {
+            (2.0, 1.0)
+        } else {
+            (1.0, 0.3)
+        };
+        picture.faint_line(&places, of_arm.curves.look.colour, width, opacity);
+    }
+}
+
+/// The labels right of the plot, each beside the end of its strong line as far as the others leave room.
+fn labels(picture: &mut Picture, plot: &Area, all: &[Drawn<'_>], x: &Axis, y: &Axis) {
+    let last = |d: &Drawn<'_>| {
+        let (time, value) = *d.seeds[d.strong].last().expect("no drawn curve is empty");
+        (x.at(time), y.at(value))
+    };
+    let ends: Vec<Place> = all.iter().map(last).collect();
     let heights = spread(
         &ends.iter().map(|e| e.1).collect::<Vec<_>>(),
         LABEL + 1.5,
         plot.top + 4.0,
         plot.bottom - 4.0,
     );
-    for (((curves, _), end), height) in all.iter().zip(&ends).zip(heights) {
-        picture.line(
-            &[
-                *end,
-                (plot.right + 12.0, height),
-                (plot.right + 18.0, height),
-            ],
-            QUIET,
-            0.7,
-        );
-        picture.mark(*end, curves.look, true);
-        picture.mark((plot.right + 26.0, height), curves.look, true);
-        picture.text(
-            (plot.right + 38.0, height),
-            curves.label.as_str(),
-            LABEL,
-            TEXT,
-            Hang::Start,
-        );
+    for ((d, end), height) in all.iter().zip(&ends).zip(heights) {
+        let look = d.curves.look;
+        let leader = [
+            *end,
+            (plot.right + 12.0, height),
+            (plot.right + 18.0, height),
+        ];
+        picture.line(&leader, QUIET, 0.7);
+        picture.mark(*end, look, true);
+        picture.mark((plot.right + 26.0, height), look, true);
+        let label = d.curves.label.as_str();
+        picture.text((plot.right + 38.0, height), label, LABEL, TEXT, Hang::Start);
     }
-    Some(picture)
 }
 
 /// The seed whose last value is the (lower) median.

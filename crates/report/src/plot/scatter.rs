@@ -38,37 +38,11 @@ pub fn pareto_front(points: &[(f64, f64)]) -> Vec<usize> {
 
 /// The chart of `points`, or `None` if no cost was measured.
 pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -> Option<Picture> {
-    let shown: Vec<(&Point, f64)> = points.iter().filter_map(|p| Some((p, p.cost?))).collect();
+    let shown = shown(points);
     if shown.is_empty() {
         return None;
     }
-    let missing: Vec<&str> = points
-        .iter()
-        .filter(|p| p.cost.is_none())
-        .map(|p| p.label.as_str())
-        .collect();
-    let means: Vec<f64> = shown.iter().map(|(p, _)| p.accuracy.mean).collect();
-    let floor = floor(&means);
-    let is_below = |point: &Point| floor.is_some_and(|floor| point.accuracy.mean < floor);
-    let mut notes = Vec::new();
-    if floor.is_some() {
-        notes.extend(frame::wrap(
-            "At the lower edge, out of scale: what is far less accurate than the rest, its accuracy in brackets.",
-        ));
-    }
-    if !missing.is_empty() {
-        notes.extend(frame::wrap(&format!(
-            "Not measured, hence not shown: {}.",
-            missing.join(", ")
-        )));
-    }
-    let labels: Vec<String> = shown
-        .iter()
-        .map(|(p, _)| match is_below(p) {
-            true => format!("{} ({})", p.label, crate::units::percent(p.accuracy.mean)),
-            false => p.label.clone(),
-        })
-        .collect();
+    let notes = notes(points, &shown);
     let mut picture = Picture::new(WIDTH, 650.0 + 19.0 * notes.len() as f64);
     let plot = Area {
         left: 82.0,
@@ -79,112 +53,172 @@ pub(crate) fn chart(title: &str, subtitle: &str, cost: Cost, points: &[Point]) -
     frame::title(&mut picture, title, subtitle);
     key(&mut picture, 74.0);
 
-    // Room for the labels of the dearest points on their right.
-    let widest = labels
-        .iter()
-        .map(|label| text_width(label, LABEL))
-        .fold(0.0, f64::max);
-    let costs: Vec<f64> = shown.iter().map(|(_, cost)| *cost).collect();
-    let x = Axis::log(
-        &costs,
-        (plot.left + 14.0, plot.right - 24.0 - widest),
-        cost.unit,
-    )
-    .widened(plot.right);
-    let low = shown
-        .iter()
-        .filter(|(p, _)| !is_below(p))
-        .map(|(p, _)| p.accuracy.interval.low)
-        .fold(1.0, f64::min);
-    let high = shown
-        .iter()
-        .map(|(p, _)| p.accuracy.interval.high)
-        .fold(0.0, f64::max);
-    let air = 0.06 * (high - low).max(0.02);
-    let y = Axis::linear(
-        low - air,
-        high + air,
-        (
-            plot.bottom - if floor.is_some() { EDGE } else { 0.0 },
-            plot.top,
-        ),
-        Unit::Percent,
-    );
+    let labels: Vec<String> = shown.iter().map(Shown::text).collect();
+    let x = cost_axis(&plot, &shown, &labels, cost.unit);
+    let y = accuracy_axis(&plot, &shown);
     frame::x_axis(&mut picture, &plot, &x, cost.name);
     frame::y_axis(&mut picture, &plot, &y, "test accuracy (%)");
 
-    let places: Vec<Place> = shown
-        .iter()
-        .map(|(p, cost)| match is_below(p) {
-            true => (x.at(*cost), plot.bottom - 0.4 * EDGE),
-            false => (x.at(*cost), y.at(p.accuracy.mean)),
-        })
-        .collect();
-    let front = pareto_front(
-        &shown
-            .iter()
-            .map(|(p, cost)| (*cost, p.accuracy.mean))
-            .collect::<Vec<_>>(),
-    );
-    let stairs = stairs(
-        &front.iter().map(|i| places[*i]).collect::<Vec<_>>(),
-        plot.right,
-    );
+    let marks: Vec<Mark> = shown.iter().map(|s| mark(s, &plot, &x, &y)).collect();
+    let measured = shown.iter().map(|s| (s.cost, s.point.accuracy.mean));
+    let front = pareto_front(&measured.collect::<Vec<_>>());
+    let of_front: Vec<Place> = front.iter().map(|i| marks[*i].at).collect();
+    let stairs = stairs(&of_front, plot.right);
     picture.faint_line(&stairs, SKY, 3.0, 0.8);
-    let bars: Vec<(Place, Place)> = shown
-        .iter()
-        .zip(&places)
-        .map(|((p, _), at)| match is_below(p) {
-            true => (*at, *at),
-            false => (
-                (at.0, y.at(p.accuracy.interval.low)),
-                (at.0, y.at(p.accuracy.interval.high)),
-            ),
-        })
-        .collect();
-    for ((point, _), (from, to)) in shown.iter().zip(&bars).filter(|(_, (from, to))| from != to) {
-        picture.faint_line(&[*from, *to], point.look.colour, 1.3, 0.75);
-        for end in [from, to] {
-            picture.faint_line(
-                &[(end.0 - 3.0, end.1), (end.0 + 3.0, end.1)],
-                point.look.colour,
-                1.3,
-                0.75,
-            );
-        }
+    for (shown, mark) in shown.iter().zip(&marks) {
+        interval(&mut picture, mark, shown.point.look);
     }
-    let wishes: Vec<Wish> = labels
-        .iter()
-        .zip(&places)
-        .map(|(label, at)| Wish {
-            at: *at,
-            size: (text_width(label, LABEL) + 2.0, LABEL),
-        })
-        .collect();
-    let lines: Vec<(Place, Place)> = bars
-        .iter()
-        .copied()
-        .chain(stairs.windows(2).map(|w| (w[0], w[1])))
-        .collect();
-    let placed = labels::place(&wishes, &plot, &lines);
-    for (i, ((point, _), at)) in shown.iter().zip(&places).enumerate() {
-        picture.mark(*at, point.look, front.contains(&i));
+    for (i, (shown, mark)) in shown.iter().zip(&marks).enumerate() {
+        picture.mark(mark.at, shown.point.look, front.contains(&i));
     }
-    for ((label, text), (point, _)) in placed.iter().zip(&labels).zip(&shown) {
-        if let Some((from, to)) = label.leader {
-            picture.line(&[from, to], ink(point.look.colour), 0.8);
-        }
-        picture.fill(label.area.grown(-1.0), WHITE, 0.8);
-        picture.text(
-            label.area.centre(),
-            text.as_str(),
-            LABEL,
-            ink(point.look.colour),
-            Hang::Middle,
-        );
-    }
+    names(&mut picture, &plot, &shown, &labels, &marks, &stairs);
     frame::notes(&mut picture, &notes);
     Some(picture)
+}
+
+/// A point whose cost was measured.
+struct Shown<'a> {
+    point: &'a Point,
+    cost: f64,
+    /// Whether it stands at the lower edge, out of scale.
+    is_below: bool,
+}
+
+impl Shown<'_> {
+    /// Its label; out of scale with the accuracy that the axis does not show.
+    fn text(&self) -> String {
+        let label = &self.point.label;
+        if self.is_below {
+            let accuracy = crate::units::percent(self.point.accuracy.mean);
+            format!("{label} ({accuracy})")
+        } else {
+            label.clone()
+        }
+    }
+}
+
+fn shown(points: &[Point]) -> Vec<Shown<'_>> {
+    let measured: Vec<(&Point, f64)> = points.iter().filter_map(|p| Some((p, p.cost?))).collect();
+    let means: Vec<f64> = measured.iter().map(|(p, _)| p.accuracy.mean).collect();
+    let floor = floor(&means);
+    let is_below = |point: &Point| floor.is_some_and(|floor| point.accuracy.mean < floor);
+    let shown = measured.into_iter().map(|(point, cost)| Shown {
+        point,
+        cost,
+        is_below: is_below(point),
+    });
+    shown.collect()
+}
+
+/// What the chart leaves out of scale, and what it leaves out.
+fn notes(points: &[Point], shown: &[Shown<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if shown.iter().any(|s| s.is_below) {
+        notes.extend(frame::wrap(
+            "At the lower edge, out of scale: what is far less accurate than the rest, its accuracy in brackets.",
+        ));
+    }
+    let missing = points.iter().filter(|p| p.cost.is_none());
+    let missing: Vec<&str> = missing.map(|p| p.label.as_str()).collect();
+    if !missing.is_empty() {
+        notes.extend(frame::wrap(&format!(
+            "Not measured, hence not shown: {}.",
+            missing.join(", ")
+        )));
+    }
+    notes
+}
+
+/// Leaves room for the labels of the dearest points on their right.
+fn cost_axis(plot: &Area, shown: &[Shown<'_>], labels: &[String], unit: Unit) -> Axis {
+    let widths = labels.iter().map(|label| text_width(label, LABEL));
+    let widest = widths.fold(0.0, f64::max);
+    let costs: Vec<f64> = shown.iter().map(|s| s.cost).collect();
+    let ends = (plot.left + 14.0, plot.right - 24.0 - widest);
+    Axis::log(&costs, ends, unit).widened(plot.right)
+}
+
+fn accuracy_axis(plot: &Area, shown: &[Shown<'_>]) -> Axis {
+    let in_scale = shown.iter().filter(|s| !s.is_below);
+    let low = in_scale
+        .map(|s| s.point.accuracy.interval.low)
+        .fold(1.0, f64::min);
+    let high = shown
+        .iter()
+        .map(|s| s.point.accuracy.interval.high)
+        .fold(0.0, f64::max);
+    let air = 0.06 * (high - low).max(0.02);
+    let strip = if shown.iter().any(|s| s.is_below) {
+        EDGE
+    } else {
+        0.0
+    };
+    let ends = (plot.bottom - strip, plot.top);
+    Axis::linear(low - air, high + air, ends, Unit::Percent)
+}
+
+/// A point's place and the ends of its interval, which coincide with it where it is out of scale.
+struct Mark {
+    at: Place,
+    interval: (Place, Place),
+}
+
+fn mark(shown: &Shown<'_>, plot: &Area, x: &Axis, y: &Axis) -> Mark {
+    let across = x.at(shown.cost);
+    let accuracy = &shown.point.accuracy;
+    if shown.is_below {
+        let at = (across, plot.bottom - 0.4 * EDGE);
+        return Mark {
+            at,
+            interval: (at, at),
+        };
+    }
+    Mark {
+        at: (across, y.at(accuracy.mean)),
+        interval: (
+            (across, y.at(accuracy.interval.low)),
+            (across, y.at(accuracy.interval.high)),
+        ),
+    }
+}
+
+fn interval(picture: &mut Picture, mark: &Mark, look: Look) {
+    let (from, to) = mark.interval;
+    if from == to {
+        return;
+    }
+    picture.faint_line(&[from, to], look.colour, 1.3, 0.75);
+    for end in [from, to] {
+        let serif = [(end.0 - 3.0, end.1), (end.0 + 3.0, end.1)];
+        picture.faint_line(&serif, look.colour, 1.3, 0.75);
+    }
+}
+
+/// The labels, each where it covers neither another nor a line, with a leader where that is not beside its point.
+fn names(
+    picture: &mut Picture,
+    plot: &Area,
+    shown: &[Shown<'_>],
+    labels: &[String],
+    marks: &[Mark],
+    stairs: &[Place],
+) {
+    let wishes = labels.iter().zip(marks).map(|(label, mark)| Wish {
+        at: mark.at,
+        size: (text_width(label, LABEL) + 2.0, LABEL),
+    });
+    let steps = stairs.windows(2).map(|w| (w[0], w[1]));
+    let lines: Vec<(Place, Place)> = marks.iter().map(|m| m.interval).chain(steps).collect();
+    let placed = labels::place(&wishes.collect::<Vec<_>>(), plot, &lines);
+    for ((label, text), shown) in placed.iter().zip(labels).zip(shown) {
+        let colour = ink(shown.point.look.colour);
+        if let Some((from, to)) = label.leader {
+            picture.line(&[from, to], colour, 0.8);
+        }
+        picture.fill(label.area.grown(-1.0), WHITE, 0.8);
+        let centre = label.area.centre();
+        picture.text(centre, text.as_str(), LABEL, colour, Hang::Middle);
+    }
 }
 
 /// Height of the strip below the scale for points that are out of it.

@@ -67,7 +67,8 @@ fn write_trial(dir: &Path, arm: usize, task: usize, seed: u64, hard: &[f64]) {
         device: "flex".into(),
         seed,
         config: serde_json::json!({"strength": arm}),
-        budget: serde_json::json!({"epochs": 4, "train_limit": 1000}),
+        budget: serde_json::from_value(serde_json::json!({"epochs": 4, "train_limit": 1000}))
+            .unwrap(),
         model_digest: "aa".into(),
         task_digest: "bb".into(),
     };

@@ -4,26 +4,26 @@ use crate::cli::RecommendArgs;
 use crate::commands::method_docs::{self, METHODS_TABLE};
 use crate::registry::Methods;
 use crate::words;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use report::{Limits, Run};
 use std::path::{Path, PathBuf};
 use std::{fs, time::Duration};
 
-/// Rebuilds tables, charts and page of finished runs, and the tables of a README.
+/// Rebuilds tables, charts and page of finished runs, or writes compact copies of them, and the tables of a README.
 ///
 /// # Errors
 /// A directory that is no run, or cannot be written; a README without the closing mark of a table.
 pub(crate) fn report(
     methods: Methods,
     dirs: &[PathBuf],
+    compact: Option<&Path>,
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
     let runs = load(&dirs)?;
-    for (run, dir) in runs.iter().zip(&dirs) {
-        let written =
-            report::write(run, dir).with_context(|| format!("the report of {}", dir.display()))?;
-        words::print_results(run, &written);
+    match compact {
+        Some(out) => write_compact(&runs, out)?,
+        None => write_reports(&runs)?,
     }
     if let Some(readme) = readme {
         let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
@@ -33,6 +33,35 @@ pub(crate) fn report(
             method_docs::rewrite_methods_table(methods, readme)?;
         }
         println!("{}: {tables} tables of results", readme.display());
+    }
+    Ok(())
+}
+
+fn write_reports(runs: &[Run]) -> anyhow::Result<()> {
+    for run in runs {
+        let written = report::write(run, &run.dir)
+            .with_context(|| format!("the report of {}", run.dir.display()))?;
+        words::print_results(run, &written);
+    }
+    Ok(())
+}
+
+/// Writes a compact copy of each run into a folder of its name in `out`.
+fn write_compact(runs: &[Run], out: &Path) -> anyhow::Result<()> {
+    let copies: Vec<PathBuf> = runs.iter().map(|run| out.join(run.name())).collect();
+    for (at, copy) in copies.iter().enumerate() {
+        if let Some(first) = copies[..at].iter().position(|other| other == copy) {
+            bail!(
+                "{} and {} have the same name; copy them with a command each, to different directories",
+                runs[first].dir.display(),
+                runs[at].dir.display()
+            );
+        }
+    }
+    for (run, copy) in runs.iter().zip(&copies) {
+        report::compact(run, copy)
+            .with_context(|| format!("the compact copy of {}", run.dir.display()))?;
+        println!("{}: {} trials", copy.display(), run.trials.len());
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! From a plan to trials: method x model x task x device x seed, each with an id that is a hash of everything that determines it.
 
 use crate::plan::{Arm, Plan};
-use record::TrialSpec;
+use record::{TrialBudget, TrialSpec};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -57,28 +57,18 @@ pub(crate) fn trials(
     trials
 }
 
-/// Settings in a trial's budget beside `adapt::Budget`.
-pub(crate) const TRAIN_LIMIT: &str = "train_limit";
-/// See [`TRAIN_LIMIT`]; there only where the plan limits it.
-pub(crate) const VALIDATION_LIMIT: &str = "validation_limit";
-/// See [`VALIDATION_LIMIT`].
-pub(crate) const TEST_LIMIT: &str = "test_limit";
-/// See [`TRAIN_LIMIT`].
-pub(crate) const TUNE: &str = "tune";
-
-fn budget(plan: &Plan) -> Value {
-    let mut budget = serde_json::to_value(&plan.budget).expect("a budget serialises");
-    budget[TRAIN_LIMIT] = plan.train_limit.into();
-    for (key, limit) in [
-        (VALIDATION_LIMIT, plan.validation_limit),
-        (TEST_LIMIT, plan.test_limit),
-    ] {
-        if let Some(limit) = limit {
-            budget[key] = limit.into();
-        }
+fn budget(plan: &Plan) -> TrialBudget {
+    let training = serde_json::to_value(&plan.budget).expect("a budget serialises");
+    let Value::Object(training) = training else {
+        unreachable!("a struct is an object")
+    };
+    TrialBudget {
+        training,
+        train_limit: plan.train_limit,
+        validation_limit: plan.validation_limit,
+        test_limit: plan.test_limit,
+        tune: plan.tune,
     }
-    budget[TUNE] = plan.tune.into();
-    budget
 }
 
 /// `lora--minilm--sst2--flex--s0--3fa1c2d4`: readable, and a hash of the whole spec.
@@ -89,7 +79,7 @@ fn id(spec: &TrialSpec) -> String {
         format!("{}.{}", spec.method, spec.variant)
     };
     let spec_json = serde_json::to_value(spec).expect("a spec serialises");
-    let hash = format!("{:x}", Sha256::digest(canonical(&spec_json)));
+    let hash = format!("{:x}", Sha256::digest(canonical(spec_json)));
     format!(
         "{}--{}--{}--{}--s{}--{}",
         plain(&arm),
@@ -102,42 +92,17 @@ fn id(spec: &TrialSpec) -> String {
 }
 
 /// JSON with sorted keys: the same spec has the same text, whatever order its settings were declared in.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, String> = map
-                .iter()
-                .map(|(key, value)| (key, canonical(value)))
-                .collect();
-            let fields: Vec<String> = sorted
-                .into_iter()
-                .map(|(key, text)| format!("{}:{text}", Value::from(key.as_str())))
-                .collect();
-            format!("{{{}}}", fields.join(","))
-        }
-        Value::Array(values) => format!(
-            "[{}]",
-            values.iter().map(canonical).collect::<Vec<_>>().join(",")
-        ),
-        other => other.to_string(),
-    }
+fn canonical(mut value: Value) -> String {
+    value.sort_all_objects();
+    value.to_string()
 }
 
 /// The last part of a path, with nothing in it that a file name should not have.
 fn plain(name: &str) -> String {
-    let last = name
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or(name);
-    let keep = |c: char| {
-        if c.is_ascii_alphanumeric() || ".-_".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let kept: String = last.chars().take(60).map(keep).collect();
+    let kept: String = report::file_name(report::last_part(name))
+        .chars()
+        .take(60)
+        .collect();
     if kept.trim_matches('.').is_empty() {
         "here".to_owned()
     } else {
@@ -212,13 +177,31 @@ mod tests {
                 Value::Object(_) => json!({"rank": 4}),
                 _ => json!("other"),
             };
+            if field == "budget" {
+                other[field] = json!({"epochs": 41, "train_limit": 41, "tune": 0});
+            }
             let other: TrialSpec = serde_json::from_value(other).unwrap();
             assert_ne!(id(&other), id(&spec), "{field} is not in the id");
         }
         assert_eq!(
-            canonical(&json!({"b": [1, {"d": null, "c": "x"}], "a": 2})),
+            canonical(json!({"b": [1, {"d": null, "c": "x"}], "a": 2})),
             r#"{"a":2,"b":[1,{"c":"x","d":null}]}"#
         );
+    }
+
+    #[test]
+    fn specs_on_record_have_the_ids_they_were_given() {
+        let results = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+        let runs = std::fs::read_dir(results).unwrap();
+        let runs = runs.map(|run| run.unwrap().path());
+        let mut checked = 0;
+        for run in runs.filter(|run| run.join(record::store::RUN_FILE).is_file()) {
+            for trial in record::store::read_trials(&run).unwrap() {
+                assert_eq!(id(&trial.record.spec), trial.record.trial_id);
+                checked += 1;
+            }
+        }
+        assert!(checked > 600, "{checked}");
     }
 
     #[test]

@@ -3,16 +3,16 @@
 use crate::panics;
 use crate::registry::{Methods, find};
 use crate::run::job::{self, Job};
-use crate::run::limits::TrialBudget;
 use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
 use crate::words::{names_disk, of_error};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
+use anyhow::Context;
 use burn::tensor::Device;
 use measure::Phase;
 use record::{Outcome, TrialRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -148,16 +148,18 @@ struct Prepared {
 fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pretrained>)> {
     let spec = &job.spec;
     let method = find(methods, &spec.method)?;
-    let TrialBudget {
-        training,
-        limits,
-        search_trials,
-    } = TrialBudget::parse(&spec.budget)?;
+    let limits = &spec.budget;
+    let training = serde_json::from_value(Value::Object(limits.training.clone()))
+        .context("the trial's budget")?;
     let device = devices::open(&spec.device)?;
     let mut task = sources::read_task(&job.task)?;
-    limit(&mut task.validation, limits.validation, "validation sample");
-    limit(&mut task.test, limits.test, "test sample");
-    let train = match limits.train {
+    limit(
+        &mut task.validation,
+        limits.validation_limit,
+        "validation sample",
+    );
+    limit(&mut task.test, limits.test_limit, "test sample");
+    let train = match limits.train_limit {
         Some(n) => task::few_shot(
             &task.train,
             n,
@@ -173,7 +175,7 @@ fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pret
     let prepared = Prepared {
         method,
         budget: training,
-        search_trials,
+        search_trials: limits.tune,
         device,
         task,
         train,

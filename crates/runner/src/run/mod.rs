@@ -4,7 +4,6 @@ pub(crate) mod child;
 pub(crate) mod flops;
 mod found;
 mod job;
-mod limits;
 mod log;
 mod observe;
 pub(crate) mod parent;

@@ -195,7 +195,6 @@ fn run_trial(
 
 /// Derives tables and charts, prints the results and says where everything is.
 fn finish(dir: &RunDir, records: &[TrialRecord]) -> anyhow::Result<u8> {
-    run_dir::write_tables(&dir.path, records)?;
     let run = report::load_run(&dir.path)?;
     let written = report::write(&run, &dir.path)?;
     words::print_results(&run, &written);

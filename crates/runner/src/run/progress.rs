@@ -213,7 +213,7 @@ mod tests {
             device: "flex".into(),
             seed: 0,
             config: serde_json::Value::Null,
-            budget: serde_json::Value::Null,
+            budget: record::TrialBudget::default(),
             model_digest: String::new(),
             task_digest: String::new(),
         };

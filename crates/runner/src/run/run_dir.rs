@@ -1,7 +1,9 @@
 //! The directory of a run: claimed by one process at a time, holding one plan for good.
 
 use anyhow::{Context, bail};
-use record::{CURVES_HEADER, RunInfo, TRIALS_HEADER, TrialRecord};
+use record::archive::ARCHIVE;
+use record::store;
+use record::{RunInfo, TrialRecord};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub(crate) fn fresh() -> PathBuf {
 /// # Errors
 /// A directory that cannot be written, holds something else, another plan, or is in use.
 pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
-    let held = path.join("run.json").is_file();
+    let held = path.join(store::RUN_FILE).is_file();
     if !held
         && fs::read_dir(path).is_ok_and(|mut entries| {
             entries.any(|entry| entry.is_ok_and(|e| e.file_name() != LOCK))
@@ -43,6 +45,12 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
     {
         bail!(
             "{} is not empty and holds no run (no run.json); give --out a new or an empty directory, or one with a run",
+            path.display()
+        );
+    }
+    if path.join(ARCHIVE).is_file() {
+        bail!(
+            "{0} holds a compact run, which cannot be continued; give --out a new directory, or unpack it first: tar --zstd -C {0} -xf {0}/{ARCHIVE} && rm {0}/{ARCHIVE}",
             path.display()
         );
     }
@@ -63,7 +71,7 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
         Err(TryLockError::Error(_)) => {} // a file system without locks
     }
     if held {
-        let before = report::store::read_run_info(path)?;
+        let before = store::read_run_info(path)?;
         let differences = differences(&identity(&before), &identity(info));
         if !differences.is_empty() {
             bail!(
@@ -81,7 +89,7 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
             );
         }
     } else {
-        report::store::write_run_info(path, info).with_context(unwritable)?;
+        store::write_run_info(path, info).with_context(unwritable)?;
     }
     Ok(RunDir {
         path: path.to_owned(),
@@ -157,46 +165,28 @@ fn leaves(value: &Value, name: &str, found: &mut Vec<(String, Value)>) {
 /// # Errors
 /// A file that cannot be written.
 pub(crate) fn write_tables(dir: &Path, records: &[TrialRecord]) -> anyhow::Result<()> {
-    let trials = records.iter().map(TrialRecord::cells);
-    write_table(&dir.join("trials.csv"), &TRIALS_HEADER, trials)?;
-    let points = records.iter().flat_map(|record| {
-        record.curve.iter().map(|point| {
-            let numbers = [
-                point.step.to_string(),
-                point.epoch.to_string(),
-                point.elapsed_s.to_string(),
-            ];
-            let rest = [
-                point.split.clone(),
-                point.metric.clone(),
-                point.value.to_string(),
-            ];
-            std::iter::once(record.trial_id.clone())
-                .chain(numbers)
-                .chain(rest)
-                .collect()
-        })
-    });
-    write_table(&dir.join("curves.csv"), &CURVES_HEADER, points)
-}
-
-fn write_table(
-    path: &Path,
-    header: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> anyhow::Result<()> {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(header)?;
-    for row in rows {
-        table.write_record(row)?;
-    }
-    let bytes = table.into_inner().map_err(|error| error.into_error())?;
-    Ok(report::store::write_file(path, &bytes)?)
+    store::write_file(&dir.join("trials.csv"), &record::trials_csv(records))?;
+    store::write_file(&dir.join("curves.csv"), &record::curves_csv(records))?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_compact_run_is_not_continued() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(ARCHIVE), "").unwrap();
+        let info = fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../results/minilm-sst2/run.json"
+        ));
+        let info: RunInfo = serde_json::from_str(&info.unwrap()).unwrap();
+        store::write_run_info(dir.path(), &info).unwrap();
+        let error = open(dir.path(), &info).err().unwrap().to_string();
+        assert!(error.contains("cannot be continued"), "{error}");
+    }
 
     #[test]
     fn differences_name_the_leaf_and_both_values() {

@@ -1,0 +1,71 @@
+//! The columns of `trials.csv`: each is a field of [`TrialRecord`] and one line here.
+
+use crate::TrialRecord;
+
+type Column = (&'static str, fn(&TrialRecord) -> String);
+
+/// Names and cells, in order. Users and checks rely on both.
+#[rustfmt::skip]
+const COLUMNS: [Column; 39] = [
+    ("trial_id", |r| r.trial_id.clone()),
+    ("outcome", |r| r.outcome.as_str().to_owned()),
+    ("method", |r| r.spec.method.clone()),
+    ("variant", |r| r.spec.variant.clone()),
+    ("model", |r| r.spec.model.clone()),
+    ("task", |r| r.spec.task.clone()),
+    ("device", |r| r.spec.device.clone()),
+    ("seed", |r| r.spec.seed.to_string()),
+    ("n_train", |r| cell(r.n_train)),
+    ("n_test", |r| cell(r.n_test)),
+    ("classes", |r| cell(r.classes)),
+    ("trainable_params", |r| cell(r.trainable_params)),
+    ("added_params", |r| cell(r.added_params)),
+    ("total_params", |r| cell(r.total_params)),
+    ("stored_bytes", |r| cell(r.stored_bytes)),
+    ("test_accuracy", |r| cell(r.test_accuracy)),
+    ("test_macro_f1", |r| cell(r.test_macro_f1)),
+    ("test_loss", |r| cell(r.test_loss)),
+    ("validation_accuracy", |r| cell(r.validation_accuracy)),
+    ("load_s", |r| cell(r.load_s)),
+    ("prepare_s", |r| cell(r.prepare_s)),
+    ("first_step_s", |r| cell(r.first_step_s)),
+    ("train_s", |r| cell(r.train_s)),
+    ("eval_s", |r| cell(r.eval_s)),
+    ("tune_s", |r| cell(r.tune_s)),
+    ("total_s", |r| cell(r.total_s)),
+    ("step_ms_median", |r| cell(r.step_ms_median)),
+    ("train_samples_per_s", |r| cell(r.train_samples_per_s)),
+    ("eval_samples_per_s", |r| cell(r.eval_samples_per_s)),
+    ("baseline_rss_bytes", |r| cell(r.baseline_rss_bytes)),
+    ("train_peak_rss_bytes", |r| cell(r.train_peak_rss_bytes)),
+    ("eval_peak_rss_bytes", |r| cell(r.eval_peak_rss_bytes)),
+    ("train_peak_heap_bytes", |r| cell(r.train_peak_heap_bytes)),
+    ("device_peak_bytes", |r| cell(r.device_peak_bytes)),
+    ("cache_bytes", |r| cell(r.cache_bytes)),
+    ("train_flops", |r| cell(r.train_flops)),
+    ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
+    ("config", |r| r.config().to_string()),
+    ("error", |r| r.error.clone().unwrap_or_default()),
+];
+
+/// Columns of `trials.csv`, in order.
+pub const TRIALS_HEADER: [&str; COLUMNS.len()] = {
+    let mut names = [""; COLUMNS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = COLUMNS[at].0;
+        at += 1;
+    }
+    names
+};
+
+impl TrialRecord {
+    /// The cells of this trial's row in `trials.csv`, in the order of [`TRIALS_HEADER`]; what is missing is an empty string.
+    pub fn cells(&self) -> Vec<String> {
+        COLUMNS.iter().map(|(_, cell)| cell(self)).collect()
+    }
+}
+
+fn cell<T: ToString>(value: Option<T>) -> String {
+    value.map(|v| v.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,153 @@
+//! `predictions.csv`: what a trial answered, by row number; never the text.
+
+use serde::{Deserialize, Serialize};
+
+/// One row of `predictions.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Row of the test split, from 0.
+    pub row: u64,
+    /// Name of the true class.
+    pub label: String,
+    /// Name of the predicted class.
+    pub predicted: String,
+    /// Natural logarithm of the probability given to each class, in the task's class order.
+    pub log_probabilities: Vec<f64>,
+}
+
+/// A trial's predictions and the task's classes, in the order of the log-probabilities.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// Class names.
+    pub classes: Vec<String>,
+    /// One a test example, in the order of the test split.
+    pub rows: Vec<Prediction>,
+}
+
+impl Predictions {
+    /// Whether each test example was answered right, by row number.
+    pub fn correct(&self) -> Vec<(u64, bool)> {
+        let answers = self.rows.iter();
+        answers.map(|p| (p.row, p.label == p.predicted)).collect()
+    }
+}
+
+/// Columns before the classes' `logp_<class>`.
+const COLUMNS: [&str; 3] = ["row", "label", "predicted"];
+
+/// With more classes than this, the file keeps the log-probabilities of the label and of the prediction only: 77 classes × 3,080 rows × 48 trials
+/// would be 100 MB, and every statistic of the report needs no others.
+const MOST_CLASSES_WRITTEN: usize = 16;
+
+/// `row,label,predicted,logp_<class>..` as CSV.
+pub(crate) fn to_csv(classes: &[String], predictions: &[Prediction]) -> Vec<u8> {
+    let every_class = classes.len() <= MOST_CLASSES_WRITTEN;
+    let of_classes = if every_class {
+        classes.to_vec()
+    } else {
+        vec!["label".to_owned(), "predicted".to_owned()]
+    };
+    let header: Vec<String> = COLUMNS
+        .iter()
+        .map(|c| (*c).to_owned())
+        .chain(of_classes.iter().map(|c| format!("logp_{c}")))
+        .collect();
+    let rows = predictions.iter().map(|p| {
+        let logs = if every_class {
+            p.log_probabilities.iter().copied().map(Some).collect()
+        } else {
+            vec![
+                log_probability(p, classes, &p.label),
+                log_probability(p, classes, &p.predicted),
+            ]
+        };
+        // Five decimals: nothing uses more, and they add up. What is missing is an empty cell.
+        let logs = logs
+            .into_iter()
+            .map(|l| l.map(|l| format!("{l:.5}")).unwrap_or_default());
+        [p.row.to_string(), p.label.clone(), p.predicted.clone()]
+            .into_iter()
+            .chain(logs)
+            .collect()
+    });
+    crate::table_csv(&header, rows)
+}
+
+fn log_probability(prediction: &Prediction, classes: &[String], name: &str) -> Option<f64> {
+    let place = classes.iter().position(|class| class == name)?;
+    prediction.log_probabilities.get(place).copied()
+}
+
+/// Reads what [`to_csv`] wrote; the reason names the line.
+pub(crate) fn parse(text: &[u8]) -> Result<Predictions, String> {
+    let mut table = csv::Reader::from_reader(text);
+    let header = table.headers().map_err(|e| e.to_string())?.clone();
+    let (first, classes) = header
+        .iter()
+        .collect::<Vec<_>>()
+        .split_at_checked(3)
+        .map(|(a, b)| (a.to_vec(), b.to_vec()))
+        .unwrap_or_default();
+    if first != COLUMNS {
+        return Err(format!(
+            "its columns are {:?}, expected row,label,predicted,logp_<class>..",
+            header.iter().collect::<Vec<_>>()
+        ));
+    }
+    let classes = classes
+        .into_iter()
+        .map(|c| {
+            c.strip_prefix("logp_")
+                .map(str::to_owned)
+                .ok_or_else(|| format!("column {c:?}, expected logp_<class>"))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut rows = Vec::new();
+    for (index, cells) in table.records().enumerate() {
+        let line = index + 2;
+        let cells = cells.map_err(|e| e.to_string())?;
+        let number = |cell: &str| match cell {
+            "" => Ok(f64::NAN),
+            _ => cell
+                .parse::<f64>()
+                .map_err(|_| format!("line {line} has {cell:?} where a number belongs")),
+        };
+        rows.push(Prediction {
+            row: cells[0].parse().map_err(|_| {
+                format!("line {line} has row {:?}, expected a row number", &cells[0])
+            })?,
+            label: cells[1].to_owned(),
+            predicted: cells[2].to_owned(),
+            log_probabilities: cells.iter().skip(3).map(number).collect::<Result<_, _>>()?,
+        });
+    }
+    Ok(Predictions { classes, rows })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_predictions_name_their_line() {
+        assert!(
+            parse(b"row,label,predicted,logp_a\n0,a,a,-0.1\nx,a,a,-0.1\n")
+                .unwrap_err()
+                .contains("line 3")
+        );
+        assert!(
+            parse(b"row,label,predicted,logp_a\n0,a,a,huh\n")
+                .unwrap_err()
+                .contains("\"huh\"")
+        );
+        assert!(
+            parse(b"row,label\n0,a\n")
+                .unwrap_err()
+                .contains("expected row,label,predicted")
+        );
+        assert!(
+            parse(b"row,label,predicted,logp_a\n0,a,a\n").is_err(),
+            "a ragged row was accepted"
+        );
+    }
+}

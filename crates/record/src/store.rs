@@ -1,0 +1,329 @@
+//! The files of a run directory: `run.json`, and `record.json` and `predictions.csv` of each trial, under `trials/<id>/` or, in a
+//! compact run, in one [`archive`].
+//!
+//! Every file is written under a temporary name and then renamed, so that a file with its final name is whole. Names that start
+//! with a dot or end in `.tmp` are leftovers of a kill and are passed over by the reader.
+
+use crate::archive::{self, ARCHIVE, Files};
+use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, predictions};
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The file that makes a directory a run.
+pub const RUN_FILE: &str = "run.json";
+/// A trial's record, in its folder.
+pub const RECORD_FILE: &str = "record.json";
+/// A trial's answers, in its folder.
+pub const PREDICTIONS_FILE: &str = "predictions.csv";
+const TRIALS: &str = "trials";
+
+/// How a run keeps the records of its trials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A folder for each trial, as the program writes them.
+    Folder,
+    /// One compressed archive; such a run can be read but not continued.
+    Compact,
+}
+
+/// Where trial `trial_id` keeps its files.
+pub fn trial_dir(run_dir: &Path, trial_id: &str) -> PathBuf {
+    run_dir.join(TRIALS).join(trial_id)
+}
+
+/// Writes `run.json`.
+///
+/// # Errors
+/// [`StoreError::Write`].
+pub fn write_run_info(run_dir: &Path, info: &RunInfo) -> Result<(), StoreError> {
+    write_json(&run_dir.join(RUN_FILE), info)
+}
+
+/// Reads `run.json`.
+///
+/// # Errors
+/// [`StoreError::Read`], [`StoreError::Broken`] or [`StoreError::Newer`], naming the file.
+pub fn read_run_info(run_dir: &Path) -> Result<RunInfo, StoreError> {
+    read_json(&run_dir.join(RUN_FILE))
+}
+
+/// Writes a trial's `record.json`; the trial counts as done from the rename on, so write its predictions first.
+///
+/// # Errors
+/// [`StoreError::Write`].
+pub fn write_record(run_dir: &Path, record: &TrialRecord) -> Result<(), StoreError> {
+    write_json(
+        &trial_dir(run_dir, &record.trial_id).join(RECORD_FILE),
+        record,
+    )
+}
+
+/// Reads the record of trial `trial_id`, or `None` if it has not ended.
+///
+/// # Errors
+/// As [`read_run_info`].
+pub fn read_record(run_dir: &Path, trial_id: &str) -> Result<Option<TrialRecord>, StoreError> {
+    let path = trial_dir(run_dir, trial_id).join(RECORD_FILE);
+    if path.exists() {
+        read_json(&path).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Writes a trial's `predictions.csv`: `row,label,predicted,logp_<class>..`; row numbers, never texts.
+///
+/// # Errors
+/// [`StoreError::Write`].
+pub fn write_predictions(
+    run_dir: &Path,
+    trial_id: &str,
+    classes: &[String],
+    rows: &[Prediction],
+) -> Result<(), StoreError> {
+    let path = trial_dir(run_dir, trial_id).join(PREDICTIONS_FILE);
+    write_file(&path, &predictions::to_csv(classes, rows))
+}
+
+/// How the run in `run_dir` keeps its records.
+///
+/// # Errors
+/// [`StoreError::NoRun`] if there is no run; [`StoreError::TwoForms`] if there are two answers.
+pub fn form(run_dir: &Path) -> Result<Form, StoreError> {
+    let folder = run_dir.join(TRIALS).is_dir();
+    let archive = run_dir.join(ARCHIVE).is_file();
+    let path = run_dir.to_owned();
+    match (run_dir.join(RUN_FILE).is_file(), folder, archive) {
+        (true, true, false) => Ok(Form::Folder),
+        (true, false, true) => Ok(Form::Compact),
+        (true, true, true) => Err(StoreError::TwoForms { path }),
+        _ => Err(StoreError::NoRun { path }),
+    }
+}
+
+/// Reads all trials that have ended, by id. Trials still under way (no `record.json` yet) are passed over.
+///
+/// # Errors
+/// As [`form`]; otherwise the first file that cannot be read or is broken, by name.
+pub fn read_trials(run_dir: &Path) -> Result<Vec<Trial>, StoreError> {
+    match form(run_dir)? {
+        Form::Folder => {
+            let ended = trial_ids(run_dir)?.into_iter().map(|id| {
+                let files = read_files(run_dir, &id)?;
+                files.map(|f| parse_trial(run_dir, &id, &f)).transpose()
+            });
+            ended.filter_map(Result::transpose).collect()
+        }
+        Form::Compact => {
+            let path = run_dir.join(ARCHIVE);
+            let trials = archive::read(&path)?.into_iter();
+            let parsed = trials.map(|(id, files)| {
+                parse_trial(run_dir, &id, &files).map_err(|error| match error {
+                    StoreError::Broken { path: file, reason } => {
+                        let file = file.strip_prefix(run_dir).unwrap_or(&file).display();
+                        StoreError::broken_archive(&path, format!("{file}: {reason}"))
+                    }
+                    other => other,
+                })
+            });
+            parsed.collect()
+        }
+    }
+}
+
+/// Writes the records and predictions of the run in `run_dir` as `out`'s archive, and its `run.json` beside it.
+///
+/// # Errors
+/// As [`read_trials`]; [`StoreError::Write`], also where `out` has records in a folder.
+pub fn write_compact(run_dir: &Path, out: &Path) -> Result<(), StoreError> {
+    let path = out.join(ARCHIVE);
+    if out.join(TRIALS).exists() {
+        let reason = "a run keeps its records in `trials` beside it; name another directory";
+        let reason = std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason);
+        return Err(StoreError::write(&path, reason));
+    }
+    let trials = match form(run_dir)? {
+        Form::Folder => {
+            let ended = trial_ids(run_dir)?
+                .into_iter()
+                .map(|id| -> Result<_, StoreError> {
+                    let files = read_files(run_dir, &id)?;
+                    Ok(files.map(|files| (id, files)))
+                });
+            ended
+                .filter_map(Result::transpose)
+                .collect::<Result<_, StoreError>>()?
+        }
+        Form::Compact => archive::read(&run_dir.join(ARCHIVE))?,
+    };
+    let info = run_dir.join(RUN_FILE);
+    let info = fs::read(&info).map_err(|e| StoreError::read(&info, e))?;
+    let packed = archive::pack(&trials).map_err(|e| StoreError::write(&path, e))?;
+    write_file(&path, &packed)?;
+    write_file(&out.join(RUN_FILE), &info)
+}
+
+/// The raw files of a trial in a folder; `None` if it has not ended.
+fn read_files(run_dir: &Path, id: &str) -> Result<Option<Files>, StoreError> {
+    let dir = trial_dir(run_dir, id);
+    let Some(record) = read_if_there(&dir.join(RECORD_FILE))? else {
+        return Ok(None);
+    };
+    let predictions = read_if_there(&dir.join(PREDICTIONS_FILE))?;
+    Ok(Some(Files {
+        record,
+        predictions,
+    }))
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(StoreError::read(path, e)),
+    }
+}
+
+/// A trial out of its raw files; paths are for errors.
+fn parse_trial(run_dir: &Path, id: &str, files: &Files) -> Result<Trial, StoreError> {
+    let dir = trial_dir(run_dir, id);
+    let path = dir.join(RECORD_FILE);
+    let record: TrialRecord = parse_json(&path, &files.record)?;
+    if record.trial_id != id {
+        let found = record.trial_id;
+        let reason = format!("it is the record of trial {found:?}, expected {id:?}");
+        return Err(StoreError::broken(&path, reason));
+    }
+    let parse = |text: &Vec<u8>| {
+        predictions::parse(text)
+            .map_err(|reason| StoreError::broken(&dir.join(PREDICTIONS_FILE), reason))
+    };
+    let predictions = files.predictions.as_ref().map(parse).transpose()?;
+    Ok(Trial {
+        record,
+        predictions,
+    })
+}
+
+/// Writes `bytes` to `path` by way of a temporary name beside it, making folders as needed.
+///
+/// # Errors
+/// [`StoreError::Write`].
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|e| {
+        let _ = fs::remove_file(&temporary);
+        StoreError::write(path, e)
+    })
+}
+
+/// Names of the trial folders, sorted, leftovers of a kill passed over.
+fn trial_ids(run_dir: &Path) -> Result<Vec<String>, StoreError> {
+    let folder = run_dir.join(TRIALS);
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(|e| StoreError::read(&folder, e))? {
+        let entry = entry.map_err(|e| StoreError::read(&folder, e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && !name.starts_with('.') && !name.ends_with(".tmp") {
+            ids.push(name);
+        }
+    }
+    ids.sort();
+    Ok(ids)
+}
+
+fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|e| StoreError::write(path, e.into()))?;
+    text.push(b'\n');
+    write_file(path, &text)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    let text = fs::read(path).map_err(|e| StoreError::read(path, e))?;
+    parse_json(path, &text)
+}
+
+/// The layout's version is looked at first, so that a newer file is not called broken.
+fn parse_json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, StoreError> {
+    let value: Value = serde_json::from_slice(text).map_err(|e| StoreError::broken(path, e))?;
+    let schema = value.get("schema").and_then(Value::as_u64);
+    match schema.map(u32::try_from) {
+        Some(Ok(found)) if found > crate::SCHEMA => Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+        }),
+        Some(Ok(_)) => serde_json::from_value(value).map_err(|e| StoreError::broken(path, e)),
+        _ => Err(StoreError::broken(path, "it states no `schema`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_predictions(run_dir: &Path, id: &str) -> Option<crate::Predictions> {
+        let text = fs::read(trial_dir(run_dir, id).join(PREDICTIONS_FILE)).ok()?;
+        Some(predictions::parse(&text).unwrap())
+    }
+
+    fn prediction(row: u64, label: &str, predicted: &str, logs: &[f64]) -> Prediction {
+        Prediction {
+            row,
+            label: label.into(),
+            predicted: predicted.into(),
+            log_probabilities: logs.into(),
+        }
+    }
+
+    #[test]
+    fn predictions_survive_the_disk_with_awkward_class_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let classes = [
+            "good, \"very\"".to_owned(),
+            "bad".to_owned(),
+            "so-so".to_owned(),
+        ];
+        let rows = [
+            prediction(4, "bad", "bad", &[-3.5, -0.25, -1.0]),
+            prediction(0, "good, \"very\"", "so-so", &[-1.0, -2.0, -0.5]),
+        ];
+        write_predictions(dir.path(), "t1", &classes, &rows).unwrap();
+        let back = read_predictions(dir.path(), "t1").unwrap();
+        assert_eq!(back.classes, classes);
+        assert_eq!(back.rows, rows);
+        assert_eq!(back.correct(), [(4, true), (0, false)]);
+        assert_eq!(read_predictions(dir.path(), "t2"), None);
+        let left = fs::read_dir(trial_dir(dir.path(), "t1")).unwrap().count();
+        assert_eq!(left, 1, "a temporary file stayed behind");
+    }
+
+    #[test]
+    fn many_classes_keep_the_log_probabilities_of_label_and_prediction() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(trial_dir(dir.path(), "t")).unwrap();
+        let classes: Vec<String> = (0..17).map(|i| format!("c{i}")).collect();
+        let prediction = Prediction {
+            row: 4,
+            label: "c3".into(),
+            predicted: "c9".into(),
+            log_probabilities: (0..17).map(|i| -f64::from(i)).collect(),
+        };
+        write_predictions(dir.path(), "t", &classes, &[prediction]).unwrap();
+        let read = read_predictions(dir.path(), "t").unwrap();
+        assert_eq!(read.classes, ["label", "predicted"]);
+        assert_eq!(read.rows[0].log_probabilities, [-3.0, -9.0]);
+    }
+}
