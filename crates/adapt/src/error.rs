@@ -9,7 +9,7 @@ pub enum ConfigError {
     /// No such setting.
     #[error("{method} has no setting \"{found}\"{}; its settings are: {known}", suggestion.as_ref().map(|s| format!(" (did you mean \"{s}\"?)")).unwrap_or_default())]
     UnknownSetting {
-        /// The method.
+        /// Its name in the registry.
         method: String,
         /// What was given.
         found: String,
@@ -21,7 +21,7 @@ pub enum ConfigError {
     /// A value of the wrong type or outside its range.
     #[error("{method}: {reason}")]
     BadValue {
-        /// The method.
+        /// Its name in the registry.
         method: String,
         /// What is wrong with it and what was expected.
         reason: String,
@@ -46,9 +46,9 @@ pub enum FitError {
         "the loss became {loss} at step {step} with learning rate {learning_rate:e}; try a smaller one (--set METHOD.learning_rate=...)"
     )]
     Diverged {
-        /// The step.
+        /// Optimiser steps before it.
         step: u64,
-        /// The loss.
+        /// Infinite or NaN.
         loss: f64,
         /// The rate at that step.
         learning_rate: f64,
@@ -73,7 +73,7 @@ pub enum FitError {
     /// A configuration made during the search is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Anything else.
+    /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),
 }
@@ -85,7 +85,7 @@ pub enum PredictError {
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
-    /// Anything else.
+    /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),
 }
@@ -96,7 +96,7 @@ pub enum PredictError {
 pub struct SaveError {
     /// The file or directory.
     pub path: String,
-    /// Why.
+    /// What the operating system says.
     #[source]
     pub source: std::io::Error,
 }
@@ -110,7 +110,7 @@ pub enum LoadAdapterError {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// What the operating system says.
         #[source]
         source: std::io::Error,
     },

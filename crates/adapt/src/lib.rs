@@ -54,7 +54,7 @@ pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use schedule::linear_with_warmup;
 pub use setting::{Budget, Event, Phase, Setting, sub_seed};
 pub use sites::{Sites, Target};
+pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;
 pub use tune::{SearchOutcome, SearchTrial, tune};
-pub use task::{Score, argmax, log_softmax};

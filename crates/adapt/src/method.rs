@@ -1,7 +1,8 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, Setting, SettingDoc, Trainable,
+    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, Setting,
+    SettingDoc, Trainable,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
