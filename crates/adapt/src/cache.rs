@@ -8,7 +8,6 @@ use crate::{EncodedSplit, FitError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ops::to_floats;
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use transformer::{Backbone, Depth, Embedded, Pooling, Side, collate};
 
@@ -228,7 +227,6 @@ impl Store {
             }
             Self::File(file) => {
                 let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
-                file.flush()?;
                 file.write_all_at(&bytes, 4 * offset as u64)
             }
         }

@@ -9,7 +9,7 @@ pub enum ConfigError {
     /// No such setting.
     #[error("{method} has no setting \"{found}\"{hint}; its settings are: {known}")]
     UnknownSetting {
-        /// The method.
+        /// Its name in the registry.
         method: String,
         /// What was given.
         found: String,
@@ -21,7 +21,7 @@ pub enum ConfigError {
     /// A value of the wrong type or outside its range.
     #[error("{method}: {reason}")]
     BadValue {
-        /// The method.
+        /// Its name in the registry.
         method: String,
         /// What is wrong with it and what was expected.
         reason: String,
@@ -64,7 +64,7 @@ pub enum FitError {
     /// A configuration made during the search is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Anything else.
+    /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),
 }
@@ -76,7 +76,7 @@ pub enum PredictError {
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
-    /// Anything else.
+    /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),
 }
@@ -87,7 +87,7 @@ pub enum PredictError {
 pub struct SaveError {
     /// The file or directory.
     pub path: String,
-    /// Why.
+    /// What the operating system says.
     #[source]
     pub source: std::io::Error,
 }
@@ -101,7 +101,7 @@ pub enum LoadAdapterError {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// What the operating system says.
         #[source]
         source: std::io::Error,
     },

@@ -35,7 +35,7 @@ impl InitRng {
             .collect()
     }
 
-    /// A draw of 0..n.
+    /// A whole number from 0 to n − 1, all equally likely.
     pub fn below(&mut self, n: usize) -> usize {
         self.0.random_range(0..n)
     }

@@ -27,9 +27,9 @@ pub struct Portable {
 pub enum Change {
     /// y = xW + s(xA)B at some maps, with W that of the pretrained model.
     LowRank {
-        /// The corrections.
+        /// One correction a map.
         maps: Vec<LowRankMap>,
-        /// s.
+        /// What every correction is multiplied with, s.
         scale: f64,
         /// The scale is meant as α/√r rather than α/r.
         rank_stabilized: bool,
@@ -51,7 +51,7 @@ pub enum Change {
     Prompt {
         /// As they stand there; where a network computed them, its result.
         vectors: Tensor<2>,
-        /// The network.
+        /// The network that computed them, if one did.
         network: Option<PromptNetwork>,
     },
     /// Keys and values in front of every layer's own, `[1, p, h_kv]`; keys of rotary models as attention reads them.

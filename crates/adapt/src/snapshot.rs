@@ -9,14 +9,14 @@ use std::collections::HashMap;
 pub(crate) struct Snapshot(HashMap<ParamId, TensorData>);
 
 impl Snapshot {
-    /// Copies them.
+    /// The parameters as they are now.
     pub(crate) fn take<M: Module>(module: &M) -> Self {
         let mut snapshot = Self::default();
         module.visit(&mut snapshot);
         snapshot
     }
 
-    /// Puts them back.
+    /// The module with these parameters in place of its own.
     pub(crate) fn restore<M: Module>(self, module: M) -> M {
         let mut restore = Restore(self.0);
         module.map(&mut restore)

@@ -240,7 +240,6 @@ mod tests {
     }
 
     fn filled(measured: &Measurements) -> TrialRecord {
-        let null = serde_json::Value::Null;
         let spec = TrialSpec {
             method: String::new(),
             variant: String::new(),
@@ -248,8 +247,8 @@ mod tests {
             task: String::new(),
             device: String::new(),
             seed: 0,
-            config: null.clone(),
-            budget: null,
+            config: serde_json::Value::Null,
+            budget: record::TrialBudget::default(),
             model_digest: String::new(),
             task_digest: String::new(),
         };

@@ -14,7 +14,7 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// Ones.
+    /// A vector of ones, which changes nothing.
     pub fn new(width: usize, device: &Device) -> Self {
         Self {
             scale: init::constant(1.0, [width], device),

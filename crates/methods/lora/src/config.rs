@@ -51,7 +51,7 @@ pub enum Init {
 }
 
 impl Lora {
-    /// s.
+    /// What the correction AB is multiplied with, s.
     pub fn scale(&self) -> f64 {
         let rank = self.rank.get() as f64;
         self.alpha
