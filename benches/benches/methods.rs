@@ -4,9 +4,7 @@
 //! Each line runs in a process of its own, so that its peak is its own: the real training loop on texts of one length, without validation worth the name.
 //! The model is `benches::encoder` (MiniLM's sizes, random weights, which cost what trained ones cost) unless `--model FOLDER` names a checkpoint.
 
-use adapt::{
-    Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Plan, Setting,
-};
+use adapt::{Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Plan, Setting};
 use anyhow::{Context, ensure};
 use benches::{encoder, texts};
 use burn::module::{Lora, Module, ParamGroup};

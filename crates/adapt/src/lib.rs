@@ -48,8 +48,8 @@ pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, Re
 pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
 pub use setting::{Budget, Event, Phase, Setting};
 pub use sites::{Sites, Target};
+pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;
 pub use training::sub_seed;
 pub use tune::{SearchOutcome, SearchTrial, tune};
-pub use task::{Score, argmax, log_softmax};

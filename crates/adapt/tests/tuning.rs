@@ -2,7 +2,8 @@
 
 use adapt::{
     Budget, ConfigError, Event, FitError, Footprint, Level, LoadAdapterError, Logits, Method,
-    MethodInfo, Plan, PredictError, Predictor, SaveError, SearchRange, Setting, parse_config, tune,
+    MethodInfo, Plan, PredictError, Predictor, SaveError, SavedInfo, SearchRange, Setting,
+    parse_config, tune,
 };
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -56,9 +57,10 @@ impl Plan for Rate {
         Ok(self)
     }
 
-    fn load(
+    fn load_with(
         self: Box<Self>,
         _dir: &Path,
+        _info: SavedInfo,
         _base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         Ok(self)

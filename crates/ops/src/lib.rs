@@ -46,7 +46,9 @@ mod tape;
 
 pub use activation::{activate, silu_mul};
 pub use attention::{Attention, attention};
-pub use device::{DEVICES, DeviceError, DeviceInfo, FLEX_BF16, compiles_kernels, device, open_device, test_device};
+pub use device::{
+    DEVICES, DeviceError, DeviceInfo, FLEX_BF16, compiles_kernels, device, open_device, test_device,
+};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use gradient::{scaled, squared_norm};

@@ -1,4 +1,4 @@
-//! Lists of texts in settings.
+//! Settings that hold texts, and the checks that they have in common.
 
 use serde::{Deserialize, Deserializer};
 
@@ -17,4 +17,32 @@ pub fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Str
         OneOrMany::One(one) => vec![one],
         OneOrMany::Many(many) => many,
     })
+}
+
+/// # Errors
+/// No template, or one that `check` refuses; the message names the setting.
+pub fn check_templates(
+    setting: &str,
+    templates: &[String],
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    if templates.is_empty() {
+        return Err(format!(
+            "{setting} is empty, expected at least one template"
+        ));
+    }
+    templates
+        .iter()
+        .try_for_each(|source| check(source).map_err(|reason| format!("{setting}: {reason}")))
+}
+
+/// `scale`: what a cosine is multiplied by to become a logit.
+///
+/// # Errors
+/// A scale that is not a positive number.
+pub fn check_scale(scale: f64) -> Result<(), String> {
+    match scale.is_finite() && scale > 0.0 {
+        true => Ok(()),
+        false => Err(format!("scale is {scale}, expected a positive number")),
+    }
 }

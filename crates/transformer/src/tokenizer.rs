@@ -156,10 +156,7 @@ impl Tokenizer {
                 special,
             });
         }
-        let failed = |source| TokenizeError::Failed {
-            text: a.chars().take(60).collect(),
-            source,
-        };
+        let failed = |source| failed(a, source);
         let first = self.inner.encode_fast(a, false).map_err(failed)?;
         let second = b.map(|b| self.inner.encode_fast(b, false));
         let second = second.transpose().map_err(failed)?;
@@ -200,11 +197,13 @@ impl Tokenizer {
 
     /// Token ids of a piece of text, without special tokens: label words, parts of prompts.
     ///
-    /// # Panics
-    /// If the tokenizer cannot encode the text, which happens only where it has no token for unknown words.
-    pub fn encode_plain(&self, text: &str) -> Vec<u32> {
-        let encoding = self.inner.encode_fast(text, false);
-        encoding.expect("a piece of text").get_ids().to_vec()
+    /// # Errors
+    /// If the tokenizer cannot encode the text: it has no token for unknown words.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
+        match self.inner.encode_fast(text, false) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(source) => Err(failed(text, source)),
+        }
     }
 
     /// The text of token ids.
@@ -286,6 +285,13 @@ impl std::fmt::Debug for Tokenizer {
         let mut out = f.debug_struct("Tokenizer");
         out.field("files", &self.files).field("vocab", &self.vocab);
         out.finish_non_exhaustive()
+    }
+}
+
+fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {
+    TokenizeError::Failed {
+        text: text.chars().take(60).collect(),
+        source,
     }
 }
 

@@ -45,7 +45,7 @@ fn refused(ended: &Ended, words: &[&str]) {
 }
 
 /// Rows of numbers, and the labels.
-fn predictions(adapter: &Path, dir: &Path) -> (Vec<String>, Vec<f32>) {
+fn predictions(adapter: &Path, dir: &Path, options: &[&str]) -> (Vec<String>, Vec<f32>) {
     let (texts, table) = (dir.join("texts.txt"), dir.join("predictions.csv"));
     fs::write(
         &texts,
@@ -60,13 +60,20 @@ fn predictions(adapter: &Path, dir: &Path) -> (Vec<String>, Vec<f32>) {
         "--adapter",
         text(adapter),
     ];
-    let ended = run(&[&fixed[..], &files].concat());
+    let ended = run(&[&fixed[..], &files, options].concat());
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let mut rows = csv::Reader::from_path(&table).unwrap();
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     let numbers = rows.iter().flat_map(|row| row.iter().skip(2));
     let numbers = numbers.map(|cell| cell.parse().unwrap()).collect();
     (rows.iter().map(|row| row[1].to_owned()).collect(), numbers)
+}
+
+fn assert_close(found: &[f32], expected: &[f32]) {
+    let largest = expected.iter().fold(0f32, |most, v| most.max(v.abs()));
+    let pairs = found.iter().zip(expected);
+    let worst = pairs.fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+    assert!(worst < 1e-5 * largest, "{worst} of {largest}");
 }
 
 #[test]
@@ -82,16 +89,17 @@ fn an_exported_trial_predicts_what_the_trial_does() {
     for said in ["LORA", "PeftModel.from_pretrained", "num_labels="] {
         assert!(ended.stdout.contains(said), "{}", ended.stdout);
     }
-    let (labels, expected) = predictions(&lora, dir.path());
-    let (same_labels, found) = predictions(&peft, dir.path());
+    let (labels, expected) = predictions(&lora, dir.path(), &[]);
+    let (same_labels, found) = predictions(&peft, dir.path(), &[]);
     assert_eq!(
         labels, same_labels,
         "labels.txt has the names of the classes"
     );
-    let largest = expected.iter().fold(0f32, |most, v| most.max(v.abs()));
-    let pairs = found.iter().zip(&expected);
-    let worst = pairs.fold(0f32, |most, (a, b)| most.max((a - b).abs()));
-    assert!(worst < 1e-5 * largest, "{worst} of {largest}");
+    assert_close(&found, &expected);
+    let cut = ["--max-length", "4"];
+    let (_, shorter) = predictions(&lora, dir.path(), &cut);
+    assert_ne!(shorter, expected, "texts are cut at another length");
+    assert_close(&predictions(&peft, dir.path(), &cut).1, &shorter);
 
     refused(&export(&lora, &peft, &[]), &["peft", "exists already"]);
     let elsewhere = dir.path().join("elsewhere");

@@ -1,6 +1,6 @@
 //! Help, listings, and words that were not meant.
 
-use crate::harness::{run, run_methods, scratch};
+use crate::harness::{program, run, run_methods, scratch};
 use std::fs;
 
 #[test]
@@ -46,6 +46,21 @@ fn listings_are_json_when_asked() {
     let devices: Vec<serde_json::Value> =
         serde_json::from_str(&run(&["devices", "--json"]).stdout).unwrap();
     assert_eq!(devices[0]["works"], true, "{devices:?}");
+}
+
+#[test]
+fn a_listing_whose_reader_has_read_enough_ends_quietly() {
+    for list in ["methods", "models", "tasks"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader); // as `| head -1` does, only earlier
+        let ended = program(&[list]).stdout(writer).output().expect("it starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(
+            (ended.status.code(), said.as_ref()),
+            (Some(0), ""),
+            "{list}"
+        );
+    }
 }
 
 #[test]

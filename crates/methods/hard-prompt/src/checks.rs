@@ -2,22 +2,22 @@
 
 mod fitted;
 mod scores;
-mod search;
+mod substitution;
 
 use crate::HARD_PROMPT;
 use crate::config::HardPrompt;
-use crate::layout::{Layout, Row, Texts};
-use crate::model::{Mode, Model};
-use crate::search::{Substitution, Task};
+use crate::layout::{Layout, Row};
+use crate::substitution::{Substitution, Task};
 use crate::verbalizer::Verbalizer;
+use ::prompt::{AskedModel, Mode, Texts};
 use adapt::{Budget, Event, Method, Predictor, Setting};
 use burn::module::Param;
 use burn::tensor::Device;
 use serde_json::Value;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use task::{Example, Split};
-use transformer::{LanguageHead, Pretrained};
+use transformer::{Architecture, LanguageHead, Pretrained};
 
 const MODES: [(&str, Mode); 3] = [
     ("gpt2", Mode::Prompt),
@@ -25,13 +25,34 @@ const MODES: [(&str, Mode); 3] = [
     ("distilbert", Mode::Similarity),
 ];
 
-/// BERT's fixture gets its word embeddings as the masked-language-model head that it lacks.
-fn oracle(architecture: &str) -> Pretrained {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+fn fixture(architecture: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../tests/fixtures/oracle")
-        .join(architecture);
-    let mut base = transformer::load(&dir, &Device::flex()).expect("a fixture");
-    if architecture == "bert" {
+        .join(architecture)
+}
+
+fn oracle(architecture: &str) -> Pretrained {
+    read(&fixture(architecture))
+}
+
+/// BERT's fixture with a tokenizer whose unknown token is not in its vocabulary.
+fn without_unknown_token() -> Pretrained {
+    let fixture = fixture("bert");
+    let dir = tempfile::tempdir().expect("a folder");
+    for file in ["config.json", "model.safetensors", "tokenizer_config.json"] {
+        std::fs::copy(fixture.join(file), dir.path().join(file)).expect("a copy");
+    }
+    let text = std::fs::read_to_string(fixture.join("tokenizer.json")).expect("a tokenizer");
+    let mut tokenizer: Value = serde_json::from_str(&text).expect("JSON");
+    tokenizer["model"]["unk_token"] = "[MISSING]".into();
+    std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).expect("written");
+    read(dir.path())
+}
+
+/// BERT's fixture gets its word embeddings as the masked-language-model head that it lacks.
+fn read(dir: &Path) -> Pretrained {
+    let mut base = transformer::load(dir, &Device::flex()).expect("a fixture");
+    if base.shape.architecture == Architecture::Bert {
         base.language_head = Some(LanguageHead {
             transform: None,
             decoder: Param::from_tensor(base.backbone.embeddings.word.weight.val()),
@@ -81,8 +102,8 @@ fn validation() -> Split {
 }
 
 struct Bench {
-    frozen: Model,
-    live: Model,
+    frozen: AskedModel,
+    live: AskedModel,
     layout: Layout,
     verbalizer: Verbalizer,
     texts: Vec<Texts>,
@@ -94,7 +115,7 @@ impl Bench {
     fn new(architecture: &str, config: Value) -> Self {
         let base = oracle(architecture);
         let config: HardPrompt = adapt::parse_config("hard-prompt", config).unwrap();
-        let frozen = Model::frozen(&base);
+        let frozen = AskedModel::frozen(&base);
         let layout = Layout::new(
             &config.trigger_template,
             false,
@@ -107,9 +128,9 @@ impl Bench {
         Self {
             verbalizer: Verbalizer::new(&words, &classes(), &layout.label_lead, &frozen, 20.0)
                 .unwrap(),
-            texts: layout.texts(&frozen, &train().examples).unwrap(),
+            texts: layout.texts(&train().examples).unwrap(),
             labels: train().labels(),
-            live: Model::differentiable(&base),
+            live: AskedModel::differentiable(&base),
             frozen,
             layout,
             config,
@@ -131,10 +152,7 @@ impl Bench {
     }
 
     fn rows(&self, trigger: &[u32]) -> Vec<Row> {
-        self.texts
-            .iter()
-            .map(|texts| self.layout.row(texts, trigger))
-            .collect()
+        self.layout.rows(&self.texts, trigger)
     }
 }
 
@@ -149,12 +167,22 @@ fn fit_to(
     train: &Split,
     validation: &Split,
 ) -> Result<Box<dyn Predictor>, String> {
+    fit_model(oracle(architecture), config, seed, train, validation)
+}
+
+fn fit_model(
+    base: Pretrained,
+    config: Value,
+    seed: u64,
+    train: &Split,
+    validation: &Split,
+) -> Result<Box<dyn Predictor>, String> {
     let n = |n| NonZeroUsize::new(n).expect("not zero");
     let plan = HARD_PROMPT
         .plan(config)
         .map_err(|error| error.to_string())?;
     let setting = Setting {
-        base: Some(oracle(architecture)),
+        base: Some(base),
         classes: &classes(),
         descriptions: None,
         train,

@@ -1,9 +1,14 @@
 //! Settings of hard prompts. Defaults: Shin et al. 2020, §3 and their published code; templates: Gao et al. 2021, Schick & Schütze 2021.
 
-use ::prompt::{LabelWords, Template, one_or_many};
-use adapt::ConfigError;
+use ::prompt::{
+    LabelSource, LabelWords, Template, check_scale, check_templates, label_words, one_or_many,
+};
+use adapt::{ConfigError, FitError};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
+
+/// Name in the registry.
+pub(crate) const NAME: &str = "hard-prompt";
 
 /// How the words of the prompt are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,59 +115,71 @@ impl HardPrompt {
         }
     }
 
+    /// The sets of label words to use: one for the gradient search, all for the choice among templates.
+    ///
+    /// # Errors
+    /// A class without a word, a word for no class, or descriptions that the task does not have.
+    pub(crate) fn label_word_sets(
+        &self,
+        classes: &[String],
+        descriptions: Option<&[String]>,
+    ) -> Result<Vec<Vec<String>>, FitError> {
+        let mut from = vec![LabelWords::From(LabelSource::Names)];
+        match &self.label_words {
+            Some(given) => from.clone_from(given),
+            None if !self.by_gradient() && descriptions.is_some() => {
+                from.push(LabelWords::From(LabelSource::Descriptions));
+            }
+            None => (),
+        }
+        let words = |from| label_words(from, classes, descriptions);
+        let sets = from.iter().map(words).collect::<Result<_, _>>();
+        sets.map_err(|reason| FitError::NotApplicable(format!("{NAME}.label_words: {reason}")))
+    }
+
     /// # Errors
     /// Templates that cannot be filled in, and values that leave nothing to search.
-    pub(crate) fn check(&self, method: &str) -> Result<(), ConfigError> {
-        let bad = |reason: String| {
-            Err(ConfigError::BadValue {
-                method: method.to_owned(),
-                reason,
-            })
-        };
-        let one = |template: &String| vec![template.clone()];
-        for (setting, templates, pairs, trigger) in [
-            ("templates", self.templates.clone(), false, false),
-            ("pair_templates", self.pair_templates.clone(), true, false),
-            ("trigger_template", one(&self.trigger_template), false, true),
-            (
-                "trigger_pair_template",
-                one(&self.trigger_pair_template),
-                true,
-                true,
-            ),
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let checked = self
+            .check_templates()
+            .and_then(|()| self.check_search())
+            .and_then(|()| check_scale(self.scale));
+        checked.map_err(|reason| ConfigError::BadValue {
+            method: NAME.to_owned(),
+            reason,
+        })
+    }
+
+    fn check_templates(&self) -> Result<(), String> {
+        for (setting, templates, pairs) in [
+            ("templates", &self.templates, false),
+            ("pair_templates", &self.pair_templates, true),
         ] {
-            if templates.is_empty() {
-                return bad(format!(
-                    "{setting} is empty, expected at least one template"
-                ));
-            }
-            for source in &templates {
-                let read = match trigger {
-                    true => Template::parse_with_trigger(source, pairs),
-                    false => Template::parse(source, pairs),
-                };
-                if let Err(reason) = read {
-                    return bad(format!("{setting}: {reason}"));
-                }
-            }
+            let check = |source: &str| Template::parse(source, pairs).map(|_| ());
+            check_templates(setting, templates, check)?;
         }
+        for (setting, template, pairs) in [
+            ("trigger_template", &self.trigger_template, false),
+            ("trigger_pair_template", &self.trigger_pair_template, true),
+        ] {
+            let check = |source: &str| Template::parse_with_trigger(source, pairs).map(|_| ());
+            check_templates(setting, std::slice::from_ref(template), check)?;
+        }
+        Ok(())
+    }
+
+    fn check_search(&self) -> Result<(), String> {
         let sets = self.label_words.as_ref().map_or(1, Vec::len);
         if sets == 0 {
-            return bad("label_words is an empty list, expected sets of label words".to_owned());
+            return Err("label_words is an empty list, expected sets of label words".to_owned());
         }
         if self.by_gradient() && sets > 1 {
-            return bad(format!(
+            return Err(format!(
                 "label_words has {sets} sets and search \"gradient\" uses one; give one, or set search to \"templates\""
             ));
         }
         if self.by_gradient() && self.budget.is_some_and(|budget| budget.get() < 2) {
-            return bad("budget is 1, and a step evaluates the trigger as it is and at least one candidate; set it to 2 or more".to_owned());
-        }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return bad(format!(
-                "scale is {}, expected a positive number",
-                self.scale
-            ));
+            return Err("budget is 1, and a step evaluates the trigger as it is and at least one candidate; set it to 2 or more".to_owned());
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use crate::config::Loss;
 use crate::layout::Row;
-use crate::model::{Model, floats};
+use crate::scorer::class_scores;
 use crate::verbalizer::Verbalizer;
+use ::prompt::AskedModel;
+use adapt::to_floats;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 use transformer::{Embedded, Hooks};
 
@@ -35,14 +37,14 @@ impl Hooks for Offset {
 
 /// Mean loss of the rows, `[1]`.
 pub(crate) fn loss(
-    model: &Model,
+    model: &AskedModel,
     rows: &[&Row],
     labels: &[usize],
     verbalizer: &Verbalizer,
     loss: Loss,
     hooks: &dyn Hooks,
 ) -> Tensor<1> {
-    let scores = model.class_scores(rows, verbalizer, hooks); // [b, classes]
+    let scores = class_scores(model, rows, verbalizer, hooks); // [b, classes]
     let scores = match (loss, verbalizer) {
         (Loss::Vocabulary, Verbalizer::Tokens(_)) => scores,
         _ => activation::log_softmax(scores, 1), // a cosine is a probability among the classes only
@@ -55,7 +57,7 @@ pub(crate) fn loss(
 
 /// ∇ of the mean loss with respect to the embeddings of the trigger's `p` tokens, `[p, hidden]`. `model` is differentiable.
 pub(crate) fn trigger_gradient(
-    model: &Model,
+    model: &AskedModel,
     rows: &[&Row],
     labels: &[usize],
     verbalizer: &Verbalizer,
@@ -76,5 +78,5 @@ pub(crate) fn trigger_gradient(
 /// `words`: `[vocab, hidden]`, `gradient`: `[p, hidden]`.
 pub(crate) fn first_order(words: Tensor<2>, gradient: Tensor<2>, position: usize) -> Vec<f32> {
     let at = gradient.narrow(0, position, 1); // [1, hidden]
-    floats(at.matmul(words.transpose()).neg()) // [1, hidden] x [hidden, vocab]
+    to_floats(at.matmul(words.transpose()).neg()) // [1, hidden] x [hidden, vocab]
 }

@@ -1,12 +1,14 @@
-//! A template as token ids with gaps: what a prompt looks like to the model.
+//! How a prompt is laid out: special tokens, the template's literals, the text, the trigger, and the place where the label is scored.
 
-use crate::model::{Mode, Model};
-use ::prompt::{Part, Slot, Template};
+use crate::config::NAME;
+use ::prompt::{
+    AskedModel, Frame, Mode, Pieces, Slot, Template, Texts, TokenPart, TokenTemplate, require_kind,
+};
 use adapt::PredictError;
 use task::Example;
 
 /// One prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) ids: Vec<u32>,
     /// Where the label words are scored: the mask, or the last token.
@@ -15,48 +17,23 @@ pub(crate) struct Row {
     pub(crate) trigger_at: usize,
 }
 
-/// The token ids of a text, or of both of a pair.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Texts {
-    first: Vec<u32>,
-    second: Vec<u32>,
-}
-
-impl Texts {
-    /// Cuts to `length` tokens from the end, of the longer text first.
-    fn cut(&mut self, length: usize) {
-        for _ in length..self.first.len() + self.second.len() {
-            match self.second.len() > self.first.len() {
-                true => self.second.pop(),
-                false => self.first.pop(),
-            };
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Ids(Vec<u32>),
-    First(String),
-    Second(String),
-    Trigger,
-    Label,
-}
-
 /// A template made ready for a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    pieces: Vec<Piece>,
+    pieces: Pieces,
+    frame: Frame,
+    template: TokenTemplate,
+    mode: Mode,
     pairs: bool,
     /// Spaces before the label word.
     pub(crate) label_lead: String,
     /// Most tokens of the texts.
     room: usize,
     filler: u32,
+    /// Stands for the label in clozes.
     mask: Option<u32>,
     /// Tokens besides the texts, the frame included.
     fixed: usize,
-    frame: usize,
 }
 
 impl Layout {
@@ -68,149 +45,133 @@ impl Layout {
         source: &str,
         pairs: bool,
         trigger: usize,
-        model: &Model,
+        model: &AskedModel,
         max_length: usize,
     ) -> Result<Self, PredictError> {
-        let refuse = |reason: String| {
-            PredictError::Other(format!("hard-prompt: template {source:?}: {reason}"))
-        };
-        let template = match trigger {
-            0 => Template::parse(source, pairs),
-            _ => Template::parse_with_trigger(source, pairs),
-        }
-        .map_err(refuse)?;
-        if model.mode == Mode::Prompt {
-            template.require_label_last().map_err(refuse)?;
-        }
-        let (before, after) = model.frame()?;
-        let frame = before.len() + after.len();
-        let mut pieces = vec![Piece::Ids(before)];
-        for (index, part) in template.parts().iter().enumerate() {
-            pieces.push(match part {
-                Part::Literal(text) if index == 0 => Piece::Ids(model.tokenizer.encode_plain(text)),
-                Part::Literal(text) => Piece::Ids(model.encode_behind(text)),
-                Part::Slot { slot, lead } => match slot {
-                    Slot::First => Piece::First(lead.clone()),
-                    Slot::Second => Piece::Second(lead.clone()),
-                    Slot::Trigger => Piece::Trigger, // token ids: spaces before it mean nothing
-                    Slot::Label if model.mode == Mode::Prompt => break, // nothing behind it is read
-                    Slot::Label => Piece::Label,
-                },
-            });
-        }
-        if model.mode != Mode::Prompt {
-            pieces.push(Piece::Ids(after));
-        }
-        let mask = (model.mode == Mode::Cloze)
-            .then(|| model.tokenizer.mask_id())
-            .flatten();
-        let literal = |piece: &Piece| match piece {
-            Piece::Ids(ids) => ids.len(),
-            Piece::Trigger => trigger,
-            Piece::Label => usize::from(mask.is_some()),
-            Piece::First(_) | Piece::Second(_) => 0,
-        };
-        let fixed: usize = pieces.iter().map(literal).sum();
-        let window = model.shape.max_length;
-        let special = model.tokenizer.special_count(pairs);
-        let room = window
-            .saturating_sub(fixed)
-            .min(max_length.saturating_sub(special).max(1));
-        if room == 0 {
-            return Err(refuse(format!(
-                "it takes {fixed} tokens and the model reads {window}; shorten it, or set fewer trigger_tokens"
-            )));
-        }
-        let tokenizer = &model.tokenizer;
-        Ok(Self {
+        let refuse =
+            |reason: String| PredictError::Other(format!("{NAME}: template {source:?}: {reason}"));
+        let mode = model.preferred_mode();
+        let template = parse(source, pairs, trigger > 0, mode).map_err(refuse)?;
+        let pieces = Pieces::new(&model.tokenizer)?;
+        let mut layout = Self {
+            frame: Frame::of(&model.tokenizer)?,
+            template: TokenTemplate::new(&template, &pieces, true)?,
             pieces,
+            mode,
             pairs,
             label_lead: template.label_lead().to_owned(),
-            room,
-            filler: tokenizer
-                .bos_id()
-                .or(tokenizer.eos_id())
-                .unwrap_or(tokenizer.pad_id()),
-            mask,
-            fixed,
-            frame,
-        })
+            room: 0,
+            filler: model.filler(),
+            mask: model.tokenizer.mask_id().filter(|_| mode == Mode::Cloze),
+            fixed: 0,
+        };
+        layout.fixed = layout.tokens_besides_texts(trigger);
+        let window = model.shape.max_length;
+        layout.room = window
+            .saturating_sub(layout.fixed)
+            .min(model.text_length(max_length, pairs));
+        if layout.room == 0 {
+            return Err(refuse(format!(
+                "it takes {} tokens and the model reads {window}; shorten it, or set fewer trigger_tokens",
+                layout.fixed
+            )));
+        }
+        Ok(layout)
+    }
+
+    /// A causal model reads nothing behind the label.
+    fn tokens_besides_texts(&self, trigger: usize) -> usize {
+        let before = self.frame.before.len() + self.template.literals_before_label() + trigger;
+        match self.mode {
+            Mode::Prompt => before,
+            Mode::Cloze | Mode::Similarity => {
+                before
+                    + usize::from(self.mask.is_some())
+                    + self.template.literals_after_label()
+                    + self.frame.after.len()
+            }
+        }
     }
 
     /// Tokens that every text gets in addition, besides the special ones it has anyway.
     pub(crate) fn extra_tokens(&self) -> usize {
-        self.fixed.saturating_sub(self.frame)
+        let frame = self.frame.before.len() + self.frame.after.len();
+        self.fixed.saturating_sub(frame)
     }
 
     /// # Errors
-    /// One text where a pair is expected, or the other way round.
-    pub(crate) fn texts(
-        &self,
-        model: &Model,
-        examples: &[Example],
-    ) -> Result<Vec<Texts>, PredictError> {
-        let read = |example: &Example| {
-            if example.second.is_some() != self.pairs {
-                let (found, expected) = match self.pairs {
-                    true => ("one text", "a pair"),
-                    false => ("a pair", "one text"),
-                };
-                return Err(PredictError::Other(format!(
-                    "row {} has {found}, and this prompt was made for {expected}",
-                    example.row
-                )));
-            }
-            let mut texts = Texts::default();
-            for (index, piece) in self.pieces.iter().enumerate() {
-                let (text, lead, into) = match piece {
-                    Piece::First(lead) => (example.text.as_str(), lead, &mut texts.first),
-                    Piece::Second(lead) => (
-                        example.second.as_deref().unwrap_or_default(),
-                        lead,
-                        &mut texts.second,
-                    ),
-                    _ => continue,
-                };
-                let text = text.trim();
-                *into = match (text.is_empty(), index) {
-                    (true, _) => Vec::new(),
-                    (false, 1) => model.tokenizer.encode_plain(&format!("{lead}{text}")), // the frame is piece 0
-                    (false, _) => model.encode_behind(&format!("{lead}{text}")),
-                };
-            }
+    /// A text that the tokenizer refuses, or one text where a pair is expected, or the other way round.
+    pub(crate) fn texts(&self, examples: &[Example]) -> Result<Vec<Texts>, PredictError> {
+        require_kind(examples, self.pairs)?;
+        let mut all = Vec::with_capacity(examples.len());
+        for Example { text, second, .. } in examples {
+            let mut texts = self.template.texts(&self.pieces, text, second.as_deref())?;
             texts.cut(self.room);
-            Ok(texts)
-        };
-        examples.iter().map(read).collect()
+            all.push(texts);
+        }
+        Ok(all)
+    }
+
+    /// The prompts of some texts.
+    pub(crate) fn rows(&self, texts: &[Texts], trigger: &[u32]) -> Vec<Row> {
+        texts.iter().map(|texts| self.row(texts, trigger)).collect()
     }
 
     /// The prompt of one text.
     pub(crate) fn row(&self, texts: &Texts, trigger: &[u32]) -> Row {
-        let mut ids = Vec::new();
-        let (mut place, mut trigger_at) = (None, 0);
-        for piece in &self.pieces {
-            match piece {
-                Piece::Ids(literal) => ids.extend(literal),
-                Piece::First(_) => ids.extend(&texts.first),
-                Piece::Second(_) => ids.extend(&texts.second),
-                Piece::Trigger => {
-                    trigger_at = ids.len();
-                    ids.extend(trigger);
+        let mut row = Row {
+            ids: self.frame.before.clone(),
+            ..Row::default()
+        };
+        row.extend(&self.template.before_label, texts, trigger);
+        match self.mode {
+            Mode::Prompt => {
+                if row.ids.is_empty() {
+                    row.ids.push(self.filler);
                 }
-                Piece::Label => {
-                    place = Some(ids.len());
-                    ids.extend(self.mask);
+                row.place = row.ids.len() - 1;
+            }
+            Mode::Cloze | Mode::Similarity => {
+                row.place = row.ids.len();
+                row.ids.extend(self.mask);
+                row.extend(&self.template.after_label, texts, trigger);
+                row.ids.extend(&self.frame.after);
+                if row.ids.is_empty() {
+                    row.ids.push(self.filler);
                 }
+                row.place = row.place.min(row.ids.len() - 1);
             }
         }
-        if ids.is_empty() {
-            ids.push(self.filler);
-        }
-        let last = ids.len() - 1;
-        Row {
-            place: place.unwrap_or(last).min(last),
-            ids,
-            trigger_at,
+        row
+    }
+}
+
+impl Row {
+    fn extend(&mut self, parts: &[TokenPart], texts: &Texts, trigger: &[u32]) {
+        for part in parts {
+            match part {
+                TokenPart::Literal(ids) => self.ids.extend(ids),
+                // The trigger is token ids: spaces before it mean nothing.
+                TokenPart::Gap {
+                    slot: Slot::Trigger,
+                    ..
+                } => {
+                    self.trigger_at = self.ids.len();
+                    self.ids.extend(trigger);
+                }
+                TokenPart::Gap { slot, .. } => self.ids.extend(texts.of(*slot)),
+            }
         }
     }
+}
+
+fn parse(source: &str, pairs: bool, with_trigger: bool, mode: Mode) -> Result<Template, String> {
+    let template = match with_trigger {
+        true => Template::parse_with_trigger(source, pairs)?,
+        false => Template::parse(source, pairs)?,
+    };
+    if mode == Mode::Prompt {
+        template.require_label_last()?;
+    }
+    Ok(template)
 }

@@ -2,16 +2,16 @@
 
 #[cfg(test)]
 mod checks;
+mod choose_template;
 mod config;
 mod gradient;
-mod label_words;
 mod layout;
 mod method;
-mod model;
 mod predictor;
 mod prompt;
-mod search;
-mod select;
+mod scorer;
+mod search_trigger;
+mod substitution;
 mod verbalizer;
 
 pub use ::prompt::{LabelSource, LabelWords};

@@ -1,114 +1,83 @@
-//! A pretrained model with a prompt around its inputs.
+//! A fitted prompt.
 
-use crate::config::HardPrompt;
-use crate::layout::{Layout, Row};
-use crate::model::Model;
-use crate::prompt::Prompt;
+use crate::config::NAME;
+use crate::layout::Layout;
+use crate::prompt::{Asked, Trace};
+use crate::scorer::all_class_scores;
 use crate::verbalizer::Verbalizer;
-use adapt::{
-    Budget, FitError, Footprint, Logits, PredictError, Predictor, SaveError, SavedInfo, write_info,
-};
+use adapt::{FitError, Footprint, Logits, PredictError, Predictor, SaveError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use task::Example;
 
-/// A fitted prompt.
+/// A pretrained model with a prompt around its inputs.
 pub(crate) struct Fitted {
-    pub(crate) model: Model,
-    pub(crate) config: HardPrompt,
-    pub(crate) prompt: Prompt,
-    pub(crate) classes: Vec<String>,
-    pub(crate) budget: Budget,
+    asked: Asked,
     layout: Layout,
     verbalizer: Verbalizer,
     /// What the search did; empty after loading.
-    pub(crate) trace: BTreeMap<String, Value>,
+    trace: Trace,
 }
 
 impl Fitted {
     /// # Errors
     /// A template or label words that do not fit the model.
-    pub(crate) fn new(
-        model: Model,
-        config: HardPrompt,
-        prompt: Prompt,
-        classes: Vec<String>,
-        budget: Budget,
-    ) -> Result<Self, FitError> {
+    pub(crate) fn new(asked: Asked, trace: Trace) -> Result<Self, FitError> {
+        let (model, prompt) = (&asked.model, &asked.prompt);
         let layout = Layout::new(
             &prompt.template,
             prompt.pairs,
             prompt.trigger.len(),
-            &model,
-            budget.max_length.get(),
+            model,
+            asked.budget.max_length.get(),
         )?;
         let verbalizer = Verbalizer::new(
             &prompt.words,
-            &classes,
+            &asked.classes,
             &layout.label_lead,
-            &model,
-            config.scale,
+            model,
+            asked.config.scale,
         )?;
         Ok(Self {
-            model,
-            config,
-            prompt,
-            classes,
-            budget,
+            asked,
             layout,
             verbalizer,
-            trace: BTreeMap::new(),
+            trace,
         })
     }
 }
 
 impl Predictor for Fitted {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let texts = self.layout.texts(&self.model, examples)?;
-        let rows: Vec<Row> = texts
-            .iter()
-            .map(|texts| self.layout.row(texts, &self.prompt.trigger))
-            .collect();
-        Ok(self
-            .model
-            .all_scores(&rows, &self.verbalizer, self.budget.eval_batch.get()))
+        let texts = self.layout.texts(examples)?;
+        let rows = self.layout.rows(&texts, &self.asked.prompt.trigger);
+        Ok(all_class_scores(
+            &self.asked.model,
+            &rows,
+            &self.verbalizer,
+            self.asked.budget.eval_batch.get(),
+        ))
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint {
-            trainable_params: 0,
-            added_params: 0,
-            total_params: self.model.params(),
-            stored_bytes: self.prompt.to_json().len() as u64,
-            acts_from: None,
-            trains_backbone_weights: false,
-            extra_tokens: self.layout.extra_tokens() as f64,
-        }
+        self.asked.footprint(self.layout.extra_tokens() as f64)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
-        let info = SavedInfo {
-            method: crate::method::NAME.to_owned(),
-            config: serde_json::to_value(&self.config).expect("a configuration serialises"),
-            classes: self.classes.clone(),
-            budget: self.budget.clone(),
-            pooling: None,
-            base_model: self.model.name.clone(),
-            base_digest: None,
-        };
-        write_info(&info, dir)?;
-        self.prompt.write(dir)
+        self.asked.save(NAME, dir)
     }
 
     fn details(&self) -> BTreeMap<String, Value> {
+        let prompt = &self.asked.prompt;
         let mut details = self.trace.clone();
-        details.insert("mode".to_owned(), json!(self.prompt.mode));
-        details.insert("template".to_owned(), json!(self.prompt.template));
-        details.insert("label_words".to_owned(), json!(self.prompt.words));
-        if !self.prompt.trigger.is_empty() {
-            details.insert("trigger".to_owned(), json!(self.prompt.trigger));
-            details.insert("trigger_text".to_owned(), json!(self.prompt.trigger_text));
+        let mut insert = |name: &str, value: Value| details.insert(name.to_owned(), value);
+        insert("mode", json!(prompt.mode));
+        insert("template", json!(prompt.template));
+        insert("label_words", json!(prompt.words));
+        if !prompt.trigger.is_empty() {
+            insert("trigger", json!(prompt.trigger));
+            insert("trigger_text", json!(prompt.trigger_text));
         }
         details
     }

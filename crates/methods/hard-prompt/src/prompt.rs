@@ -1,12 +1,10 @@
-//! What a fitted prompt keeps, written as `prompt.json` beside the adapter's description.
+//! What a fit keeps: template, label words, trigger.
 
-use crate::model::Mode;
-use adapt::{LoadAdapterError, SaveError};
+use crate::config::HardPrompt;
+use ::prompt::{AskedModel, Mode, PromptedModel, SavedPrompt};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
-
-/// The file's name.
-const PROMPT_FILE: &str = "prompt.json";
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Everything that stands around a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,55 +20,39 @@ pub(crate) struct Prompt {
     pub(crate) template: String,
     /// Token ids of the trigger; empty for a written template.
     pub(crate) trigger: Vec<u32>,
-    /// The same as text, to be read; the ids count.
+    /// The same as text, for the reader; the ids count.
     pub(crate) trigger_text: String,
 }
 
-impl Prompt {
-    /// The file's text.
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a prompt serialises")
+/// The model that is asked, the settings, and the prompt.
+pub(crate) type Asked = PromptedModel<HardPrompt, Prompt>;
+
+/// What is recorded of a search, by name.
+pub(crate) type Trace = BTreeMap<String, Value>;
+
+impl SavedPrompt for Prompt {
+    fn mode(&self) -> Mode {
+        self.mode
     }
 
-    /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(), SaveError> {
-        let path = dir.join(PROMPT_FILE);
-        std::fs::write(&path, self.to_json()).map_err(|source| SaveError {
-            path: path.display().to_string(),
-            source,
-        })
+    fn words(&self) -> &[String] {
+        &self.words
     }
 
-    /// # Errors
-    /// A file that is missing, or is not a prompt for `classes` classes and `vocab` tokens.
-    pub(crate) fn read(dir: &Path, classes: usize, vocab: usize) -> Result<Self, LoadAdapterError> {
-        let path = dir.join(PROMPT_FILE).display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let malformed = |reason: String| LoadAdapterError::Malformed {
-            path: path.clone(),
-            reason,
-        };
-        let prompt: Self =
-            serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        if prompt.words.len() != classes {
-            return Err(malformed(format!(
-                "{} label words, expected one for each of {classes} classes",
-                prompt.words.len()
-            )));
+    fn check(&self, _classes: usize, model: &AskedModel) -> Result<(), String> {
+        let (mode, vocab) = (model.preferred_mode(), model.tokenizer.vocab());
+        if mode != self.mode {
+            return Err(format!(
+                "searched with a model asked by {:?}, and {} is asked by {mode:?}",
+                self.mode, model.name
+            ));
         }
-        match prompt
-            .trigger
-            .iter()
-            .find(|&&token| token as usize >= vocab)
-        {
-            None => Ok(prompt),
-            Some(token) => Err(malformed(format!(
+        let mut trigger = self.trigger.iter();
+        match trigger.find(|&&token| token as usize >= vocab) {
+            None => Ok(()),
+            Some(token) => Err(format!(
                 "trigger token {token}, and the model has {vocab}; was it searched on another one?"
-            ))),
+            )),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What stands for the classes in the model: sets of label tokens, or vectors of the label words.
 
-use crate::layout::Row;
-use crate::model::{Mode, Model, floats};
-use adapt::FitError;
+use crate::config::NAME;
+use ::prompt::{AskedModel, Mode, Pieces, label_tokens, lone_word_tokens, refuse_indistinct};
+use adapt::{FitError, to_floats};
 use burn::tensor::Tensor;
+use transformer::{Encoded, Hooks, Pass, Pooling, Unhooked, pool};
 
 /// One entry a class.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,66 +19,37 @@ impl Verbalizer {
     /// `lead`: spaces before the label in the template.
     ///
     /// # Errors
-    /// Two classes whose words have the same tokens, or a word without any.
+    /// A word that the tokenizer refuses, or words that the model cannot tell apart.
     pub(crate) fn new(
         words: &[String],
         classes: &[String],
         lead: &str,
-        model: &Model,
+        model: &AskedModel,
         scale: f64,
     ) -> Result<Self, FitError> {
-        if model.mode == Mode::Similarity {
-            return Self::vectors(words, model, scale);
-        }
-        let tokens = |word: &String| {
-            let mut tokens = model.encode_behind(&format!("{lead}{}", word.trim()));
-            let unknown = model.tokenizer.unk_id();
-            tokens.retain(|&token| Some(token) != unknown);
-            tokens.sort_unstable();
-            tokens.dedup();
-            tokens
-        };
-        let sets: Vec<Vec<u32>> = words.iter().map(tokens).collect();
-        for (class, set) in sets.iter().enumerate() {
-            if set.is_empty() {
-                return Err(FitError::NotApplicable(format!(
-                    "hard-prompt: {} has no token for \"{}\", the label word of class \"{}\"; set hard-prompt.label_words",
-                    model.name, words[class], classes[class]
-                )));
+        let refuse_indistinct =
+            |tokens: &[Vec<u32>]| refuse_indistinct(NAME, model, classes, words, tokens);
+        match model.preferred_mode() {
+            Mode::Prompt | Mode::Cloze => {
+                let mut tokens = label_tokens(words, lead, &Pieces::new(&model.tokenizer)?)?;
+                for tokens in &mut tokens {
+                    let unknown = model.tokenizer.unk_id();
+                    tokens.retain(|&token| Some(token) != unknown);
+                    tokens.sort_unstable();
+                    tokens.dedup();
+                }
+                refuse_indistinct(&tokens)?;
+                Ok(Self::Tokens(tokens))
             }
-            if let Some(other) = sets[..class].iter().position(|other| other == set) {
-                return Err(FitError::NotApplicable(format!(
-                    "hard-prompt: classes \"{}\" and \"{}\" have label words with the same tokens (\"{}\" and \"{}\"); set hard-prompt.label_words",
-                    classes[other], classes[class], words[other], words[class]
-                )));
+            Mode::Similarity => {
+                refuse_indistinct(&lone_word_tokens(words, &model.tokenizer)?)?;
+                let texts: Vec<_> = words.iter().map(|word| (word.as_str(), None)).collect();
+                let encoded = model.tokenizer.encode(&texts, model.shape.max_length)?;
+                let vector = |word: &Encoded| word_vector(&word.ids, model);
+                let unit = encoded.iter().map(vector).collect();
+                Ok(Self::Vectors { unit, scale })
             }
         }
-        Ok(Self::Tokens(sets))
-    }
-
-    fn vectors(words: &[String], model: &Model, scale: f64) -> Result<Self, FitError> {
-        let texts: Vec<_> = words.iter().map(|word| (word.as_str(), None)).collect();
-        let row = |ids: Vec<u32>| Row {
-            ids,
-            place: 0,
-            trigger_at: 0,
-        };
-        let encoded = model.tokenizer.encode(&texts, model.shape.max_length)?;
-        let rows = encoded.into_iter().map(|text| row(text.ids));
-        let unit = |row: Row| {
-            let state: Tensor<2> = model.states(&[&row], &transformer::Unhooked); // one at a time: no padding, the same alone or together
-            let length = state
-                .clone()
-                .powi_scalar(2)
-                .sum_dim(1)
-                .sqrt()
-                .clamp_min(1e-12);
-            floats(state / length)
-        };
-        Ok(Self::Vectors {
-            unit: rows.map(unit).collect(),
-            scale,
-        })
     }
 
     /// How many classes there are.
@@ -95,4 +67,23 @@ impl Verbalizer {
             Self::Vectors { .. } => Vec::new(),
         }
     }
+}
+
+/// The unit vector of a word by itself: no padding, the same alone or together.
+fn word_vector(word: &[u32], model: &AskedModel) -> Vec<f32> {
+    to_floats(unit(mean_states(model, &[word], &Unhooked)))
+}
+
+/// The mean of the final states of each row, `[b, hidden]`.
+pub(crate) fn mean_states(model: &AskedModel, rows: &[&[u32]], hooks: &dyn Hooks) -> Tensor<2> {
+    let states = model
+        .backbone
+        .forward(&model.batch(rows), &Pass::with(hooks));
+    pool(&states, Pooling::Mean)
+}
+
+/// Rows of length 1, `[b, hidden]`.
+pub(crate) fn unit(states: Tensor<2>) -> Tensor<2> {
+    let squares = states.clone().powi_scalar(2).sum_dim(1); // [b, 1]
+    states / squares.sqrt().clamp_min(1e-12)
 }

@@ -1,22 +1,10 @@
 //! Contextual calibration: the answer that a prompt gives to inputs without content is divided out. Zhao et al. 2021, §5.
 
-/// Scores (log-probabilities up to a constant) to log-probabilities over the classes.
-pub(crate) fn normalise(scores: &[f64]) -> Vec<f64> {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = scores
-        .iter()
-        .map(|score| (score - largest).exp())
-        .sum::<f64>()
-        .ln();
-    scores
-        .iter()
-        .map(|score| score - largest - log_sum)
-        .collect()
-}
+use task::log_softmax;
 
 /// ln p_cf: the logarithm of the mean over content-free inputs of their class probabilities.
 pub(crate) fn content_free_prior(scores: &[Vec<f64>]) -> Vec<f64> {
-    let logs: Vec<Vec<f64>> = scores.iter().map(|scores| normalise(scores)).collect();
+    let logs: Vec<Vec<f64>> = scores.iter().map(|scores| log_softmax(scores)).collect();
     let classes = logs.first().map_or(0, Vec::len);
     let mean =
         |class: usize| logs.iter().map(|log| log[class].exp()).sum::<f64>() / logs.len() as f64;
@@ -28,12 +16,12 @@ pub(crate) fn content_free_prior(scores: &[Vec<f64>]) -> Vec<f64> {
 
 /// W = diag(p_cf)⁻¹, b = 0, in logarithms: ln p − ln p_cf, made to sum to one again.
 pub(crate) fn calibrate(scores: &[f64], prior: &[f64]) -> Vec<f64> {
-    let divided: Vec<f64> = normalise(scores)
+    let divided: Vec<f64> = log_softmax(scores)
         .iter()
         .zip(prior)
         .map(|(log, prior)| log - prior)
         .collect();
-    normalise(&divided)
+    log_softmax(&divided)
 }
 
 #[cfg(test)]
@@ -58,7 +46,7 @@ mod tests {
         ];
         let prior = content_free_prior(&scores);
         for (class, prior) in prior.iter().enumerate() {
-            let weighted = |scores: &Vec<f64>| (normalise(scores)[class] - prior).exp();
+            let weighted = |scores: &Vec<f64>| (log_softmax(scores)[class] - prior).exp();
             let mean = scores.iter().map(weighted).sum::<f64>() / 3.0;
             assert!((mean - 1.0).abs() < 1e-12, "{mean}");
         }

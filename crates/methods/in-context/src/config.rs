@@ -1,9 +1,12 @@
 //! Settings of in-context learning, and what is refused among them before a weight is read.
 
-use ::prompt::{LabelSource, LabelWords, Template, one_or_many};
+use ::prompt::{LabelSource, LabelWords, Template, check_scale, check_templates, one_or_many};
 use adapt::ConfigError;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
+
+/// Name in the registry.
+pub(crate) const NAME: &str = "in-context";
 
 /// Demonstrations in a causal model's prompt where `shots` is null.
 pub(crate) const DEFAULT_PROMPT_SHOTS: usize = 8;
@@ -12,7 +15,7 @@ pub(crate) const DEFAULT_PROMPT_SHOTS: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// `Prompt` for causal language models, `Cloze` where there is a masked-language-model head, else `Similarity`.
+    /// The first of the others that the model allows.
     Auto,
     /// The label words continue a prompt.
     Prompt,
@@ -122,10 +125,22 @@ impl Default for InContext {
     }
 }
 
+impl Mode {
+    /// `None` for `auto`.
+    pub(crate) fn given(self) -> Option<::prompt::Mode> {
+        match self {
+            Self::Auto => None,
+            Self::Prompt => Some(::prompt::Mode::Prompt),
+            Self::Cloze => Some(::prompt::Mode::Cloze),
+            Self::Similarity => Some(::prompt::Mode::Similarity),
+        }
+    }
+}
+
 impl InContext {
     /// Demonstrations in this mode.
-    pub(crate) fn shots_in(&self, mode: Mode) -> usize {
-        let by_mode = if mode == Mode::Prompt || self.retrieval {
+    pub(crate) fn shots_in(&self, mode: ::prompt::Mode) -> usize {
+        let by_mode = if mode == ::prompt::Mode::Prompt || self.retrieval {
             DEFAULT_PROMPT_SHOTS
         } else {
             0
@@ -144,57 +159,47 @@ impl InContext {
 
     /// # Errors
     /// Settings that contradict each other, and templates that cannot be filled in.
-    pub(crate) fn check(&self, method: &str) -> Result<(), ConfigError> {
-        let bad = |reason: String| {
-            Err(ConfigError::BadValue {
-                method: method.to_owned(),
-                reason,
-            })
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let checked = self
+            .check_templates()
+            .and_then(|()| self.check_demonstrations())
+            .and_then(|()| check_scale(self.scale));
+        checked.map_err(|reason| ConfigError::BadValue {
+            method: NAME.to_owned(),
+            reason,
+        })
+    }
+
+    fn check_templates(&self) -> Result<(), String> {
+        let check = |source: &str, pairs| {
+            let template = Template::parse(source, pairs)?;
+            match self.mode {
+                Mode::Prompt => template.require_label_last(),
+                _ => Ok(()),
+            }
         };
-        for (setting, templates, pairs) in [
-            ("templates", &self.templates, false),
-            ("pair_templates", &self.pair_templates, true),
-        ] {
-            if templates.is_empty() {
-                return bad(format!(
-                    "{setting} is empty, expected at least one template"
-                ));
-            }
-            for source in templates {
-                let checked = Template::parse(source, pairs).and_then(|template| match self.mode {
-                    Mode::Prompt => template.require_label_last(),
-                    _ => Ok(()),
-                });
-                if let Err(reason) = checked {
-                    return bad(format!("{setting}: {reason}"));
-                }
-            }
-        }
+        check_templates("templates", &self.templates, |source| check(source, false))?;
+        check_templates("pair_templates", &self.pair_templates, |source| {
+            check(source, true)
+        })
+    }
+
+    fn check_demonstrations(&self) -> Result<(), String> {
         let several = self.draws.get() > 1 || self.orders.get() > 1;
-        if several && self.shots == Some(0) {
-            return bad("draws and orders above 1 need demonstrations, and shots is 0".to_owned());
-        }
-        if several && self.retrieval {
-            return bad("retrieval gives every query its own demonstrations, nearest last; set draws and orders to 1".to_owned());
-        }
-        if self.orders.get() > 1 && self.mode == Mode::Similarity {
-            return bad("similarity averages over demonstrations, so their order is nothing; set orders to 1".to_owned());
-        }
-        if self.retrieval && self.shots == Some(0) {
-            return bad(
-                "retrieval needs demonstrations, and shots is 0; set shots to 1 or more".to_owned(),
-            );
-        }
-        if self.calibrate && self.content_free.is_empty() {
-            return bad("calibrate needs at least one content-free input; give some, or set calibrate to false".to_owned());
-        }
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return bad(format!(
-                "scale is {}, expected a positive number",
-                self.scale
-            ));
-        }
-        Ok(())
+        let refused = if several && self.shots == Some(0) {
+            "draws and orders above 1 need demonstrations, and shots is 0; set shots to 1 or more, or draws and orders to 1"
+        } else if several && self.retrieval {
+            "retrieval gives every query its own demonstrations, nearest last; set draws and orders to 1"
+        } else if self.orders.get() > 1 && self.mode == Mode::Similarity {
+            "similarity averages over demonstrations, so their order has no effect; set orders to 1"
+        } else if self.retrieval && self.shots == Some(0) {
+            "retrieval needs demonstrations, and shots is 0; set shots to 1 or more"
+        } else if self.calibrate && self.content_free.is_empty() {
+            "calibrate needs at least one content-free input; give some, or set calibrate to false"
+        } else {
+            return Ok(());
+        };
+        Err(refused.to_owned())
     }
 }
 
@@ -205,8 +210,8 @@ mod tests {
     use serde_json::json;
 
     fn checked(settings: serde_json::Value) -> Result<InContext, ConfigError> {
-        let config: InContext = parse_config("in-context", settings)?;
-        config.check("in-context").map(|()| config)
+        let config: InContext = parse_config(NAME, settings)?;
+        config.check().map(|()| config)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! where it does not fit alone, from its end; template and label are never cut.
 
 use crate::counts::Counts;
-use crate::tokens::{Compiled, Frame, Texts};
+use ::prompt::{Frame, Texts, TokenTemplate};
 use adapt::PredictError;
 
 /// A query behind its demonstrations.
@@ -31,7 +31,9 @@ pub(crate) struct Group {
 pub(crate) struct Layout<'a> {
     pub(crate) frame: &'a Frame,
     pub(crate) instruction: &'a [u32],
-    pub(crate) template: &'a Compiled,
+    pub(crate) template: &'a TokenTemplate,
+    /// Token ids of each class's label word.
+    pub(crate) labels: &'a [Vec<u32>],
     /// Longest prompt in tokens.
     pub(crate) window: usize,
     /// Whether what stands after the label is part of the prompt.
@@ -72,7 +74,7 @@ impl Layout<'_> {
             let tail = self.tail(&texts, bridge);
             counts.prompt_tokens +=
                 groups[group].prefix.len() + tail.before.len() + tail.after.len();
-            counts.text_tokens += texts.len();
+            counts.text_tokens += texts.total();
             groups[group].rows.push(row);
             groups[group].tails.push(tail);
         }
@@ -90,7 +92,7 @@ impl Layout<'_> {
 
     fn tail(&self, texts: &Texts, bridge: Option<u32>) -> Tail {
         let mut before: Vec<u32> = bridge.into_iter().collect();
-        before.extend(self.template.before_label(texts));
+        before.extend(self.template.from_head_to_label(texts));
         if before.is_empty() && self.causal {
             before.push(self.filler);
         }
@@ -129,7 +131,7 @@ impl Layout<'_> {
             )));
         };
         texts.cut(room);
-        let mut room = room - texts.len();
+        let mut room = room - texts.total();
         let mut kept = 0;
         for demonstration in demonstrations.iter().rev() {
             let Some(left) = room.checked_sub(demonstration.len()) else {
@@ -150,11 +152,12 @@ impl Layout<'_> {
     /// Tokens behind the prefix besides the texts: the rest of the template, the label, the frame's end; and the filler of an
     /// otherwise empty prompt.
     fn fixed_behind_prefix(&self) -> usize {
-        let longest = self.template.labels.iter().map(Vec::len).max().unwrap_or(0);
-        let literals = self.template.literal_tokens() - self.template.head().len();
-        let filler = usize::from(
-            self.frame.before.len() + self.instruction.len() + self.template.literal_tokens() == 0,
-        );
+        let longest = self.labels.iter().map(Vec::len).max().unwrap_or(0);
+        let of_template =
+            self.template.literals_before_label() + self.template.literals_after_label();
+        let literals = of_template - self.template.head().len();
+        let filler =
+            usize::from(self.frame.before.len() + self.instruction.len() + of_template == 0);
         match self.causal {
             true => literals + longest + filler,
             false => literals + longest + self.frame.after.len(),

@@ -6,7 +6,6 @@ mod counts;
 mod demonstrations;
 mod layout;
 mod method;
-mod model;
 mod predictor;
 mod prompt;
 mod ready_template;
@@ -15,8 +14,8 @@ mod score_causal;
 mod score_cloze;
 mod scorer;
 mod similarity;
-mod tokens;
 mod validation;
+mod word_scores;
 
 pub use ::prompt::{LabelSource, LabelWords};
 pub use config::{Fill, InContext, Mode, Retriever, Score};

@@ -1,22 +1,20 @@
 //! In-context learning as the registry holds it.
 
-use crate::config::{InContext, Mode};
+use crate::config::{InContext, NAME};
 use crate::counts::Counts;
 use crate::demonstrations::{draw, order};
-use crate::model::Model;
 use crate::predictor::Fitted;
-use crate::prompt::{Demonstration, Member, Prompt};
-use crate::validation::{accuracy_and_loss, average, best_template, spread};
-use ::prompt::{Template, label_words};
+use crate::prompt::{Demonstration, Member, Prompt, require_mode};
+use crate::validation::{average, best_template, spread};
+use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
     Predictor, SavedInfo, Setting, parse_config,
 };
 use serde_json::{Value, json};
 use std::path::Path;
+use task::Score;
 use transformer::Pretrained;
-
-pub(crate) const NAME: &str = "in-context";
 
 /// `in-context`.
 pub static IN_CONTEXT: InContextMethod = InContextMethod;
@@ -38,7 +36,7 @@ impl Method for InContextMethod {
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
         let config: InContext = parse_config(NAME, config)?;
-        config.check(NAME)?;
+        config.check()?;
         Ok(Box::new(config))
     }
 }
@@ -50,18 +48,18 @@ impl Plan for InContext {
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         (setting.events)(Event::Began(Phase::Prepare));
-        let model = Model::new(&setting.take_model(NAME)?);
+        let model = AskedModel::frozen(&setting.take_model(NAME)?);
         let prompt = self.compose(&model, &setting)?;
-        let mut fitted = Fitted::new(
+        let mut fitted = Fitted::new(PromptedModel {
             model,
-            *self,
+            config: *self,
             prompt,
-            setting.classes.to_vec(),
-            setting.budget.clone(),
-        )?;
+            classes: setting.classes.to_vec(),
+            budget: setting.budget.clone(),
+        })?;
         if !setting.validation.is_empty() {
             (setting.events)(Event::Began(Phase::Validate));
-            let (accuracy, loss) = fitted.validate(&setting)?;
+            let Score { accuracy, loss } = fitted.validate(&setting)?;
             (setting.events)(Event::Validated {
                 step: 0,
                 epoch: 0.0,
@@ -78,64 +76,68 @@ impl Plan for InContext {
         info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
-        let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let prompt = Prompt::read(dir, info.classes.len())?;
-        let unfit = |reason: String| LoadAdapterError::Malformed {
-            path: dir.display().to_string(),
-            reason,
-        };
-        let model = Model::new(base);
-        resolve_mode(prompt.mode, &model).map_err(|error| unfit(error.to_string()))?;
-        let fitted = Fitted::new(model, *self, prompt, info.classes, info.budget)
-            .map_err(|error| unfit(error.to_string()))?;
-        Ok(Box::new(fitted))
+        let fitted = Fitted::new(PromptedModel::load(*self, dir, info, base)?);
+        Ok(Box::new(fitted.map_err(unusable(dir))?))
     }
 }
 
 impl InContext {
     /// Everything that stands around a query, from the training split alone.
-    fn compose(&self, model: &Model, setting: &Setting<'_>) -> Result<Prompt, FitError> {
-        let mode = resolve_mode(self.mode, model)?;
+    fn compose(&self, model: &AskedModel, setting: &Setting<'_>) -> Result<Prompt, FitError> {
+        let refuse = |reason: String| FitError::NotApplicable(format!("{NAME}: {reason}"));
+        let mode = self.mode.given().unwrap_or(model.preferred_mode());
+        require_mode(mode, model).map_err(FitError::NotApplicable)?;
         let shots = self.shots_in(mode);
-        let several = self.draws.get() > 1 || self.orders.get() > 1;
-        if several && shots == 0 {
-            return Err(FitError::NotApplicable(
-                "in-context: draws and orders above 1 need demonstrations, and this model gets none unless shots is set".to_owned(),
-            ));
-        }
-        if self.orders.get() > 1 && mode == Mode::Similarity {
-            return Err(FitError::NotApplicable(
-                "in-context: this model is asked by similarity, which averages over demonstrations; set orders to 1".to_owned(),
-            ));
-        }
-        let pairs = setting.train.iter().any(|example| example.second.is_some());
-        let templates = match mode {
-            Mode::Similarity => Vec::new(),
-            _ => self.templates_for(pairs).to_vec(),
-        };
-        if mode == Mode::Prompt {
-            for source in &templates {
-                Template::parse(source, pairs)
-                    .and_then(|template| template.require_label_last())
-                    .map_err(|reason| FitError::NotApplicable(format!("in-context: {reason}")))?;
-            }
-        }
+        self.check_ensemble(mode, shots).map_err(refuse)?;
+        let pairs = has_pairs(setting.train);
+        let templates = self.templates_in(mode, pairs).map_err(refuse)?;
+        let words = label_words(&self.label_words, setting.classes, setting.descriptions).map_err(
+            |reason| FitError::NotApplicable(format!("in-context.label_words: {reason}")),
+        )?;
         let (pool, members) = self.ensemble(templates.len().max(1), shots, setting);
+        let longest = model.shape.max_length;
         Ok(Prompt {
             mode,
             pairs,
-            words: label_words(&self.label_words, setting.classes, setting.descriptions).map_err(
-                |reason| FitError::NotApplicable(format!("in-context.label_words: {reason}")),
-            )?,
+            words,
             templates,
             shots,
             pool,
             members,
-            window: self.window.map_or(model.shape.max_length, |window| {
-                window.get().min(model.shape.max_length)
-            }),
+            window: self
+                .window
+                .map_or(longest, |window| window.get().min(longest)),
             extra_tokens: 0.0,
         })
+    }
+
+    /// # Errors
+    /// Draws or orders that have no effect in this mode.
+    fn check_ensemble(&self, mode: Mode, shots: usize) -> Result<(), String> {
+        let several = self.draws.get() > 1 || self.orders.get() > 1;
+        let refused = if several && shots == 0 {
+            "draws and orders above 1 need demonstrations, and this model gets none unless shots is set"
+        } else if self.orders.get() > 1 && mode == Mode::Similarity {
+            "this model is asked by similarity, which averages over demonstrations; set orders to 1"
+        } else {
+            return Ok(());
+        };
+        Err(refused.to_owned())
+    }
+
+    /// # Errors
+    /// A template with something behind the label, which a causal model reads too late.
+    fn templates_in(&self, mode: Mode, pairs: bool) -> Result<Vec<String>, String> {
+        if mode == Mode::Similarity {
+            return Ok(Vec::new());
+        }
+        let templates = self.templates_for(pairs);
+        if mode == Mode::Prompt {
+            for source in templates {
+                Template::parse(source, pairs)?.require_label_last()?;
+            }
+        }
+        Ok(templates.to_vec())
     }
 
     /// templates × draws × orders, and the labelled examples they show.
@@ -191,64 +193,32 @@ impl InContext {
 
 impl Fitted {
     /// Scores the validation split, keeps the best template where that is asked for, and notes how far the members lie apart.
-    fn validate(&mut self, setting: &Setting<'_>) -> Result<(f64, f64), FitError> {
+    fn validate(&mut self, setting: &Setting<'_>) -> Result<Score, FitError> {
         let mut counts = Counts::default();
         let mut scores = self.member_scores(&setting.validation.examples, &mut counts)?;
         let labels = setting.validation.labels();
         let accuracies: Vec<f64> = scores
             .iter()
-            .filter_map(|rows| accuracy_and_loss(rows, &labels))
-            .map(|(a, _)| a)
+            .map(|rows| Score::of_logits(rows, &labels).accuracy)
             .collect();
+        let members = &mut self.asked.prompt.members;
+        let mut note = |name: &str, value: Value| self.validated.insert(name.to_owned(), value);
         if accuracies.len() > 1 {
-            self.validated
-                .insert("member_validation_accuracy".to_owned(), json!(accuracies));
-            self.validated.insert(
-                "validation_accuracy_range_over".to_owned(),
-                spread(&self.prompt.members, &accuracies),
+            note("member_validation_accuracy", json!(accuracies));
+            note(
+                "validation_accuracy_range_over",
+                spread(members, &accuracies),
             );
         }
-        if self.config.choose_template {
-            let best = best_template(&self.prompt.members, &accuracies);
-            self.validated
-                .insert("chosen_template".to_owned(), json!(best));
-            let mut kept = self
-                .prompt
-                .members
-                .iter()
-                .map(|member| member.template == best);
+        if self.asked.config.choose_template {
+            let best = best_template(members, &accuracies);
+            note("chosen_template", json!(best));
+            let mut kept = members.iter().map(|member| member.template == best);
             scores.retain(|_| kept.next() == Some(true));
-            self.prompt.members.retain(|member| member.template == best);
+            members.retain(|member| member.template == best);
         }
-        self.prompt.extra_tokens = counts
-            .extra_tokens(self.prompt.members.len())
-            .unwrap_or(0.0);
-        let measured = accuracy_and_loss(&average(&scores), &labels);
-        Ok(measured.expect("a validation split with examples"))
-    }
-}
-
-/// `auto` made definite; refuses what the model cannot do.
-fn resolve_mode(mode: Mode, model: &Model) -> Result<Mode, FitError> {
-    let causal = model.shape.causal;
-    let can_prompt = causal && model.head.is_some();
-    let can_fill = !causal && model.head.is_some() && model.tokenizer.mask_id().is_some();
-    let refuse = |what: &str, needs: &str| {
-        Err(FitError::NotApplicable(format!(
-            "in-context.mode {what} needs {needs}, which {} is not; use another mode, or auto",
-            model.name
-        )))
-    };
-    match mode {
-        Mode::Auto if can_prompt => Ok(Mode::Prompt),
-        Mode::Auto if can_fill => Ok(Mode::Cloze),
-        Mode::Auto | Mode::Similarity => Ok(Mode::Similarity),
-        Mode::Prompt if can_prompt => Ok(Mode::Prompt),
-        Mode::Cloze if can_fill => Ok(Mode::Cloze),
-        Mode::Prompt => refuse("prompt", "a causal language model with its output layer"),
-        Mode::Cloze => refuse(
-            "cloze",
-            "an encoder with a masked-language-model head and a mask token",
-        ),
+        let extra_tokens = counts.extra_tokens(members.len());
+        self.asked.prompt.extra_tokens = extra_tokens.unwrap_or(0.0);
+        Ok(Score::of_logits(&average(&scores), &labels))
     }
 }

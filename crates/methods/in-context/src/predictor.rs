@@ -1,58 +1,37 @@
 //! A fitted prompt.
 
-use crate::config::{InContext, Mode};
+use crate::config::NAME;
 use crate::counts::Counts;
-use crate::model::Model;
-use crate::prompt::Prompt;
-use crate::scorer::{MemberScores, Scorer, Setup};
+use crate::prompt::{Asked, MemberScores};
+use crate::scorer::Scorer;
 use crate::validation::average;
-use adapt::{Budget, Footprint, Logits, PredictError, Predictor, SaveError, SavedInfo, write_info};
+use ::prompt::Mode;
+use adapt::{FitError, Footprint, Logits, PredictError, Predictor, SaveError};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use task::Example;
 
 /// A pretrained model with a prompt around its inputs.
 pub(crate) struct Fitted {
-    pub(crate) model: Model,
-    pub(crate) config: InContext,
-    pub(crate) prompt: Prompt,
-    pub(crate) classes: Vec<String>,
-    pub(crate) budget: Budget,
-    pub(crate) scorer: Scorer,
+    pub(crate) asked: Asked,
+    scorer: Scorer,
     /// What did not fit, over everything predicted since the fit.
-    pub(crate) counts: Mutex<Counts>,
+    counts: Mutex<Counts>,
     /// What the validation split said.
     pub(crate) validated: BTreeMap<String, Value>,
 }
 
 impl Fitted {
     /// # Errors
-    /// A text that the tokenizer refuses, or a label word without tokens.
-    pub(crate) fn new(
-        model: Model,
-        config: InContext,
-        prompt: Prompt,
-        classes: Vec<String>,
-        budget: Budget,
-    ) -> Result<Self, PredictError> {
-        let scorer = Scorer::new(Setup {
-            model: &model,
-            config: &config,
-            prompt: &prompt,
-            budget: &budget,
-        })?;
-        let (counts, validated) = (Mutex::default(), BTreeMap::new());
+    /// A text that the tokenizer refuses, or label words that the model cannot tell apart.
+    pub(crate) fn new(asked: Asked) -> Result<Self, FitError> {
         Ok(Self {
-            model,
-            config,
-            prompt,
-            classes,
-            budget,
-            scorer,
-            counts,
-            validated,
+            scorer: Scorer::new(&asked)?,
+            asked,
+            counts: Mutex::default(),
+            validated: BTreeMap::new(),
         })
     }
 
@@ -63,13 +42,7 @@ impl Fitted {
         examples: &[Example],
         counts: &mut Counts,
     ) -> Result<MemberScores, PredictError> {
-        let setup = Setup {
-            model: &self.model,
-            config: &self.config,
-            prompt: &self.prompt,
-            budget: &self.budget,
-        };
-        self.scorer.score(setup, examples, counts)
+        self.scorer.score(&self.asked, examples, counts)
     }
 
     fn counts(&self) -> Counts {
@@ -95,69 +68,40 @@ impl Predictor for Fitted {
     }
 
     fn footprint(&self) -> Footprint {
-        Footprint {
-            trainable_params: 0,
-            added_params: 0,
-            total_params: self.model.params(self.prompt.mode != Mode::Similarity),
-            stored_bytes: self.prompt.to_json().len() as u64,
-            acts_from: None,
-            trains_backbone_weights: false,
-            extra_tokens: self
-                .counts()
-                .extra_tokens(self.prompt.members.len())
-                .unwrap_or(self.prompt.extra_tokens),
-        }
+        let prompt = &self.asked.prompt;
+        let measured = self.counts().extra_tokens(prompt.members.len());
+        self.asked
+            .footprint(measured.unwrap_or(prompt.extra_tokens))
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
-        let info = SavedInfo {
-            method: crate::method::NAME.to_owned(),
-            config: serde_json::to_value(&self.config).expect("a configuration serialises"),
-            classes: self.classes.clone(),
-            budget: self.budget.clone(),
-            pooling: None,
-            base_model: self.model.name.clone(),
-            base_digest: None,
-        };
-        write_info(&info, dir)?;
-        self.prompt.write(dir)
+        self.asked.save(NAME, dir)
     }
 
     /// Row numbers of the training file, never texts.
     fn details(&self) -> BTreeMap<String, Value> {
-        let prompt = &self.prompt;
+        let prompt = &self.asked.prompt;
         let mut details = self.validated.clone();
-        let rows = |demonstrations: &[usize]| {
-            demonstrations
-                .iter()
-                .map(|&i| prompt.pool[i].row)
-                .collect::<Vec<_>>()
-        };
+        let mut insert = |name: &str, value: Value| details.insert(name.to_owned(), value);
+        let row = |&place: &usize| prompt.pool[place].row;
         let members = prompt.members.iter().map(|member| {
             json!({
                 "template": member.template, "draw": member.draw, "order": member.order,
-                "demonstration_rows": rows(&member.demonstrations),
+                "demonstration_rows": member.demonstrations.iter().map(row).collect::<Vec<_>>(),
             })
         });
-        details.insert("mode".to_owned(), json!(prompt.mode));
-        details.insert("shots".to_owned(), json!(prompt.shots));
-        details.insert("members".to_owned(), members.collect());
-        details.insert("window_tokens".to_owned(), json!(prompt.window));
+        insert("mode", json!(prompt.mode));
+        insert("shots", json!(prompt.shots));
+        insert("members", members.collect());
+        insert("window_tokens", json!(prompt.window));
         if prompt.mode != Mode::Similarity {
-            let labels = self.scorer.label_tokens();
-            let distinct = labels.iter().collect::<HashSet<_>>().len();
-            details.insert(
-                "label_word_tokens".to_owned(),
-                json!(labels.iter().map(Vec::len).collect::<Vec<_>>()),
-            );
-            details.insert(
-                "label_words_with_the_tokens_of_another".to_owned(),
-                json!(labels.len() - distinct),
-            );
-            details.insert("fitted_into_the_window".to_owned(), json!(self.counts()));
+            let labels = self.scorer.label_tokens().iter();
+            let lengths = labels.map(Vec::len).collect::<Vec<_>>();
+            insert("label_word_tokens", json!(lengths));
+            insert("fitted_into_the_window", json!(self.counts()));
         }
-        if self.config.retrieval {
-            details.insert("retrieved_from".to_owned(), json!(prompt.pool.len()));
+        if self.asked.config.retrieval {
+            insert("retrieved_from", json!(prompt.pool.len()));
         }
         details
     }

@@ -1,20 +1,16 @@
-//! What a fitted plan keeps: label words, templates, demonstrations. Written as `prompt.json` beside the adapter's description; the
-//! demonstrations' texts are in it, because a prediction needs them. Records get row numbers only.
+//! What a fit keeps: label words, templates, demonstrations. The demonstrations' texts are in it, because a prediction needs them. Records get
+//! row numbers only.
 
-use crate::config::Mode;
-use adapt::{LoadAdapterError, SaveError};
+use crate::config::{InContext, NAME};
+use ::prompt::{AskedModel, Mode, PromptedModel, SavedPrompt};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use task::Example;
-
-/// The file's name.
-pub(crate) const PROMPT_FILE: &str = "prompt.json";
 
 /// Everything that stands around a query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prompt {
-    /// How the model is asked; never `auto`.
+    /// How the model is asked.
     pub(crate) mode: Mode,
     /// Two texts a query.
     pub(crate) pairs: bool,
@@ -34,6 +30,15 @@ pub(crate) struct Prompt {
     pub(crate) extra_tokens: f64,
 }
 
+/// The model that is asked, the settings, and the prompt.
+pub(crate) type Asked = PromptedModel<InContext, Prompt>;
+
+/// A text, or a pair.
+pub(crate) type TextPair<'a> = (&'a str, Option<&'a str>);
+
+/// Log-probabilities, `[members][examples][classes]`.
+pub(crate) type MemberScores = Vec<Vec<Vec<f64>>>;
+
 /// A labelled example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +51,7 @@ pub(crate) struct Demonstration {
 }
 
 impl Demonstration {
-    pub(crate) fn texts(&self) -> (&str, Option<&str>) {
+    pub(crate) fn texts(&self) -> TextPair<'_> {
         (&self.text, self.second.as_deref())
     }
 }
@@ -76,63 +81,65 @@ pub(crate) struct Member {
     pub(crate) demonstrations: Vec<usize>,
 }
 
-impl Prompt {
-    /// The file's text.
-    pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a prompt serialises")
+impl Member {
+    /// Which demonstrations stand before a query: its own where they are retrieved, else the member's.
+    pub(crate) fn shown<'a>(
+        &'a self,
+        retrieved: Option<&'a [Vec<usize>]>,
+        query: usize,
+    ) -> &'a [usize] {
+        match retrieved {
+            Some(retrieved) => &retrieved[query],
+            None => &self.demonstrations,
+        }
+    }
+}
+
+impl SavedPrompt for Prompt {
+    fn mode(&self) -> Mode {
+        self.mode
     }
 
-    /// # Errors
-    /// A file that cannot be written.
-    pub(crate) fn write(&self, dir: &Path) -> Result<(), SaveError> {
-        let path = dir.join(PROMPT_FILE);
-        std::fs::write(&path, self.to_json()).map_err(|source| SaveError {
-            path: path.display().to_string(),
-            source,
-        })
+    fn words(&self) -> &[String] {
+        &self.words
     }
 
-    /// # Errors
-    /// A file that is missing, or is not a prompt for `classes` classes.
-    pub(crate) fn read(dir: &Path, classes: usize) -> Result<Self, LoadAdapterError> {
-        let path = dir.join(PROMPT_FILE);
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
-            path: name.clone(),
-            source,
-        })?;
-        let malformed = |reason: String| LoadAdapterError::Malformed { path: name, reason };
-        let prompt: Self = match serde_json::from_str(&text) {
-            Ok(prompt) => prompt,
-            Err(error) => return Err(malformed(error.to_string())),
+    fn check(&self, classes: usize, model: &AskedModel) -> Result<(), String> {
+        require_mode(self.mode, model)?;
+        let held = |member: &Member| {
+            let mut shown = member.demonstrations.iter();
+            shown.all(|&index| index < self.pool.len())
+                && (self.mode == Mode::Similarity || member.template < self.templates.len())
         };
-        if prompt.words.len() != classes {
-            return Err(malformed(format!(
-                "{} label words, expected one for each of {classes} classes",
-                prompt.words.len()
-            )));
-        }
-        let shown = prompt
-            .members
-            .iter()
-            .flat_map(|member| &member.demonstrations);
-        let sound = shown
-            .max()
-            .is_none_or(|&largest| largest < prompt.pool.len())
-            && prompt
-                .pool
-                .iter()
-                .all(|demonstration| demonstration.label < classes)
-            && prompt.members.iter().all(|member| {
-                prompt.mode == Mode::Similarity || member.template < prompt.templates.len()
-            })
-            && !prompt.members.is_empty()
-            && prompt.mode != Mode::Auto;
+        let labelled = |demonstration: &Demonstration| demonstration.label < classes;
+        let sound = !self.members.is_empty()
+            && self.members.iter().all(held)
+            && self.pool.iter().all(labelled);
         match sound {
-            true => Ok(prompt),
-            false => Err(malformed(
+            true => Ok(()),
+            false => Err(
                 "it points to a template, demonstration or class that it does not hold".to_owned(),
-            )),
+            ),
         }
     }
+}
+
+/// # Errors
+/// A mode that the model does not allow.
+pub(crate) fn require_mode(mode: Mode, model: &AskedModel) -> Result<(), String> {
+    if model.allows(mode) {
+        return Ok(());
+    }
+    let (name, needs) = match mode {
+        Mode::Prompt => ("prompt", "a causal language model with its output layer"),
+        Mode::Cloze => (
+            "cloze",
+            "an encoder with a masked-language-model head and a mask token",
+        ),
+        Mode::Similarity => ("similarity", "any model"),
+    };
+    Err(format!(
+        "{NAME}.mode {name} needs {needs}, which {} is not; use another mode, or auto",
+        model.name
+    ))
 }

@@ -1,134 +1,160 @@
 //! A template ready to be asked with: its demonstrations and content-free inputs as token ids.
 
-use crate::calibration::{calibrate, content_free_prior, normalise};
-use crate::config::{Mode, Score};
+use crate::calibration::{calibrate, content_free_prior};
+use crate::config::{NAME, Score};
 use crate::counts::Counts;
 use crate::layout::{Group, Layout, Tail};
+use crate::prompt::{Asked, Demonstration, TextPair};
 use crate::score_causal::{self, Scored};
 use crate::score_cloze;
-use crate::scorer::Setup;
-use crate::tokens::{Compiled, Frame, Pieces, Texts};
-use ::prompt::Template;
-use adapt::PredictError;
+use ::prompt::{
+    Frame, Mode, Pieces, Template, Texts, TokenTemplate, label_tokens, refuse_indistinct,
+};
+use adapt::{FitError, PredictError};
+use task::log_softmax;
+use transformer::TokenizeError;
 
 /// A template with its demonstrations.
 pub(crate) struct ReadyTemplate {
-    pub(crate) compiled: Compiled,
+    template: TokenTemplate,
+    /// Token ids of each class's label word, with the spaces before it.
+    pub(crate) labels: Vec<Vec<u32>>,
     /// Token ids of every demonstration in the pool, separator included.
-    pub(crate) demonstrations: Vec<Vec<u32>>,
+    demonstrations: Vec<Vec<u32>>,
     /// The content-free inputs.
     content_free: Vec<Texts>,
 }
 
 impl ReadyTemplate {
-    pub(crate) fn new(
-        source: &str,
-        setup: Setup<'_>,
-        pieces: &Pieces<'_>,
-    ) -> Result<Self, PredictError> {
-        let Setup { config, prompt, .. } = setup;
+    /// # Errors
+    /// A text that the tokenizer refuses, or label words that the model cannot tell apart.
+    pub(crate) fn new(source: &str, asked: &Asked, pieces: &Pieces) -> Result<Self, FitError> {
+        let (config, prompt) = (&asked.config, &asked.prompt);
         let template = Template::parse(source, prompt.pairs).map_err(PredictError::Other)?;
-        let starts = prompt.shots == 0 && config.instruction.is_empty();
-        let compiled = Compiled::new(&template, &prompt.words, pieces, starts);
-        if let Some(class) = compiled.labels.iter().position(Vec::is_empty) {
-            let word = &prompt.words[class];
-            return Err(PredictError::Other(format!(
-                "the tokenizer makes nothing of the label word \"{word}\"; give another (in-context.label_words)"
-            )));
+        let labels = label_tokens(&prompt.words, template.label_lead(), pieces)?;
+        refuse_indistinct(NAME, &asked.model, &asked.classes, &prompt.words, &labels)?;
+        let begins_prompt = prompt.shots == 0 && config.instruction.is_empty();
+        let mut ready = Self {
+            template: TokenTemplate::new(&template, pieces, begins_prompt)?,
+            labels,
+            demonstrations: Vec::new(),
+            content_free: Vec::new(),
+        };
+        let separator = pieces.following(&config.separator)?;
+        for demonstration in &prompt.pool {
+            let ids = ready.demonstration(demonstration, asked, pieces)?;
+            ready.demonstrations.push([ids, separator.clone()].concat());
         }
-        let separator = pieces.next(&config.separator);
-        let demonstration = |demonstration: &crate::prompt::Demonstration| {
-            let (text, second) = demonstration.texts();
-            let mut texts = compiled.texts(pieces, text, second);
-            texts.cut(setup.text_length());
-            [
-                compiled.demonstration(&texts, demonstration.label),
-                separator.clone(),
-            ]
-            .concat()
-        };
-        let demonstrations = prompt.pool.iter().map(demonstration).collect();
-        let inputs: &[String] = if config.calibrate {
-            &config.content_free
-        } else {
-            &[]
-        };
-        let second = |text: &String| prompt.pairs.then(|| text.clone());
-        let content_free = inputs
-            .iter()
-            .map(|text| compiled.texts(pieces, text, second(text).as_deref()))
-            .collect();
-        Ok(Self {
-            compiled,
-            demonstrations,
-            content_free,
-        })
+        if config.calibrate {
+            for text in &config.content_free {
+                let second = prompt.pairs.then_some(text.as_str());
+                let texts = ready.template.texts(pieces, text, second)?;
+                ready.content_free.push(texts);
+            }
+        }
+        Ok(ready)
+    }
+
+    /// The template filled in, label included.
+    fn demonstration(
+        &self,
+        shown: &Demonstration,
+        asked: &Asked,
+        pieces: &Pieces,
+    ) -> Result<Vec<u32>, TokenizeError> {
+        let texts = self.texts(shown.texts(), asked, pieces)?;
+        Ok([
+            self.template.head(),
+            &self.template.from_head_to_label(&texts),
+            &self.labels[shown.label],
+            &self.template.after_label(&texts),
+        ]
+        .concat())
+    }
+
+    /// A text, or both of a pair, cut to the general limit.
+    ///
+    /// # Errors
+    /// A text that the tokenizer refuses.
+    pub(crate) fn texts(
+        &self,
+        (first, second): TextPair<'_>,
+        asked: &Asked,
+        pieces: &Pieces,
+    ) -> Result<Texts, TokenizeError> {
+        let mut texts = self.template.texts(pieces, first, second)?;
+        texts.cut(asked.text_length(asked.prompt.pairs));
+        Ok(texts)
+    }
+
+    /// Token ids of demonstrations, by their places in the pool.
+    pub(crate) fn shown(&self, places: &[usize]) -> Vec<&[u32]> {
+        let ids = |&place: &usize| self.demonstrations[place].as_slice();
+        places.iter().map(ids).collect()
     }
 
     /// Log-probabilities of the classes, `[queries][classes]`.
+    ///
+    /// # Errors
+    /// A window without room for the template.
     pub(crate) fn score(
         &self,
-        setup: Setup<'_>,
+        asked: &Asked,
         frame: &Frame,
         instruction: &[u32],
         queries: &[Texts],
         demonstrations: &[Vec<&[u32]>],
         counts: &mut Counts,
     ) -> Result<Vec<Vec<f64>>, PredictError> {
-        let Setup {
-            model,
-            config,
-            prompt,
-            ..
-        } = setup;
-        let tokenizer = &model.tokenizer;
         let layout = Layout {
             frame,
             instruction,
-            template: &self.compiled,
-            window: prompt.window,
-            causal: prompt.mode == Mode::Prompt,
-            filler: tokenizer
-                .bos_id()
-                .or(tokenizer.eos_id())
-                .unwrap_or(tokenizer.pad_id()),
+            template: &self.template,
+            labels: &self.labels,
+            window: asked.prompt.window,
+            causal: asked.prompt.mode == Mode::Prompt,
+            filler: asked.model.filler(),
         };
         let groups = layout.groups(queries, demonstrations, counts)?;
         let free: Vec<Vec<Tail>> = groups
             .iter()
-            .map(|group| {
-                self.content_free
-                    .iter()
-                    .map(|texts| layout.behind(group, texts.clone()))
-                    .collect()
-            })
+            .map(|group| self.content_free_behind(group, &layout))
             .collect();
-        let words = &self.compiled.labels;
-        let scored = match tokenizer.mask_id().filter(|_| !layout.causal) {
-            Some(mask) => score_cloze::score(
-                model,
-                &groups,
-                &free,
-                words,
-                config.fill,
-                mask,
-                setup.batch_tokens(),
-            ),
-            None => {
-                let free: Vec<Vec<Vec<u32>>> = free
-                    .into_iter()
-                    .map(|tails| tails.into_iter().map(|tail| tail.before).collect())
-                    .collect();
-                score_causal::score(model, &groups, &free, words, setup.batch_tokens())
-            }
-        };
+        let scored = self.score_groups(asked, &groups, free);
+        let score = asked.config.score;
         Ok(collect(
             &groups,
             &scored,
-            words,
-            config.score,
+            &self.labels,
+            score,
             queries.len(),
         ))
+    }
+
+    fn content_free_behind(&self, group: &Group, layout: &Layout<'_>) -> Vec<Tail> {
+        let inputs = self.content_free.iter();
+        inputs
+            .map(|texts| layout.behind(group, texts.clone()))
+            .collect()
+    }
+
+    fn score_groups(&self, asked: &Asked, groups: &[Group], free: Vec<Vec<Tail>>) -> Vec<Scored> {
+        let (model, labels, budget) = (&asked.model, &self.labels, asked.batch_tokens());
+        let causal = asked.prompt.mode == Mode::Prompt;
+        match model.tokenizer.mask_id().filter(|_| !causal) {
+            Some(mask) => {
+                let fill = asked.config.fill;
+                score_cloze::score(model, groups, &free, labels, fill, mask, budget)
+            }
+            None => {
+                let before = |tails: Vec<Tail>| tails.into_iter().map(|tail| tail.before);
+                let free: Vec<Vec<Vec<u32>>> = free
+                    .into_iter()
+                    .map(|tails| before(tails).collect())
+                    .collect();
+                score_causal::score(model, groups, &free, labels, budget)
+            }
+        }
     }
 }
 
@@ -152,7 +178,7 @@ fn collect(
         let free: Vec<Vec<f64>> = scored.content_free.iter().map(per_word).collect();
         for (&row, sums) in group.rows.iter().zip(&scored.queries) {
             logs[row] = match free.is_empty() {
-                true => normalise(&per_word(sums)),
+                true => log_softmax(&per_word(sums)),
                 false => calibrate(&per_word(sums), &content_free_prior(&free)),
             };
         }

@@ -1,8 +1,9 @@
 //! Retrieval of the nearest labelled examples as demonstrations. Liu et al. 2022 (KATE).
 
 use crate::config::Retriever;
-use crate::model::Model;
+use crate::prompt::{Asked, TextPair};
 use crate::similarity::{cosines, embed};
+use ::prompt::AskedModel;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use transformer::TokenizeError;
@@ -15,57 +16,45 @@ pub(crate) enum Index {
     TfIdf(TfIdf),
 }
 
-type TextPair<'a> = (&'a str, Option<&'a str>);
-
 impl Index {
     /// # Errors
     /// A text that the tokenizer refuses.
-    pub(crate) fn new(
-        retriever: Retriever,
-        model: &Model,
-        texts: &[TextPair<'_>],
-        max_length: usize,
-        budget: usize,
-    ) -> Result<Self, TokenizeError> {
-        Ok(match retriever {
-            Retriever::Hidden => Self::Hidden(embed(model, texts, max_length, budget)?),
-            Retriever::TfIdf => Self::TfIdf(TfIdf::new(&bags(model, texts))),
+    pub(crate) fn new(asked: &Asked, texts: &[TextPair<'_>]) -> Result<Self, TokenizeError> {
+        Ok(match asked.config.retriever {
+            Retriever::Hidden => Self::Hidden(embed(asked, texts)?),
+            Retriever::TfIdf => Self::TfIdf(TfIdf::new(&bags(&asked.model, texts)?)),
         })
     }
 
-    /// For each text the `k` nearest examples, the nearest last: next to the query. Of equals the first in the file is nearer.
+    /// For each text the nearest examples, as many as a prompt shows, the nearest last: next to the query. Of equals the first in the file
+    /// is nearer.
     ///
     /// # Errors
     /// A text that the tokenizer refuses.
     pub(crate) fn nearest(
         &self,
-        model: &Model,
+        asked: &Asked,
         texts: &[TextPair<'_>],
-        k: usize,
-        max_length: usize,
-        budget: usize,
     ) -> Result<Vec<Vec<usize>>, TokenizeError> {
         let similarities = match self {
-            Self::Hidden(vectors) => {
-                cosines(&embed(model, texts, max_length, budget)?, vectors, model)
-            }
-            Self::TfIdf(index) => bags(model, texts)
+            Self::Hidden(vectors) => cosines(&embed(asked, texts)?, vectors, &asked.model),
+            Self::TfIdf(index) => bags(&asked.model, texts)?
                 .iter()
                 .map(|bag| index.cosines(bag))
                 .collect(),
         };
         Ok(similarities
             .iter()
-            .map(|row| nearest_last(row, k))
+            .map(|row| nearest_last(row, asked.prompt.shots))
             .collect())
     }
 }
 
-fn bags(model: &Model, texts: &[TextPair<'_>]) -> Vec<Vec<u32>> {
+fn bags(model: &AskedModel, texts: &[TextPair<'_>]) -> Result<Vec<Vec<u32>>, TokenizeError> {
     let words = |text: &str| model.tokenizer.encode_plain(text);
     texts
         .iter()
-        .map(|(a, b)| [words(a), words(b.unwrap_or_default())].concat())
+        .map(|(a, b)| Ok([words(a)?, words(b.unwrap_or_default())?].concat()))
         .collect()
 }
 

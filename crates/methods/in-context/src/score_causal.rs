@@ -4,8 +4,9 @@
 //! than one token are read. Label words that begin alike are read together.
 
 use crate::layout::Group;
-use crate::model::{Model, batches_by_tokens, plain_pass};
-use transformer::{Past, Pooling, pool};
+use crate::word_scores::{batches_by_tokens, token_log_probabilities};
+use ::prompt::AskedModel;
+use transformer::{Pass, Past, Pooling, pool};
 
 /// Scores of one group: the queries' and those of the content-free inputs behind the same demonstrations.
 #[derive(Clone, Debug)]
@@ -65,11 +66,11 @@ impl<'a> Continuations<'a> {
     }
 
     /// Scores every word after each row of `tails`, all of which follow `past`. Result `[rows][words]`.
-    fn score(&self, model: &Model, past: Option<&Past>, tails: &[&[u32]]) -> Vec<Vec<f64>> {
+    fn score(&self, model: &AskedModel, past: Option<&Past>, tails: &[&[u32]]) -> Vec<Vec<f64>> {
         let batch = model.batch(tails);
-        let pass = transformer::Pass {
+        let pass = Pass {
             past,
-            ..plain_pass()
+            ..Pass::plain()
         };
         let (read, kept) = match self.inputs.is_empty() {
             true => (model.backbone.forward(&batch, &pass), None),
@@ -79,7 +80,7 @@ impl<'a> Continuations<'a> {
             }
         };
         let last = pool(&read, Pooling::LastToken).unsqueeze_dim::<3>(1); // [b, t, hidden] -> [b, 1, hidden]
-        let first = model.token_log_probabilities(last, &self.tokens);
+        let first = token_log_probabilities(model, last, &self.tokens);
         let mut scores: Vec<Vec<f64>> = first
             .iter()
             .map(|row| {
@@ -91,12 +92,12 @@ impl<'a> Continuations<'a> {
             .collect();
         for (index, input) in self.inputs.iter().enumerate() {
             let rows: Vec<&[u32]> = vec![input; tails.len()];
-            let pass = transformer::Pass {
+            let pass = Pass {
                 past: kept.as_ref(),
-                ..plain_pass()
+                ..Pass::plain()
             };
             let read = model.backbone.forward(&model.batch(&rows), &pass); // [b, input, hidden]
-            let next = model.token_log_probabilities(read.x, &self.tokens);
+            let next = token_log_probabilities(model, read.x, &self.tokens);
             let read = self
                 .words
                 .iter()
@@ -123,7 +124,7 @@ impl<'a> Continuations<'a> {
 /// Scores all groups. `content_free[group]`: what is read behind that group's prefix for calibration, the same number for each.
 /// `budget`: most padded tokens of one forward pass, keys that stand before included.
 pub(crate) fn score(
-    model: &Model,
+    model: &AskedModel,
     groups: &[Group],
     content_free: &[Vec<Vec<u32>>],
     words: &[Vec<u32>],
@@ -155,7 +156,7 @@ pub(crate) fn score(
 
 /// Many queries behind one prefix, which is read once.
 fn score_shared(
-    model: &Model,
+    model: &AskedModel,
     group: &Group,
     free: &[Vec<u32>],
     continuations: &Continuations<'_>,
@@ -189,7 +190,7 @@ fn score_shared(
 
 /// Queries with a prefix each. The prefix is kept only where content-free inputs follow it too.
 fn score_singles(
-    model: &Model,
+    model: &AskedModel,
     groups: &[Group],
     content_free: &[Vec<Vec<u32>>],
     continuations: &Continuations<'_>,
@@ -243,12 +244,12 @@ fn score_singles(
     }
 }
 
-fn prefill(model: &Model, prefixes: &[&[u32]]) -> Option<Past> {
+fn prefill(model: &AskedModel, prefixes: &[&[u32]]) -> Option<Past> {
     let any = prefixes.iter().any(|prefix| !prefix.is_empty());
     any.then(|| {
         model
             .backbone
-            .prefill(&model.batch(prefixes), &plain_pass())
+            .prefill(&model.batch(prefixes), &Pass::plain())
             .1
     })
 }

@@ -2,11 +2,12 @@
 
 use crate::config::Fill;
 use crate::layout::{Group, Tail};
-use crate::model::{Model, batches_by_tokens};
 use crate::score_causal::Scored;
+use crate::word_scores::{batches_by_tokens, token_log_probabilities};
+use ::prompt::AskedModel;
 use burn::tensor::{Int, Tensor, TensorData};
 use std::collections::BTreeMap;
-use transformer::Embedded;
+use transformer::{Embedded, Pass};
 
 /// One forward pass per query serves these: how many masks there are and which tokens are shown in the first of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +48,7 @@ fn runs(words: &[Vec<u32>], fill: Fill) -> BTreeMap<Shown, Vec<Wanted>> {
 /// Scores all groups. `content_free[group]`: what is read behind that group's prefix for calibration.
 /// `budget`: most padded tokens of one forward pass.
 pub(crate) fn score(
-    model: &Model,
+    model: &AskedModel,
     groups: &[Group],
     content_free: &[Vec<Tail>],
     words: &[Vec<u32>],
@@ -93,7 +94,7 @@ pub(crate) fn score(
 }
 
 fn run(
-    model: &Model,
+    model: &AskedModel,
     prompts: &[(&[u32], &Tail)],
     shown: &Shown,
     wanted: &[Wanted],
@@ -124,8 +125,9 @@ fn run(
                 masks.iter().map(move |mask| (first + mask) as i64)
             })
             .collect();
-        let hidden = at_places(model.forward(&model.batch(&ids)), places, masks.len());
-        let read = model.token_log_probabilities(hidden, &tokens); // [b, masks, tokens]
+        let hidden = model.backbone.forward(&model.batch(&ids), &Pass::plain());
+        let hidden = at_places(hidden, places, masks.len());
+        let read = token_log_probabilities(model, hidden, &tokens); // [b, masks, tokens]
         for (read, &row) in read.iter().zip(&batch) {
             for w in wanted {
                 let mask = masks.binary_search(&w.mask).expect("a wanted mask");

@@ -1,20 +1,15 @@
 //! From examples to log-probabilities of the classes, for each member of the ensemble.
 
-use crate::calibration::normalise;
-use crate::config::{InContext, Mode};
+use crate::config::{InContext, NAME};
 use crate::counts::Counts;
-use crate::model::Model;
-use crate::prompt::{Member, Prompt};
+use crate::prompt::{Asked, MemberScores, TextPair};
 use crate::ready_template::ReadyTemplate;
 use crate::retrieval::Index;
-use crate::similarity::{cosines, embed, prototypes};
-use crate::tokens::{Frame, Pieces, Texts};
-use adapt::{Budget, PredictError};
+use crate::similarity::{Vectors, embed};
+use ::prompt::{Frame, Mode, Pieces, lone_word_tokens, refuse_indistinct, require_kind};
+use adapt::{FitError, PredictError};
 use task::Example;
 use transformer::TokenizeError;
-
-/// Log-probabilities, `[members][examples][classes]`.
-pub(crate) type MemberScores = Vec<Vec<Vec<f64>>>;
 
 /// What is computed once before any query.
 pub(crate) struct Scorer {
@@ -23,104 +18,31 @@ pub(crate) struct Scorer {
 }
 
 enum Kind {
-    Prompts {
-        frame: Frame,
-        instruction: Vec<u32>,
-        templates: Vec<ReadyTemplate>,
-    },
-    Similarity {
-        words: Vec<Vec<f32>>,
-        pool: Vec<Vec<f32>>,
-    },
+    Prompts(Prompts),
+    Similarity(Vectors),
 }
 
-/// Everything a scorer reads.
-#[derive(Clone, Copy)]
-pub(crate) struct Setup<'a> {
-    pub(crate) model: &'a Model,
-    pub(crate) config: &'a InContext,
-    pub(crate) prompt: &'a Prompt,
-    pub(crate) budget: &'a Budget,
-}
-
-impl Setup<'_> {
-    fn max_length(&self) -> usize {
-        self.budget
-            .max_length
-            .get()
-            .min(self.model.shape.max_length)
-    }
-
-    /// Most padded tokens of one forward pass.
-    pub(crate) fn batch_tokens(&self) -> usize {
-        self.budget.eval_batch.get() * self.budget.max_length.get()
-    }
-
-    /// Most tokens of a text within a prompt: what other methods read of it.
-    pub(crate) fn text_length(&self) -> usize {
-        let special = self.model.tokenizer.special_count(self.prompt.pairs);
-        self.max_length().saturating_sub(special).max(1)
-    }
-
-    fn embed(&self, texts: &[(&str, Option<&str>)]) -> Result<Vec<Vec<f32>>, TokenizeError> {
-        embed(self.model, texts, self.max_length(), self.batch_tokens())
-    }
+/// Prompts as token ids, but for the queries.
+struct Prompts {
+    pieces: Pieces,
+    frame: Frame,
+    instruction: Vec<u32>,
+    templates: Vec<ReadyTemplate>,
 }
 
 impl Scorer {
     /// # Errors
-    /// A text that the tokenizer refuses, or a label word without tokens.
-    pub(crate) fn new(setup: Setup<'_>) -> Result<Self, PredictError> {
-        let Setup {
-            model,
-            config,
-            prompt,
-            ..
-        } = setup;
-        let pool: Vec<_> = prompt
-            .pool
-            .iter()
-            .map(|demonstration| demonstration.texts())
-            .collect();
-        let index = match config.retrieval {
-            true => Some(Index::new(
-                config.retriever,
-                model,
-                &pool,
-                setup.max_length(),
-                setup.batch_tokens(),
-            )?),
+    /// A text that the tokenizer refuses, or label words that the model cannot tell apart.
+    pub(crate) fn new(asked: &Asked) -> Result<Self, FitError> {
+        let pool = asked.prompt.pool.iter().map(|shown| shown.texts());
+        let pool: Vec<TextPair<'_>> = pool.collect();
+        let index = match asked.config.retrieval {
+            true => Some(Index::new(asked, &pool)?),
             false => None,
         };
-        let kind = if prompt.mode == Mode::Similarity {
-            let words: Vec<_> = prompt
-                .words
-                .iter()
-                .map(|word| (word.as_str(), None))
-                .collect();
-            Kind::Similarity {
-                words: setup.embed(&words)?,
-                pool: setup.embed(&pool)?,
-            }
-        } else {
-            let pieces = Pieces::new(&model.tokenizer);
-            let instruction = match config.instruction.is_empty() {
-                true => Vec::new(),
-                false => [
-                    pieces.start(&config.instruction),
-                    pieces.next(&config.separator),
-                ]
-                .concat(),
-            };
-            let templates = prompt
-                .templates
-                .iter()
-                .map(|source| ReadyTemplate::new(source, setup, &pieces));
-            Kind::Prompts {
-                frame: Frame::of(&model.tokenizer)?,
-                instruction,
-                templates: templates.collect::<Result<_, _>>()?,
-            }
+        let kind = match asked.prompt.mode {
+            Mode::Similarity => Kind::Similarity(vectors(asked, &pool)?),
+            Mode::Prompt | Mode::Cloze => Kind::Prompts(Prompts::new(asked)?),
         };
         Ok(Self { index, kind })
     }
@@ -128,8 +50,8 @@ impl Scorer {
     /// Tokens of each label word; empty in similarity.
     pub(crate) fn label_tokens(&self) -> &[Vec<u32>] {
         match &self.kind {
-            Kind::Prompts { templates, .. } => &templates[0].compiled.labels,
-            Kind::Similarity { .. } => &[],
+            Kind::Prompts(prompts) => &prompts.templates[0].labels,
+            Kind::Similarity(_) => &[],
         }
     }
 
@@ -137,134 +59,92 @@ impl Scorer {
     /// A text that the tokenizer refuses, one text where a pair is expected, or a window without room for the template.
     pub(crate) fn score(
         &self,
-        setup: Setup<'_>,
+        asked: &Asked,
         examples: &[Example],
         counts: &mut Counts,
     ) -> Result<MemberScores, PredictError> {
-        if let Some(row) = examples
-            .iter()
-            .find(|example| example.second.is_some() != setup.prompt.pairs)
-            .map(|e| e.row)
-        {
-            let (found, expected) = if setup.prompt.pairs {
-                ("one text", "a pair")
-            } else {
-                ("a pair", "one text")
-            };
-            return Err(PredictError::Other(format!(
-                "row {row} has {found}, and this prompt was made for {expected}"
-            )));
-        }
-        let texts: Vec<_> = examples
+        require_kind(examples, asked.prompt.pairs)?;
+        let texts: Vec<TextPair<'_>> = examples
             .iter()
             .map(|example| (example.text.as_str(), example.second.as_deref()))
             .collect();
         let retrieved = match &self.index {
-            Some(index) => Some(index.nearest(
-                setup.model,
-                &texts,
-                setup.prompt.shots,
-                setup.max_length(),
-                setup.batch_tokens(),
-            )?),
+            Some(index) => Some(index.nearest(asked, &texts)?),
             None => None,
         };
         counts.queries += examples.len();
-        let shown = |member: &Member, row: usize| match &retrieved {
-            Some(retrieved) => retrieved[row].clone(),
-            None => member.demonstrations.clone(),
-        };
         match &self.kind {
-            Kind::Similarity { words, pool } => {
-                let vectors = setup.embed(&texts)?;
-                let members = setup.prompt.members.iter();
-                Ok(members
-                    .map(|member| {
-                        similarity(setup, &vectors, words, pool, retrieved.is_none(), |row| {
-                            shown(member, row)
-                        })
-                    })
-                    .collect())
-            }
-            Kind::Prompts {
-                frame,
-                instruction,
-                templates,
-            } => {
-                let pieces = Pieces::new(&setup.model.tokenizer);
-                let tokenise = |template: &ReadyTemplate| -> Vec<Texts> {
-                    let cut = |(text, second): &(&str, Option<&str>)| {
-                        let mut texts = template.compiled.texts(&pieces, text, *second);
-                        texts.cut(setup.text_length());
-                        texts
-                    };
-                    texts.iter().map(cut).collect()
-                };
-                let queries: Vec<Vec<Texts>> = templates.iter().map(tokenise).collect();
-                let member = |member: &Member| {
-                    let template = &templates[member.template];
-                    let before = |row| {
-                        shown(member, row)
-                            .into_iter()
-                            .map(|i| template.demonstrations[i].as_slice())
-                            .collect()
-                    };
-                    let before: Vec<Vec<&[u32]>> = (0..examples.len()).map(before).collect();
-                    template.score(
-                        setup,
-                        frame,
-                        instruction,
-                        &queries[member.template],
-                        &before,
-                        counts,
-                    )
-                };
-                setup.prompt.members.iter().map(member).collect()
-            }
+            Kind::Similarity(vectors) => vectors.score(asked, &texts, retrieved.as_deref()),
+            Kind::Prompts(prompts) => prompts.score(asked, &texts, retrieved.as_deref(), counts),
         }
     }
 }
 
-/// `shared`: all queries have the same demonstrations, so one set of prototypes serves all.
-fn similarity(
-    setup: Setup<'_>,
-    vectors: &[Vec<f32>],
-    words: &[Vec<f32>],
-    pool: &[Vec<f32>],
-    shared: bool,
-    shown: impl Fn(usize) -> Vec<usize>,
-) -> Vec<Vec<f64>> {
-    let prototypes_of = |row: usize| {
-        let shown = shown(row);
-        let demonstrations: Vec<(usize, &[f32])> = shown
-            .iter()
-            .map(|&i| (setup.prompt.pool[i].label, pool[i].as_slice()))
-            .collect();
-        prototypes(words, &demonstrations)
-    };
-    let logs = |cosines: &Vec<f32>| {
-        normalise(
-            &cosines
-                .iter()
-                .map(|&cosine| setup.config.scale * f64::from(cosine))
-                .collect::<Vec<_>>(),
-        )
-    };
-    if shared && !vectors.is_empty() {
-        return cosines(vectors, &prototypes_of(0), setup.model)
-            .iter()
-            .map(logs)
-            .collect();
+impl Prompts {
+    fn new(asked: &Asked) -> Result<Self, FitError> {
+        let (config, tokenizer) = (&asked.config, &asked.model.tokenizer);
+        let pieces = Pieces::new(tokenizer)?;
+        let mut templates = Vec::new();
+        for source in &asked.prompt.templates {
+            templates.push(ReadyTemplate::new(source, asked, &pieces)?);
+        }
+        Ok(Self {
+            frame: Frame::of(tokenizer)?,
+            instruction: instruction(config, &pieces)?,
+            templates,
+            pieces,
+        })
     }
-    let own = |(row, vector): (usize, &Vec<f32>)| {
-        let dot = |prototype: &Vec<f32>| {
-            prototype
+
+    fn score(
+        &self,
+        asked: &Asked,
+        texts: &[TextPair<'_>],
+        retrieved: Option<&[Vec<usize>]>,
+        counts: &mut Counts,
+    ) -> Result<MemberScores, PredictError> {
+        let mut queries = Vec::new(); // by template
+        for template in &self.templates {
+            let tokenised = texts
                 .iter()
-                .zip(vector)
-                .map(|(a, b)| a * b)
-                .sum::<f32>()
-        };
-        logs(&prototypes_of(row).iter().map(dot).collect())
-    };
-    vectors.iter().enumerate().map(own).collect()
+                .map(|&text| template.texts(text, asked, &self.pieces));
+            queries.push(tokenised.collect::<Result<Vec<_>, _>>()?);
+        }
+        let mut scores = Vec::new();
+        for member in &asked.prompt.members {
+            let template = &self.templates[member.template];
+            let before: Vec<Vec<&[u32]>> = (0..texts.len())
+                .map(|query| template.shown(member.shown(retrieved, query)))
+                .collect();
+            scores.push(template.score(
+                asked,
+                &self.frame,
+                &self.instruction,
+                &queries[member.template],
+                &before,
+                counts,
+            )?);
+        }
+        Ok(scores)
+    }
+}
+
+/// The instruction and the separator behind it; nothing without an instruction.
+fn instruction(config: &InContext, pieces: &Pieces) -> Result<Vec<u32>, TokenizeError> {
+    match config.instruction.as_str() {
+        "" => Ok(Vec::new()),
+        text => Ok([pieces.first(text)?, pieces.following(&config.separator)?].concat()),
+    }
+}
+
+/// Vectors of label words and demonstrations.
+fn vectors(asked: &Asked, pool: &[TextPair<'_>]) -> Result<Vectors, FitError> {
+    let words = &asked.prompt.words;
+    let tokens = lone_word_tokens(words, &asked.model.tokenizer)?;
+    refuse_indistinct(NAME, &asked.model, &asked.classes, words, &tokens)?;
+    let words: Vec<TextPair<'_>> = words.iter().map(|word| (word.as_str(), None)).collect();
+    Ok(Vectors {
+        words: embed(asked, &words)?,
+        pool: embed(asked, pool)?,
+    })
 }

@@ -1,27 +1,85 @@
 //! Zero-shot by similarity: the class whose words lie nearest to the text. One mean-pooled, normalised vector a text;
 //! logit_c = scale · cos(text, prototype_c).
 
-use crate::model::{Model, batches_by_tokens, floats};
+use crate::prompt::{Asked, MemberScores, TextPair};
+use crate::word_scores::batches_by_tokens;
+use ::prompt::AskedModel;
+use adapt::{PredictError, to_floats};
 use burn::tensor::{Tensor, TensorData};
-use transformer::{Pooling, Side, TokenizeError, collate, pool};
+use task::log_softmax;
+use transformer::{Pass, Pooling, Side, TokenizeError, collate, pool};
+
+/// Unit vectors of what texts are compared with.
+pub(crate) struct Vectors {
+    /// One a class.
+    pub(crate) words: Vec<Vec<f32>>,
+    /// One a demonstration.
+    pub(crate) pool: Vec<Vec<f32>>,
+}
+
+impl Vectors {
+    /// # Errors
+    /// A text that the tokenizer refuses.
+    pub(crate) fn score(
+        &self,
+        asked: &Asked,
+        texts: &[TextPair<'_>],
+        retrieved: Option<&[Vec<usize>]>,
+    ) -> Result<MemberScores, PredictError> {
+        let vectors = embed(asked, texts)?;
+        let log_probabilities = |cosines: &Vec<f32>| {
+            let scaled = cosines
+                .iter()
+                .map(|&cosine| asked.config.scale * f64::from(cosine));
+            log_softmax(&scaled.collect::<Vec<_>>())
+        };
+        let mut scores = Vec::new();
+        for member in &asked.prompt.members {
+            let prototypes = |query| self.prototypes(asked, member.shown(retrieved, query));
+            let cosines = match retrieved {
+                // All queries have the same demonstrations, so one set of prototypes serves all.
+                None => cosines(&vectors, &prototypes(0), &asked.model),
+                Some(_) => {
+                    let queries = vectors.iter().enumerate();
+                    queries
+                        .map(|(query, vector)| dots(vector, &prototypes(query)))
+                        .collect()
+                }
+            };
+            scores.push(cosines.iter().map(log_probabilities).collect());
+        }
+        Ok(scores)
+    }
+
+    fn prototypes(&self, asked: &Asked, shown: &[usize]) -> Vec<Vec<f32>> {
+        let labelled = |&place: &usize| {
+            let label = asked.prompt.pool[place].label;
+            (label, self.pool[place].as_slice())
+        };
+        let demonstrations: Vec<(usize, &[f32])> = shown.iter().map(labelled).collect();
+        prototypes(&self.words, &demonstrations)
+    }
+}
+
+fn dots(vector: &[f32], others: &[Vec<f32>]) -> Vec<f32> {
+    let dot = |other: &Vec<f32>| other.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
+    others.iter().map(dot).collect()
+}
 
 /// Unit vectors, one a text: `[texts][hidden]`.
 ///
 /// # Errors
 /// A text that the tokenizer refuses.
-pub(crate) fn embed(
-    model: &Model,
-    texts: &[(&str, Option<&str>)],
-    max_length: usize,
-    budget: usize,
-) -> Result<Vec<Vec<f32>>, TokenizeError> {
-    let encoded = model.tokenizer.encode(texts, max_length)?;
+pub(crate) fn embed(asked: &Asked, texts: &[TextPair<'_>]) -> Result<Vec<Vec<f32>>, TokenizeError> {
+    let model = &asked.model;
+    let encoded = model.tokenizer.encode(texts, asked.max_length())?;
     let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
     let mut vectors = vec![Vec::new(); texts.len()];
-    for rows in batches_by_tokens(&lengths, budget) {
+    for rows in batches_by_tokens(&lengths, asked.batch_tokens()) {
         let part: Vec<_> = rows.iter().map(|&row| &encoded[row]).collect();
         let batch = collate(&part, model.tokenizer.pad_id(), Side::Right, &model.device);
-        let pooled = floats(pool(&model.forward(&batch), Pooling::Mean)); // [b, t, hidden] -> [b, hidden]
+        let states = model.backbone.forward(&batch, &Pass::plain());
+        let pooled = to_floats(pool(&states, Pooling::Mean)); // [b, t, hidden] -> [b, hidden]
         for (vector, &row) in pooled.chunks_exact(model.shape.hidden).zip(&rows) {
             vectors[row] = unit(vector.to_vec());
         }
@@ -43,7 +101,7 @@ pub(crate) fn prototypes(words: &[Vec<f32>], demonstrations: &[(usize, &[f32])])
 }
 
 /// Cosines of unit vectors, `[a][b]`.
-pub(crate) fn cosines(a: &[Vec<f32>], b: &[Vec<f32>], model: &Model) -> Vec<Vec<f32>> {
+pub(crate) fn cosines(a: &[Vec<f32>], b: &[Vec<f32>], model: &AskedModel) -> Vec<Vec<f32>> {
     const ROWS: usize = 512; // bounds the matrix of cosines
     if a.is_empty() || b.is_empty() {
         return vec![Vec::new(); a.len()];
@@ -53,7 +111,7 @@ pub(crate) fn cosines(a: &[Vec<f32>], b: &[Vec<f32>], model: &Model) -> Vec<Vec<
         Tensor::<2>::from_data(TensorData::new(rows.concat(), shape), &model.device)
     };
     let right = tensor(b).transpose(); // [hidden, b]
-    let part = |rows: &[Vec<f32>]| floats(tensor(rows).matmul(right.clone())); // [rows, hidden] x [hidden, b]
+    let part = |rows: &[Vec<f32>]| to_floats(tensor(rows).matmul(right.clone())); // [rows, hidden] x [hidden, b]
     a.chunks(ROWS)
         .flat_map(|rows| {
             part(rows)

@@ -1,7 +1,6 @@
 //! What the validation split says about the members: accuracies, and how far templates, draws and orders lie apart.
 
-use crate::prompt::Member;
-use crate::scorer::MemberScores;
+use crate::prompt::{Member, MemberScores};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -25,29 +24,6 @@ pub(crate) fn average(members: &MemberScores) -> Vec<Vec<f64>> {
         .flatten()
         .for_each(|log| *log /= members.len() as f64);
     mean
-}
-
-/// Share of examples whose largest score is their label's (the first of equals), and mean negative log-likelihood.
-/// `None` without examples.
-pub(crate) fn accuracy_and_loss(scores: &[Vec<f64>], labels: &[usize]) -> Option<(f64, f64)> {
-    let n = labels.len() as f64;
-    let best = |row: &Vec<f64>| {
-        (0..row.len()).fold(
-            0,
-            |best, class| if row[class] > row[best] { class } else { best },
-        )
-    };
-    let right = scores
-        .iter()
-        .zip(labels)
-        .filter(|(row, label)| best(row) == **label)
-        .count() as f64;
-    let loss: f64 = scores
-        .iter()
-        .zip(labels)
-        .map(|(row, &label)| -crate::calibration::normalise(row)[label])
-        .sum();
-    (!labels.is_empty()).then(|| (right / n, loss / n))
 }
 
 /// Largest less smallest mean accuracy over the levels of each factor that has more than one.
@@ -128,9 +104,5 @@ mod tests {
     fn scores_are_averaged_as_logarithms() {
         let mean = average(&vec![vec![vec![-1.0, -2.0]], vec![vec![-3.0, -0.5]]]);
         assert_eq!(mean, [[-2.0, -1.25]]);
-        let (accuracy, loss) = accuracy_and_loss(&mean, &[1]).unwrap();
-        assert_eq!(accuracy, 1.0);
-        assert!((loss - (1.0 + (-0.75f64).exp()).ln()).abs() < 1e-12);
-        assert!(accuracy_and_loss(&[], &[]).is_none());
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn keys_and_values(
     text: &str,
     tokens: usize,
 ) -> Result<Vec<[Vec<f32>; 2]>, FitError> {
-    let words = to.tokenizer.encode_plain(text);
+    let words = to.tokenizer.encode_plain(text)?;
     if words.is_empty() {
         let reason = "prefix-tuning.init is \"words\" and there are none; set prefix-tuning.init_text, or init to \"random\"";
         return Err(FitError::NotApplicable(reason.to_owned()));

@@ -88,7 +88,7 @@ impl Peft for SoftPrompt {
                 word_vectors(to, &rows)
             }
             Init::Text => {
-                let words = to.tokenizer.encode_plain(&self.init_text);
+                let words = to.tokenizer.encode_plain(&self.init_text)?;
                 if words.is_empty() {
                     let reason = "soft-prompt.init is \"text\" and init_text has no words; set soft-prompt.init_text";
                     return Err(FitError::NotApplicable(reason.to_owned()));

@@ -1,7 +1,7 @@
 //! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
 
 use crate::cli::RecommendArgs;
-use crate::method_docs::{self, METHODS_TABLE};
+use crate::commands::method_docs::{self, METHODS_TABLE};
 use crate::registry::Methods;
 use crate::words;
 use anyhow::Context;

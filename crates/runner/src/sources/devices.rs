@@ -3,8 +3,8 @@
 use crate::registry::unknown;
 use anyhow::bail;
 use burn::tensor::Device;
-use ops::FLEX_BF16;
 pub(crate) use ops::DEVICES;
+use ops::FLEX_BF16;
 
 /// Names of the backends compiled in.
 pub(crate) fn compiled() -> Vec<String> {

@@ -1,10 +1,12 @@
 //! What is chosen, kept, recorded and refused.
 
-use super::{MODES, fit, fit_to, oracle, split, validation};
+use super::{
+    MODES, fit, fit_model, fit_to, oracle, split, train, validation, without_unknown_token,
+};
 use crate::HARD_PROMPT;
 use adapt::{Method, read_saved_info};
 use serde_json::json;
-use task::Split;
+use task::{Score, Split};
 
 #[test]
 fn saved_and_loaded_gives_the_same_logits() {
@@ -55,8 +57,8 @@ fn the_best_template_is_kept_and_every_score_is_recorded() {
         .fold(0.0, f64::max);
     assert_eq!(details["result_validation_accuracy"], json!(best));
     let logits = fitted.class_logits(&validation().examples).unwrap();
-    let (accuracy, _) = crate::select::accuracy_and_loss(&logits, &validation().labels());
-    assert_eq!(accuracy, best);
+    let score = Score::of_logits(&logits, &validation().labels());
+    assert_eq!(score.accuracy, best);
 
     let fitted = fit(
         "gpt2",
@@ -128,7 +130,7 @@ fn pairs_are_asked_with_both_texts() {
         }
         split
     };
-    let (train, pairs) = (second(super::train()), second(validation()));
+    let (train, pairs) = (second(train()), second(validation()));
     for (architecture, _) in MODES {
         for search in ["gradient", "templates"] {
             let config = json!({"search": search, "steps": 3, "batch": 3});
@@ -142,5 +144,31 @@ fn pairs_are_asked_with_both_texts() {
             let single = fitted.class_logits(&split(&[("x", 0)]).examples);
             assert!(single.unwrap_err().to_string().contains("one text"));
         }
+    }
+}
+
+#[test]
+fn label_words_that_the_model_does_not_know_are_refused_by_name() {
+    for architecture in ["bert", "distilbert"] {
+        for (words, named) in [
+            (["☃", "fine", "☂"], "\"☃\""),
+            (["fine ☃", "good", "fine ☂"], "\"fine ☃\" and \"fine ☂\""),
+        ] {
+            let error = fit(architecture, json!({"label_words": [words]}), 5).err();
+            let error = error.unwrap_or_default();
+            assert!(error.contains(named), "{architecture} {words:?}: {error}");
+            assert!(error.contains("hard-prompt.label_words"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_tokenizer_without_its_unknown_token_is_named_and_nothing_panics() {
+    for search in ["gradient", "templates"] {
+        let config = json!({"search": search, "templates": "{text}; {label}", "trigger_template": "{text}; {trigger} {label}"});
+        let fitted = fit_model(without_unknown_token(), config, 5, &train(), &validation());
+        let error = fitted.err().unwrap_or_default();
+        assert!(error.contains("cannot encode"), "{search}: {error}");
+        assert!(error.contains("[UNK]"), "{search}: {error}");
     }
 }

@@ -2,17 +2,21 @@
 
 use super::{Bench, MODES, oracle};
 use crate::layout::Row;
-use crate::model::{Model, floats};
-use crate::search::first_trigger;
-use crate::verbalizer::Verbalizer;
-use adapt::log_softmax;
+use crate::scorer::all_class_scores;
+use crate::substitution::first_trigger;
+use crate::verbalizer::{Verbalizer, mean_states};
+use ::prompt::AskedModel;
+use adapt::{log_softmax, to_floats};
 use serde_json::json;
 use transformer::{Pass, Unhooked};
 
 #[test]
 fn the_models_are_asked_in_three_ways() {
     for (architecture, mode) in MODES {
-        assert_eq!(Model::frozen(&oracle(architecture)).mode, mode);
+        assert_eq!(
+            AskedModel::frozen(&oracle(architecture)).preferred_mode(),
+            mode
+        );
     }
 }
 
@@ -23,9 +27,9 @@ fn class_scores_are_the_mean_probability_of_the_label_tokens() {
         let Verbalizer::Tokens(sets) = &bench.verbalizer else {
             panic!("words")
         };
-        let trigger = first_trigger(&bench.frozen, 5);
+        let trigger = first_trigger(&bench.frozen, 5).unwrap();
         let rows = bench.rows(&trigger);
-        let together = bench.frozen.all_scores(&rows, &bench.verbalizer, 3);
+        let together = all_class_scores(&bench.frozen, &rows, &bench.verbalizer, 3);
         for (row, found) in rows.iter().zip(&together) {
             let (at, ids) = match architecture {
                 "gpt2" => (row.ids.len() - 1, &row.ids[row.ids.len() - 5..]),
@@ -48,7 +52,7 @@ fn class_scores_are_the_mean_probability_of_the_label_tokens() {
                 &bench.frozen.device,
             );
             let states = bench.frozen.backbone.forward(&batch, &Pass::plain()).x;
-            let logits = floats(bench.frozen.head.as_ref().unwrap().logits(states));
+            let logits = to_floats(bench.frozen.head.as_ref().unwrap().logits(states));
             let vocab = bench.frozen.tokenizer.vocab();
             let logs = log_softmax(&logits[at * vocab..][..vocab]);
             for (set, found) in sets.iter().zip(found) {
@@ -85,12 +89,12 @@ fn similarity_is_scale_times_the_cosine_to_the_label_words() {
         }
     };
     let unit = |row: &Row| {
-        let state = floats(bench.frozen.states(&[row], &Unhooked));
+        let state = to_floats(mean_states(&bench.frozen, &[&row.ids], &Unhooked));
         let length = state.iter().map(|v| v * v).sum::<f32>().sqrt();
         state.into_iter().map(|v| v / length).collect::<Vec<f32>>()
     };
-    let rows = bench.rows(&first_trigger(&bench.frozen, 5));
-    let found = bench.frozen.all_scores(&rows, &bench.verbalizer, 4);
+    let rows = bench.rows(&first_trigger(&bench.frozen, 5).unwrap());
+    let found = all_class_scores(&bench.frozen, &rows, &bench.verbalizer, 4);
     for (prompt, found) in rows.iter().zip(&found) {
         for (word, found) in ["not so", "fine", "good"].iter().zip(found) {
             let cosine: f32 = unit(prompt)

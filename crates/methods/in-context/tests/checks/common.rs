@@ -6,15 +6,36 @@ use burn::tensor::{Device, Tensor};
 use in_context::IN_CONTEXT;
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use task::{Example, Split};
 use transformer::{Encoded, LanguageHead, Pass, Pretrained, Side, collate};
 
-pub(crate) fn oracle(architecture: &str) -> Pretrained {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+fn fixture(architecture: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../tests/fixtures/oracle")
-        .join(architecture);
-    let mut base = transformer::load(&dir, &Device::flex()).expect("a fixture");
+        .join(architecture)
+}
+
+pub(crate) fn oracle(architecture: &str) -> Pretrained {
+    read(&fixture(architecture))
+}
+
+/// BERT's fixture with a tokenizer whose unknown token is not in its vocabulary.
+pub(crate) fn without_unknown_token() -> Pretrained {
+    let fixture = fixture("bert");
+    let dir = tempfile::tempdir().expect("a folder");
+    for file in ["config.json", "model.safetensors", "tokenizer_config.json"] {
+        std::fs::copy(fixture.join(file), dir.path().join(file)).expect("a copy");
+    }
+    let text = std::fs::read_to_string(fixture.join("tokenizer.json")).expect("a tokenizer");
+    let mut tokenizer: Value = serde_json::from_str(&text).expect("JSON");
+    tokenizer["model"]["unk_token"] = "[MISSING]".into();
+    std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).expect("written");
+    read(dir.path())
+}
+
+fn read(dir: &Path) -> Pretrained {
+    let mut base = transformer::load(dir, &Device::flex()).expect("a fixture");
     if base.language_head.is_none() {
         // The encoders' fixtures have no masked-language-model head; the word embeddings are one without a transform.
         let words = base.backbone.embeddings.word.weight.val();
@@ -137,9 +158,10 @@ impl Bench {
     /// Token ids of a text that does not begin a prompt, where that makes a difference.
     pub(crate) fn after_line_break(&self, text: &str) -> Vec<u32> {
         let tokenizer = &self.base.tokenizer;
-        let newline = tokenizer.encode_plain("\n");
+        let newline = tokenizer.encode_plain("\n").unwrap();
         tokenizer
             .encode_plain(&format!("\n{text}"))
+            .unwrap()
             .split_off(newline.len())
     }
 
@@ -259,7 +281,7 @@ pub(crate) fn whole(bench: &Bench, shown: &[(&str, &str)], query: &str) -> Vec<u
     } else {
         &[]
     };
-    [before, &bench.base.tokenizer.encode_plain(&text)].concat()
+    [before, &bench.base.tokenizer.encode_plain(&text).unwrap()].concat()
 }
 
 pub(crate) fn shown(rows: &[u64]) -> Vec<(&'static str, &'static str)> {

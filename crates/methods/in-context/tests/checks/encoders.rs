@@ -16,11 +16,11 @@ fn cloze(bench: &Bench, shown: &[(&str, &str)], query: &str, filled: &[u32]) -> 
     before.push_str(&format!("{query} ="));
     let before = [
         vec![tokenizer.cls_id().unwrap()],
-        tokenizer.encode_plain(&before),
+        tokenizer.encode_plain(&before).unwrap(),
     ]
     .concat();
     let after = [
-        tokenizer.encode_plain("!"),
+        tokenizer.encode_plain("!").unwrap(),
         vec![tokenizer.sep_id().unwrap()],
     ]
     .concat();
@@ -30,7 +30,7 @@ fn cloze(bench: &Bench, shown: &[(&str, &str)], query: &str, filled: &[u32]) -> 
 fn words(bench: &Bench) -> Vec<Vec<u32>> {
     ["not so", "not", "good"]
         .iter()
-        .map(|word| bench.base.tokenizer.encode_plain(word))
+        .map(|word| bench.base.tokenizer.encode_plain(word).unwrap())
         .collect()
 }
 

@@ -6,3 +6,4 @@ mod ensembles;
 mod prompts;
 mod saved;
 mod window;
+mod words;

@@ -191,7 +191,7 @@ fn an_instruction_stands_once_in_front() {
     let logits = predictor.class_logits(&queries().examples).unwrap();
     for (logits, query) in logits.iter().zip(&queries()) {
         let ids = [
-            bench.base.tokenizer.encode_plain("Is it good?\n"),
+            bench.base.tokenizer.encode_plain("Is it good?\n").unwrap(),
             whole(&bench, &shown(&rows), &query.text),
         ]
         .concat();
@@ -250,6 +250,7 @@ fn extra_tokens_are_what_is_read_besides_the_query_itself() {
                 .base
                 .tokenizer
                 .encode_plain(&format!(" {}", query.text))
+                .unwrap()
                 .len()
     };
     let expected = (extra(&examples[0]) + extra(&examples[1])) as f64 / 2.0;
@@ -298,7 +299,8 @@ fn pairs_fill_both_places() {
     let ids = bench
         .base
         .tokenizer
-        .encode_plain(&format!("{} / so {} :", query.text, query.row));
+        .encode_plain(&format!("{} / so {} :", query.text, query.row))
+        .unwrap();
     assert_close(
         &logits[0],
         &normalise(&bench.continuations(&ids)),

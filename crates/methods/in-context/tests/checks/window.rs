@@ -43,9 +43,9 @@ fn a_query_too_long_for_the_window_is_cut_at_its_end_and_counted() {
     let logits = predictor
         .class_logits(&split(&[(text, 0)], 0).examples)
         .unwrap();
-    let mut ids = tokenizer.encode_plain(&format!("In: {text}"));
+    let mut ids = tokenizer.encode_plain(&format!("In: {text}")).unwrap();
     ids.truncate(ids.len() - 3);
-    ids.extend(tokenizer.encode_plain("\nOut:"));
+    ids.extend(tokenizer.encode_plain("\nOut:").unwrap());
     assert_close(
         &logits[0],
         &normalise(&bench.continuations(&ids)),
@@ -69,11 +69,11 @@ fn texts_are_cut_to_the_general_limit_as_for_every_method() {
         .class_logits(&split(&[(text, 0)], 0).examples)
         .unwrap();
     let tokenizer = &bench.base.tokenizer;
-    let mut ids = tokenizer.encode_plain("In:");
-    let text = tokenizer.encode_plain(&format!(" {text}"));
+    let mut ids = tokenizer.encode_plain("In:").unwrap();
+    let text = tokenizer.encode_plain(&format!(" {text}")).unwrap();
     assert!(text.len() > 5);
     ids.extend(&text[..5]);
-    ids.extend(tokenizer.encode_plain("\nOut:"));
+    ids.extend(tokenizer.encode_plain("\nOut:").unwrap());
     assert_close(
         &logits[0],
         &normalise(&bench.continuations(&ids)),

@@ -6,7 +6,7 @@ mod display;
 use clap::Parser;
 use cli::{Cli, PrecisionArg};
 use display::Display;
-use kernels::workers::alert;
+use kernels::workers::with_awake_workers;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match alert(|| run(&cli)) {
+    match with_awake_workers(|| run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -4,8 +4,9 @@ use super::{Bench, MODES, fit};
 use crate::config::Loss;
 use crate::gradient::{Offset, first_order, loss, trigger_gradient};
 use crate::layout::Row;
-use crate::model::floats;
-use crate::search::vocabulary;
+use crate::scorer::class_scores;
+use crate::substitution::vocabulary;
+use adapt::to_floats;
 use burn::tensor::{Tensor, TensorData};
 use serde_json::{Value, json};
 use transformer::Unhooked;
@@ -28,7 +29,7 @@ fn the_first_order_score_is_the_slope_of_the_loss() {
             );
             let words = bench.frozen.backbone.embeddings.word.weight.val();
             let hidden = bench.frozen.shape.hidden;
-            let table = floats(words.clone());
+            let table = to_floats(words.clone());
             for (position, word) in [(0, 33), (1, 40), (2, 9), (2, 77)] {
                 let score = first_order(words.clone(), gradient.clone(), position)[word];
                 let at = |step: f32| {
@@ -44,7 +45,7 @@ fn the_first_order_score_is_the_slope_of_the_loss() {
                         offset,
                         starts: rows.iter().map(|row| row.trigger_at).collect(),
                     };
-                    floats(loss(
+                    to_floats(loss(
                         &bench.frozen,
                         &rows,
                         &bench.labels,
@@ -186,7 +187,7 @@ fn an_offset_by_the_difference_of_two_words_is_the_exchange_of_one_for_the_other
     for (architecture, _) in MODES {
         let bench = Bench::new(architecture, json!({"trigger_tokens": 3}));
         let hidden = bench.frozen.shape.hidden;
-        let table = floats(bench.frozen.backbone.embeddings.word.weight.val());
+        let table = to_floats(bench.frozen.backbone.embeddings.word.weight.val());
         let (trigger, word) = ([21, 30, 25], 33);
         for position in 0..3 {
             let mut offset = vec![0f32; 3 * hidden];
@@ -207,7 +208,7 @@ fn an_offset_by_the_difference_of_two_words_is_the_exchange_of_one_for_the_other
                 starts: rows.iter().map(|row| row.trigger_at).collect(),
             };
             let scores = |rows: &[&Row], hooks| {
-                floats(bench.frozen.class_scores(rows, &bench.verbalizer, hooks))
+                to_floats(class_scores(&bench.frozen, rows, &bench.verbalizer, hooks))
             };
             let found = scores(&rows, &hook);
             for (found, expected) in found.iter().zip(scores(&expected, &Unhooked)) {

@@ -1,23 +1,23 @@
 //! Gradient-guided substitution of the trigger's tokens. Shin et al. 2020 (AutoPrompt), §2.3, after Wallace et al. 2019.
 
-use crate::config::HardPrompt;
+use crate::config::{HardPrompt, NAME};
 use crate::gradient::{first_order, loss, trigger_gradient};
-use crate::layout::{Layout, Row, Texts};
-use crate::model::{Model, floats};
+use crate::layout::{Layout, Row};
 use crate::verbalizer::Verbalizer;
-use adapt::{FitError, sub_seed};
+use ::prompt::{AskedModel, Pieces, Texts};
+use adapt::{FitError, sub_seed, to_floats};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use transformer::{Tokenizer, Unhooked};
+use transformer::{TokenizeError, Tokenizer, Unhooked};
 
 /// What the search reads.
 pub(crate) struct Task<'a> {
     /// On the plain device.
-    pub(crate) frozen: &'a Model,
+    pub(crate) frozen: &'a AskedModel,
     /// The same with autodiff.
-    pub(crate) live: &'a Model,
+    pub(crate) live: &'a AskedModel,
     pub(crate) layout: &'a Layout,
     pub(crate) verbalizer: &'a Verbalizer,
     /// Of the training split.
@@ -48,10 +48,19 @@ pub(crate) struct Step {
 }
 
 /// The first trigger: masks, as Shin et al. begin; `the` for models without a mask.
-pub(crate) fn first_trigger(model: &Model, tokens: usize) -> Vec<u32> {
-    let word = || model.encode_behind(" the").first().copied();
-    let begin = model.tokenizer.mask_id().or_else(word);
-    vec![begin.unwrap_or(model.tokenizer.pad_id()); tokens]
+///
+/// # Errors
+/// If the tokenizer refuses the word.
+pub(crate) fn first_trigger(model: &AskedModel, tokens: usize) -> Result<Vec<u32>, TokenizeError> {
+    let tokenizer = &model.tokenizer;
+    let token = match tokenizer.mask_id() {
+        Some(mask) => mask,
+        None => {
+            let the = Pieces::new(tokenizer)?.following(" the")?;
+            the.first().copied().unwrap_or(tokenizer.pad_id())
+        }
+    };
+    Ok(vec![token; tokens])
 }
 
 /// Tokens that may stand in a trigger: no special ones, none without a spelling, none that stand for a class.
@@ -90,18 +99,17 @@ pub(crate) struct Substitution<'a> {
 
 impl<'a> Substitution<'a> {
     /// # Errors
-    /// A training split without examples.
+    /// A training split without examples, or a tokenizer that refuses the first trigger.
     pub(crate) fn new(task: Task<'a>) -> Result<Self, FitError> {
         if task.texts.is_empty() {
-            return Err(FitError::Other(
-                "hard-prompt: the gradient search needs labelled training examples and found none"
-                    .to_owned(),
-            ));
+            return Err(FitError::Other(format!(
+                "{NAME}: the gradient search needs labelled training examples and found none"
+            )));
         }
         Ok(Self {
             vocabulary: vocabulary(&task.frozen.tokenizer, &task.verbalizer.tokens()),
             rng: ChaCha8Rng::seed_from_u64(sub_seed(task.seed, "trigger")),
-            trigger: first_trigger(task.frozen, task.config.trigger_tokens.get()),
+            trigger: first_trigger(task.frozen, task.config.trigger_tokens.get())?,
             evaluations: 0,
             gradients: 0,
             steps: 0,
@@ -114,6 +122,19 @@ impl<'a> Substitution<'a> {
         let config = self.task.config;
         let all = config.steps.get() * (config.candidates.get() + 1);
         config.budget.map_or(all, |budget| budget.get().min(all))
+    }
+
+    /// Passes over the training split so far, by the examples that steps have drawn.
+    pub(crate) fn epoch(&self) -> f64 {
+        let examples = self.task.texts.len();
+        let drawn = (self.task.config.batch.get() * 2).min(examples);
+        (self.steps * drawn) as f64 / examples as f64
+    }
+
+    /// Whether the validation split scores the trigger after this step.
+    pub(crate) fn validation_is_due(&self) -> bool {
+        self.steps
+            .is_multiple_of(self.task.config.validate_every.get())
     }
 
     /// One step; `None` when steps or budget are used up.
@@ -241,7 +262,7 @@ impl<'a> Substitution<'a> {
         let rows = self.rows(indices, trigger);
         let rows: Vec<&Row> = rows.iter().collect();
         f64::from(
-            floats(loss(
+            to_floats(loss(
                 frozen,
                 &rows,
                 &self.labels(indices),
