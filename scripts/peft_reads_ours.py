@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does PEFT compute our logits from the checkpoints we write? Every kind of adapter, five architectures, through the command line.
 
-    python scripts/peft_reads_ours.py --runner target/debug/runner [--families bert gpt2 ..] [--only NAME ..] [--keep DIR]
+    python scripts/peft_reads_ours.py --runner target/debug/adaptbench [--families bert gpt2 ..] [--only NAME ..] [--keep DIR]
 
 For each tiny checkpoint under tests/fixtures/oracle: trains every kind for a few steps (`runner run`), writes each as a PEFT
 checkpoint (`runner export`), and compares the logits of `runner predict` with those of PEFT. Texts are pairs of unequal
