@@ -14,12 +14,14 @@ pub struct Trained<P>(PhantomData<fn() -> P>);
 
 impl<P> Trained<P> {
     /// The entry for the registry.
-    #[expect(
-        clippy::new_without_default,
-        reason = "made in statics, which cannot call Default"
-    )]
     pub const fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+impl<P> Default for Trained<P> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
