@@ -141,12 +141,12 @@ type Open = Option<fn() -> Device>;
 // Upstream retires burn-ndarray; here it stays as an independent check of the default.
 #[cfg(feature = "ndarray")]
 #[allow(deprecated)]
-const NDARRAY: Open = Some(|| Device::ndarray());
+const NDARRAY: Open = Some(Device::ndarray);
 #[cfg(not(feature = "ndarray"))]
 const NDARRAY: Open = None;
 
 #[cfg(feature = "cpu")]
-const CPU: Open = Some(|| Device::cpu());
+const CPU: Open = Some(Device::cpu);
 #[cfg(not(feature = "cpu"))]
 const CPU: Open = None;
 
