@@ -61,7 +61,7 @@ pub fn open_device(name: &str) -> Result<Device, DeviceError> {
         Some((device, sum))
     });
     match opened {
-        Ok(Some((device, sum))) if sum == 3.5 => Ok(device),
+        Ok(Some((device, 3.5))) => Ok(device),
         Ok(Some((_, sum))) => Err(DeviceError::Broken {
             name: owned(),
             reason: format!("1 + 2.5 is {sum} there"),
