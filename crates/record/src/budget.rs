@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 ///
 /// A limit of the wrong type is refused when the spec is read; it must not turn into "no limit".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub struct TrialBudget {
     /// Epochs, batch, max_length, head policy, ...: the fields of `adapt::Budget`, which checks them.
     #[serde(flatten)]
@@ -14,13 +15,12 @@ pub struct TrialBudget {
     /// Training examples to draw; `None` for all.
     pub train_limit: Option<usize>,
     /// Validation examples; `None` for all. Left out of the JSON where there is no limit, so that ids of older specs stay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_limit: Option<usize>,
     /// Test examples; `None` for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub test_limit: Option<usize>,
     /// Search trials; 0 for no search.
-    #[serde(default)]
     pub tune: usize,
 }
 
@@ -31,13 +31,39 @@ impl TrialBudget {
     }
 }
 
+impl TryFrom<Map<String, Value>> for TrialBudget {
+    type Error = String;
+
+    fn try_from(mut training: Map<String, Value>) -> Result<Self, String> {
+        Ok(Self {
+            train_limit: take_number(&mut training, "train_limit")?,
+            validation_limit: take_number(&mut training, "validation_limit")?,
+            test_limit: take_number(&mut training, "test_limit")?,
+            tune: take_number(&mut training, "tune")?.unwrap_or(0),
+            training,
+        })
+    }
+}
+
+/// Takes a number out of the budget; absent and `null` are no limit.
+fn take_number(budget: &mut Map<String, Value>, key: &str) -> Result<Option<usize>, String> {
+    let value = budget.shift_remove(key).unwrap_or_default();
+    match value.as_u64().map(usize::try_from) {
+        Some(Ok(number)) => Ok(Some(number)),
+        _ if value.is_null() => Ok(None),
+        _ => Err(format!(
+            "the trial's budget: {key} is {value}, expected a whole number, or null for no limit"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     #[test]
-    fn a_limit_of_the_wrong_type_is_an_error_and_not_no_limit() {
+    fn a_limit_of_the_wrong_type_is_an_error_by_name_and_not_no_limit() {
         for (key, value) in [
             ("train_limit", json!("50")),
             ("validation_limit", json!(1.5)),
@@ -46,7 +72,11 @@ mod tests {
         ] {
             let budget = json!({"epochs": 3, key: value});
             let read = serde_json::from_value::<TrialBudget>(budget);
-            assert!(read.is_err(), "{key}: {read:?}");
+            let error = read.unwrap_err().to_string();
+            assert!(
+                error.contains(key) && error.contains("a whole number"),
+                "{error}"
+            );
         }
     }
 
