@@ -3,8 +3,8 @@
 
     python scripts/peft_reads_ours.py --runner target/debug/adaptbench [--families bert gpt2 ..] [--only NAME ..] [--keep DIR]
 
-For each tiny checkpoint under tests/fixtures/oracle: trains every kind for a few steps (`runner run`), writes each as a PEFT
-checkpoint (`runner export`), and compares the logits of `runner predict` with those of PEFT. Texts are pairs of unequal
+For each tiny checkpoint under tests/fixtures/oracle: trains every kind for a few steps (`adaptbench run`), writes each as a PEFT
+checkpoint (`adaptbench export`), and compares the logits of `adaptbench predict` with those of PEFT. Texts are pairs of unequal
 length in padded batches; behind embeddings (prompt tuning, P-tuning) transformers cannot see padding and decoders take the
 last position, so those two are compared one text at a time on GPT-2 and Llama.
 

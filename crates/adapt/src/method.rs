@@ -41,7 +41,7 @@ impl Level {
     }
 }
 
-/// A method's description: one row of `runner methods`.
+/// A method's description: one row of `adaptbench methods`.
 #[derive(Clone, Copy, Debug)]
 pub struct MethodInfo {
     /// Name on the command line and in every table.

@@ -76,7 +76,7 @@ impl Card<'_> {
         vec![
             format!("# {name}\n"),
             format!(
-                "A {} of {} blocks of width {} with {} tokens, {:.2} million parameters ({:.2} without the word embeddings), pretrained by {objective} with `runner pretrain` from plain English text.\n",
+                "A {} of {} blocks of width {} with {} tokens, {:.2} million parameters ({:.2} without the word embeddings), pretrained by {objective} with adaptbench's `pretrain` from plain English text.\n",
                 shape.architecture.name(),
                 shape.layers,
                 shape.hidden,

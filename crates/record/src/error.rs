@@ -32,7 +32,7 @@ pub enum StoreError {
         reason: String,
     },
     /// An archive of records does not hold what it should.
-    #[error("{} is broken: {reason}; restore it, or make it again from the run with `runner report RUN --compact DIR`", path.display())]
+    #[error("{} is broken: {reason}; restore it, or make it again from the run with `adaptbench report RUN --compact DIR`", path.display())]
     BrokenArchive {
         /// The archive.
         path: PathBuf,

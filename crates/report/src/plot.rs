@@ -60,7 +60,7 @@ impl Chart {
     }
 }
 
-/// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `runner report` draws the others too.
+/// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `adaptbench report` draws the others too.
 const KEPT_COMPACT: [&str; 2] = ["accuracy", "accuracy-training-time"];
 
 /// All charts for which there is something to show.

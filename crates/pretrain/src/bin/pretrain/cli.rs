@@ -50,7 +50,7 @@ pub(crate) struct Cli {
     /// Directory of the model; one that holds the same pretraining is continued from its last checkpoint
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Go on from this model (a directory or a Hub id; a bundled name as well by way of `runner pretrain`) rather than from random weights, with its tokenizer
+    /// Go on from this model (a directory or a Hub id; a bundled name as well by way of `adaptbench pretrain`) rather than from random weights, with its tokenizer
     #[arg(long, value_name = "M")]
     pub(crate) from: Option<String>,
     /// Family of a new model [default: bert]
