@@ -21,28 +21,7 @@ pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> 
             "add one",
         ));
     };
-    let validation = visible(
-        read_split(&files.validation)?,
-        SplitName::Validation,
-        &mut notes,
-    );
-    let test = visible(read_split(&files.test)?, SplitName::Test, &mut notes);
-    let (validation, test) = match (validation, test) {
-        (validation, Some(test)) => (validation, test),
-        (Some(validation), None) => {
-            notes.push("no labelled test file: validation is the test".to_owned());
-            (None, validation)
-        }
-        (None, None) => {
-            return Err(TaskError::new(
-                TaskErrorKind::MissingSplit,
-                &files.dir,
-                "neither a labelled test nor a labelled validation file",
-                "a test file, or a validation file to serve as test",
-                "set labelled texts apart as test.tsv (.csv, .jsonl, .parquet); no rule draws a test from train",
-            ));
-        }
-    };
+    let (validation, test) = evaluation_tables(&files, &mut notes)?;
     for other in [Some(&test), validation.as_ref()].into_iter().flatten() {
         same_pairs(&train, other)?;
     }
@@ -52,33 +31,10 @@ pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> 
     let pairs = train.pairs;
     let train_file = train.file.clone();
     let mut train = labelled(train, &classes)?;
-    let present = train.class_counts(classes.names.len());
-    if present.iter().filter(|count| **count > 0).count() < 2 {
-        let only = &classes.names[train.examples[0].label];
-        return Err(TaskError::new(
-            TaskErrorKind::OneClass,
-            train_file,
-            format!("one class, `{only}`, on all {} rows", train.len()),
-            "two classes or more",
-            "check the label column; classification needs examples of each class",
-        ));
-    }
+    refuse_one_class(&train, &classes, &train_file)?;
     let validation = match validation {
         Some(validation) => labelled(validation, &classes)?,
-        None => {
-            let drawn = draw_validation(&mut train, classes.names.len());
-            if drawn.is_empty() {
-                return Err(TaskError::new(
-                    TaskErrorKind::TooFewExamples,
-                    train_file,
-                    format!("{} examples and no validation file", train.len()),
-                    "a class with two different texts, to draw a validation example from",
-                    "add a validation file or more training examples",
-                ));
-            }
-            notes.push(notes::validation_drawn(&drawn, &train));
-            drawn
-        }
+        None => drawn_validation(&mut train, &classes, &train_file, &mut notes)?,
     };
     let test = labelled(test, &classes)?;
     notes.extend(notes::of_texts(&train, &validation, &test));
@@ -94,6 +50,66 @@ pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> 
         digest,
         notes,
     })
+}
+
+/// The tables to choose and to test on. Without a labelled test file the validation file serves as test.
+fn evaluation_tables(
+    files: &Files<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(Option<Table>, Table), TaskError> {
+    let validation = read_split(&files.validation)?;
+    let validation = visible(validation, SplitName::Validation, notes);
+    let test = visible(read_split(&files.test)?, SplitName::Test, notes);
+    match (validation, test) {
+        (validation, Some(test)) => Ok((validation, test)),
+        (Some(validation), None) => {
+            notes.push("no labelled test file: validation is the test".to_owned());
+            Ok((None, validation))
+        }
+        (None, None) => Err(TaskError::new(
+            TaskErrorKind::MissingSplit,
+            &files.dir,
+            "neither a labelled test nor a labelled validation file",
+            "a test file, or a validation file to serve as test",
+            "set labelled texts apart as test.tsv (.csv, .jsonl, .parquet); no rule draws a test from train",
+        )),
+    }
+}
+
+fn refuse_one_class(train: &Split, classes: &Classes, file: &str) -> Result<(), TaskError> {
+    let present = train.class_counts(classes.names.len());
+    if present.iter().filter(|count| **count > 0).count() >= 2 {
+        return Ok(());
+    }
+    let only = &classes.names[train.examples[0].label];
+    Err(TaskError::new(
+        TaskErrorKind::OneClass,
+        file,
+        format!("one class, `{only}`, on all {} rows", train.len()),
+        "two classes or more",
+        "check the label column; classification needs examples of each class",
+    ))
+}
+
+/// A validation split drawn from the training split, which loses its examples.
+fn drawn_validation(
+    train: &mut Split,
+    classes: &Classes,
+    file: &str,
+    notes: &mut Vec<String>,
+) -> Result<Split, TaskError> {
+    let drawn = draw_validation(train, classes.names.len());
+    if drawn.is_empty() {
+        return Err(TaskError::new(
+            TaskErrorKind::TooFewExamples,
+            file,
+            format!("{} examples and no validation file", train.len()),
+            "a class with two different texts, to draw a validation example from",
+            "add a validation file or more training examples",
+        ));
+    }
+    notes.push(notes::validation_drawn(&drawn, train));
+    Ok(drawn)
 }
 
 /// All shards of a split in one table; none where it has no file.
