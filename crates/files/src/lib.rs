@@ -1,4 +1,4 @@
-//! Files as they are written and read here: whole or not at all ([`write`], [`replace`]), and named tensors as safetensors ([`Tensors`]).
+//! Files as they are written and read here: whole or not at all ([`write()`], [`replace`]), and named tensors as safetensors ([`Tensors`]).
 
 mod replace;
 mod tensors;

@@ -94,6 +94,9 @@ fn expected(family: &str, case: &str, dir: &Path) -> Vec<(&'static str, Vec<f32>
         .collect()
 }
 
+/// The ids of `expected.safetensors` are those of texts cut to this many tokens.
+const LONGEST: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+
 fn relative_difference(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
     let largest = expected
@@ -113,7 +116,7 @@ fn agrees(family: &str) {
     for (case, dir) in cases(family) {
         let refusal = REFUSED.iter().find(|(name, _)| *name == case);
         let mut predictor = match (read(&dir, &base), refusal) {
-            (Ok(predictor), None) => predictor,
+            (Ok(predictor), None) => predictor.cut_to(LONGEST),
             (Err(error), Some((_, words))) => {
                 let message = error.to_string();
                 if !words.iter().all(|word| message.contains(word)) {

@@ -10,6 +10,7 @@ const EPSILON: f64 = 1e-6;
 /// The norm that all gradients have together, before clipping.
 #[derive(Clone, Debug)]
 #[must_use = "a norm that is no number means that the training has diverged"]
+#[expect(clippy::large_enum_variant, reason = "one value a step")]
 pub enum Norm {
     /// On the host.
     Known(f64),
