@@ -244,9 +244,9 @@ pub(crate) struct ListArgs {
 pub(crate) struct MethodsArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,
-    /// Rewrite this file's table of methods between its `<!-- results:methods -->` marks instead
-    #[arg(long, value_name = "FILE", conflicts_with = "json")]
-    pub(crate) readme: Option<PathBuf>,
+    /// Rewrite the table of methods of these files, between their `<!-- results:methods -->` marks, instead
+    #[arg(long, value_name = "FILE", conflicts_with = "json", num_args = 1..)]
+    pub(crate) readme: Vec<PathBuf>,
     /// Rewrite the settings in the READMEs of the methods, one folder a crate in DIR, instead
     #[arg(long, value_name = "DIR", conflicts_with = "json", num_args = 0..=1, default_missing_value = "crates/methods")]
     pub(crate) readmes: Option<PathBuf>,

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 /// # Errors
 /// A file that cannot be read or written, or lacks the marks.
 pub(crate) fn methods(methods: Methods, arguments: &MethodsArgs) -> anyhow::Result<()> {
-    if let Some(readme) = &arguments.readme {
+    for readme in &arguments.readme {
         method_docs::rewrite_methods_table(methods, readme)?;
     }
     if let Some(dir) = &arguments.readmes {
         method_docs::rewrite_settings(methods, dir)?;
     }
-    if arguments.readme.is_some() || arguments.readmes.is_some() {
+    if !arguments.readme.is_empty() || arguments.readmes.is_some() {
         return Ok(());
     }
     let rows = methods
