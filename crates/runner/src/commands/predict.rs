@@ -5,6 +5,7 @@ use crate::commands::features;
 use crate::registry::Methods;
 use crate::run::flops;
 use crate::sources::{adapters, devices};
+use crate::terminal::tell;
 use adapt::Logits;
 use anyhow::{bail, ensure};
 use std::path::Path;
@@ -56,10 +57,10 @@ fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
     let full = flops::lengths(examples, &base.tokenizer, usize::MAX).unwrap_or_default();
     let cut = full.iter().filter(|length| **length > window).count();
     if cut > 0 {
-        eprintln!(
+        tell(format!(
             "note: {cut} of {} texts are longer than {window} tokens and were cut",
             examples.len()
-        );
+        ));
     }
 }
 
