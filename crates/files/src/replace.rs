@@ -246,6 +246,14 @@ fn temporary_in(folder: &Path, path: &Path, mode: u32) -> io::Result<NamedTempFi
         .suffix(&ending)
         .permissions(Permissions::from_mode(mode)) // less the umask, as for any other file
         .tempfile_in(folder)
+        .map_err(without_temporary_name)
+}
+
+/// The system's error alone: nobody knows the temporary name that stands in it.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|inner| inner.source());
+    let code = cause.and_then(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -37,8 +37,13 @@ fn model(name: &str) -> anyhow::Result<String> {
 
 /// A number of things, of which there must be one at least.
 fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse()
-        .map_err(|_| "expected a whole number above 0".to_owned())
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        let found = match error.kind() {
+            std::num::IntErrorKind::PosOverflow => "no number is that large here, ",
+            _ => "",
+        };
+        format!("{found}expected a whole number above 0")
+    })
 }
 
 #[derive(Debug, Subcommand)]

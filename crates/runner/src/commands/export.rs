@@ -2,7 +2,8 @@
 
 use crate::cli::ExportArgs;
 use crate::registry::Methods;
-use crate::sources::adapters::{self, Found};
+use crate::sources::adapter_folders::{self, Found};
+use crate::sources::adapters;
 use crate::sources::{self, devices};
 use crate::terminal::say;
 use anyhow::{Context, bail, ensure};
@@ -24,7 +25,7 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
         "{} exists already; give --output a new directory",
         output.display()
     );
-    let (dir, info) = match adapters::find(&arguments.trial)? {
+    let (dir, info) = match adapter_folders::find(&arguments.trial)? {
         Found::Own(dir, info) => (dir, info),
         Found::Peft(dir) => bail!("{} is a PEFT checkpoint already", dir.display()),
     };

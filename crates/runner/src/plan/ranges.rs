@@ -47,7 +47,7 @@ pub(crate) fn tune(trials: usize) -> anyhow::Result<()> {
 pub(crate) fn time_limit(seconds: f64) -> anyhow::Result<()> {
     ensure!(
         seconds > 0.0 && seconds <= LONGEST,
-        "the time limit is {seconds} seconds, expected more than 0 and at most {LONGEST:e}"
+        "the time limit is {seconds:e} seconds, expected more than 0 and at most {LONGEST:e}"
     );
     Ok(())
 }
