@@ -20,9 +20,10 @@ pub(crate) enum Found {
 /// # Errors
 /// No adapter, or several; or a file that cannot be read.
 pub(crate) fn find(path: &Path) -> anyhow::Result<Found> {
-    let dir = match path.is_file() {
-        true => folder_of_file(path)?,
-        false => path.to_owned(),
+    let dir = if path.is_file() {
+        folder_of_file(path)?
+    } else {
+        path.to_owned()
     };
     if let Some(found) = in_folder(&dir)? {
         return Ok(found);
