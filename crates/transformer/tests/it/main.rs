@@ -1,6 +1,7 @@
 //! The backbones against what `transformers` computes, and the checks on what is read.
 #![allow(missing_docs)]
 
+mod config_fields;
 mod configuration;
 mod dropout;
 mod fixtures;
