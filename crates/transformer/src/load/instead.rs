@@ -33,13 +33,27 @@ pub(super) fn adapter_beside(dir: &Path) -> Option<String> {
     })
 }
 
-/// Where else a config.json lies: in directories within this one, or in that of an adapter.
+/// Where else a config.json, or that of an adapter, lies: in a directory within this one.
 pub(crate) fn of_config(dir: &Path) -> String {
     let mut within: Vec<PathBuf> = names(dir).iter().map(|name| dir.join(name)).collect();
-    within.retain(|path| path.join("config.json").is_file());
     within.sort_by_key(|path| (path.as_os_str().len(), path.clone())); // checkpoint-500 before checkpoint-1000.
-    if let Some(last) = within.last() {
-        return format!("; did you mean {}?", last.display());
+    let model = within
+        .iter()
+        .rev()
+        .find(|path| path.join("config.json").is_file());
+    if let Some(model) = model {
+        return format!("; did you mean {}?", model.display());
+    }
+    let adapter = within
+        .iter()
+        .rev()
+        .find_map(|path| Some((path, adapter(path)?)));
+    if let Some((path, base)) = adapter {
+        return format!(
+            "; in {}: {}",
+            path.display(),
+            adapter_hint(&path.display().to_string(), &base)
+        );
     }
     match other_weights(dir) {
         Some(Found::Gguf(name)) => format!("; {}", gguf(&name)),

@@ -146,14 +146,17 @@ fn prefix(shape: &Shape, checkpoint: &Checkpoint) -> Result<&'static str, LoadEr
     {
         return Ok(prefix);
     }
-    // The word embeddings alone are missing, and are missed by name.
+    // Where the word embeddings alone are missing they are missed by name.
     let is_inside = |prefix: &str| {
         let mut names = checkpoint
             .names()
             .filter_map(|name| name.strip_prefix(prefix));
         names.any(|name| heads::is_inside_backbone(family, name))
     };
-    match prefixes().find(|prefix| is_inside(prefix)) {
+    let elsewhere = checkpoint
+        .names()
+        .any(|name| wrapping::lead(name, &words).is_some());
+    match prefixes().find(|prefix| !elsewhere && is_inside(prefix)) {
         Some(prefix) => Ok(prefix),
         None => Err(LoadError::UnknownNames {
             file: checkpoint.file_of(&words),

@@ -73,7 +73,7 @@ impl Wrapping {
 }
 
 /// What stands before `words` in a name that ends with it.
-fn lead(name: &str, words: &str) -> Option<String> {
+pub(super) fn lead(name: &str, words: &str) -> Option<String> {
     let lead = name.strip_suffix(words)?;
     (lead.is_empty() || lead.ends_with('.')).then(|| lead.to_owned())
 }
