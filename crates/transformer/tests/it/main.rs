@@ -1,6 +1,8 @@
 //! The backbones against what `transformers` computes, and the checks on what is read.
 #![allow(missing_docs)]
 
+mod as_people_have_them;
+mod config_fields;
 mod configuration;
 mod dropout;
 mod fixtures;
@@ -15,3 +17,4 @@ mod padding;
 mod past;
 mod refusals;
 mod tokenizers;
+mod untrusted;
