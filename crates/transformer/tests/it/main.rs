@@ -13,5 +13,6 @@ mod loading;
 mod minilm;
 mod padding;
 mod past;
+mod reference_tokenizers;
 mod refusals;
 mod tokenizers;
