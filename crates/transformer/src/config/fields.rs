@@ -106,7 +106,7 @@ impl Config {
         }
     }
 
-    pub(super) fn text(&self, key: &str, default: Option<&str>) -> Result<String, LoadError> {
+    pub(crate) fn text(&self, key: &str, default: Option<&str>) -> Result<String, LoadError> {
         match (self.present(key), default) {
             (Some(Value::String(text)), _) => Ok(text.clone()),
             (None, Some(default)) => Ok(default.to_owned()),

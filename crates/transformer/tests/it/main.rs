@@ -15,6 +15,7 @@ mod loading;
 mod minilm;
 mod padding;
 mod past;
+mod reference_tokenizers;
 mod refusals;
 mod tokenizers;
 mod untrusted;
