@@ -46,12 +46,13 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     )
 }
 
-/// The texts of a file, at least one.
+/// The texts of a file, at least one. What its reader notes goes to standard error.
 ///
 /// # Errors
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
-    let rows = task::read_texts(path)?;
+    let task::Texts { rows, notes } = task::read_texts(path)?;
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
     ensure!(
         !rows.is_empty(),
         "{} holds no text, expected at least one",
