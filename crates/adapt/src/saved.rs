@@ -14,6 +14,8 @@ use transformer::{Pooling, Shape};
 /// The description's file name; its presence tells this program's adapters from others.
 pub const SAVED_FILE: &str = "adaptbench.json";
 const TENSORS_FILE: &str = "adapter.safetensors";
+/// No file of tensors is larger: 8 billion weights, all of them trained.
+const MOST_BYTES: u64 = 32 << 30;
 
 /// The description beside the tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,9 +43,11 @@ pub struct SavedInfo {
 /// A file that is missing or is not this program's.
 pub fn read_saved_info(dir: &Path) -> Result<SavedInfo, LoadAdapterError> {
     let path = dir.join(SAVED_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
-        path: path.display().to_string(),
-        source,
+    let text = files::read_text(&path, files::SETTINGS_BYTES).map_err(|source| {
+        LoadAdapterError::Read {
+            path: path.display().to_string(),
+            source,
+        }
     })?;
     serde_json::from_str(&text).map_err(|error| LoadAdapterError::Malformed {
         path: path.display().to_string(),
@@ -62,7 +66,7 @@ pub fn write_info(info: &SavedInfo, dir: &Path) -> Result<(), SaveError> {
     })?;
     let path = dir.join(SAVED_FILE);
     let text = serde_json::to_string_pretty(info).expect("a description serialises");
-    std::fs::write(&path, text).map_err(|source| SaveError {
+    files::write(&path, text.as_bytes()).map_err(|source| SaveError {
         path: path.display().to_string(),
         source,
     })
@@ -97,7 +101,7 @@ pub(crate) fn read_tensors<A: Adaptation>(
 ) -> Result<Adapted<A>, LoadAdapterError> {
     let path = dir.join(TENSORS_FILE);
     let name = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
+    let bytes = files::read(&path, MOST_BYTES).map_err(|source| LoadAdapterError::Read {
         path: name.clone(),
         source,
     })?;

@@ -2,6 +2,7 @@
 
 use crate::cli::{FeaturesArgs, PoolingArg};
 use crate::sources::{self, devices};
+use crate::terminal::tell;
 use anyhow::{Context, ensure};
 use std::path::Path;
 use task::TextRow;
@@ -25,7 +26,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the model \"{}\"", arguments.model))?;
     base.warnings
         .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+        .for_each(|warning| tell(format!("warning: {warning}")));
     let window = base.shape.max_length;
     let encoded = encode(
         &rows,
@@ -64,21 +65,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
 /// Refuses an output that could not be written, before the work is done.
 ///
 /// # Errors
-/// A directory that is missing or not writable.
+/// A directory that is missing or not writable, or something else than a file in the output's place.
 pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    ensure!(
-        !path.is_dir(),
-        "{} is a directory, expected the name of a file to write",
-        path.display()
-    );
-    let probe = parent.join(format!(".adaptbench.{}", std::process::id()));
-    std::fs::write(&probe, b"").with_context(|| format!("cannot write to {}", parent.display()))?;
-    let _ = std::fs::remove_file(&probe);
-    Ok(())
+    files::check_writable(path).with_context(|| format!("cannot write to {}", path.display()))
 }
 
 /// A tensor to be written: its shape and values.
@@ -96,10 +85,10 @@ fn encode(rows: &[TextRow], base: &Pretrained, max_length: usize) -> anyhow::Res
         .count();
     if cut > 0 {
         let tokens: usize = encoded.iter().map(|text| text.truncated_tokens).sum();
-        eprintln!(
+        tell(format!(
             "note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all",
             rows.len()
-        );
+        ));
     }
     Ok(encoded)
 }

@@ -2,6 +2,7 @@
 //! of each method.
 
 use crate::registry::Methods;
+use crate::terminal::say;
 use adapt::{Method, Scale, SearchRange};
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -179,16 +180,21 @@ fn mark(name: &str) -> String {
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+    files::read_text(file, files::SETTINGS_BYTES)
+        .with_context(|| format!("reading {}", file.display()))
 }
 
 fn write_changed(file: &Path, before: &str, after: &str) -> anyhow::Result<()> {
     if before == after {
-        println!("{}: as it was", file.display());
+        say(format!("{}: as it was", file.display()));
         return Ok(());
     }
-    println!("{}:\n{}", file.display(), differing_lines(before, after));
-    fs::write(file, after).with_context(|| format!("writing {}", file.display()))
+    say(format!(
+        "{}:\n{}",
+        file.display(),
+        differing_lines(before, after)
+    ));
+    files::write(file, after.as_bytes()).with_context(|| format!("writing {}", file.display()))
 }
 
 /// The lines of which one text lacks what the other has.

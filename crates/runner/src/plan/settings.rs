@@ -1,5 +1,6 @@
 //! `--set METHOD.KEY=VALUE` and the values of a plan, as JSON of the type that the setting has by default.
 
+use crate::plan::ranges;
 use crate::registry::{Methods, find, names, unknown};
 use adapt::{Budget, HeadPolicy};
 use anyhow::{Context, bail};
@@ -89,6 +90,7 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
             "{GENERAL}.pooling has no meaning with {GENERAL}.head=transformers, whose heads read the first token of encoders and the last of decoders; leave one of them out"
         );
     }
+    ranges::budget(&budget)?;
     let shares = [
         ("warmup_share", budget.warmup_share),
         ("dropout", budget.dropout.unwrap_or(0.0)),

@@ -6,6 +6,7 @@ use crate::run::job::{self, Job};
 use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
+use crate::terminal::tell;
 use crate::words::{names_disk, of_error};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
@@ -26,7 +27,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     let job: Job = match job::receive() {
         Ok(job) => job,
         Err(error) => {
-            eprintln!("error: {}", of_error(&error));
+            tell(format!("error: {}", of_error(&error)));
             return ExitCode::from(crate::BAD_INPUT);
         }
     };
@@ -43,7 +44,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         Err(panic) => Some(format!("panicked: {}", panics::message(&*panic))),
     };
     if let Some(text) = failure {
-        eprintln!("error: {text}");
+        tell(format!("error: {text}"));
         record.outcome = if names_memory(&text) {
             Outcome::OutOfMemory
         } else {
@@ -64,7 +65,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
 
 /// The end without a record, so that the trial is run again when there is room.
 fn not_written(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", of_error(error));
+    tell(format!("error: {}", of_error(error)));
     ExitCode::from(crate::NOT_WRITTEN)
 }
 

@@ -5,6 +5,7 @@ use crate::registry::{Methods, find};
 use crate::run::probe;
 use crate::sources::{self, devices};
 use crate::sources::{Model, TaskSource};
+use crate::terminal::tell;
 use anyhow::Context;
 use measure::environment::BuildInfo;
 use record::{MethodNote, RunInfo};
@@ -32,7 +33,7 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
         let (source, task) = sources::task(name)?;
         task.notes
             .iter()
-            .for_each(|note| eprintln!("note: {name}: {note}"));
+            .for_each(|note| tell(format!("note: {name}: {note}")));
         found.tasks.insert(name.clone(), (source, task.digest));
     }
     for name in &plan.models {
@@ -55,11 +56,14 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
             answer
                 .warnings
                 .iter()
-                .for_each(|warning| eprintln!("warning: {name}: {warning}"));
+                .for_each(|warning| tell(format!("warning: {name}: {warning}")));
             for (method, reason) in answer.not_applicable {
                 let pair = (method, name.clone());
                 if !found.excluded.contains(&pair) {
-                    eprintln!("note: {} is left out with {name}: {reason}", pair.0);
+                    tell(format!(
+                        "note: {} is left out with {name}: {reason}",
+                        pair.0
+                    ));
                     found.excluded.push(pair);
                 }
             }

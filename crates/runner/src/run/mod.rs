@@ -11,3 +11,4 @@ pub(crate) mod probe;
 mod progress;
 mod run_dir;
 mod score;
+mod spelling;

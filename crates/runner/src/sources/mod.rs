@@ -1,5 +1,6 @@
 //! Where a model or a task comes from, and the digest of what is there.
 
+pub(crate) mod adapter_folders;
 pub(crate) mod adapters;
 pub(crate) mod bundled;
 pub(crate) mod devices;
