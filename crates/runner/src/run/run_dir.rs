@@ -1,9 +1,9 @@
 //! The directory of a run: claimed by one process at a time, holding one plan for good.
 
 use anyhow::{Context, bail};
+use record::RunInfo;
 use record::archive::ARCHIVE;
 use record::store;
-use record::{RunInfo, TrialRecord};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -158,16 +158,6 @@ fn leaves(value: &Value, name: &str, found: &mut Vec<(String, Value)>) {
         }
         leaf => found.push((name.to_owned(), leaf.clone())),
     }
-}
-
-/// Writes `trials.csv` and `curves.csv` from the records so far, so that a run can be followed while it lasts.
-///
-/// # Errors
-/// A file that cannot be written.
-pub(crate) fn write_tables(dir: &Path, records: &[TrialRecord]) -> anyhow::Result<()> {
-    store::write_file(&dir.join("trials.csv"), &record::trials_csv(records))?;
-    store::write_file(&dir.join("curves.csv"), &record::curves_csv(records))?;
-    Ok(())
 }
 
 #[cfg(test)]
