@@ -128,6 +128,7 @@ fn of_reading(group: &Group<'_>) -> Vec<String> {
             None => alike.push((read, vec![&arm.label])),
         }
     }
+    alike.sort_by_key(|(read, _)| *read == Read::Whole);
     let something_cut = alike.iter().any(|(read, _)| read.cuts());
     let said = |(read, labels): &(Read, Vec<&str>)| read.said(&labels.join(", "), something_cut);
     alike.iter().filter_map(said).collect()

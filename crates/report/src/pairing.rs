@@ -103,24 +103,26 @@ fn notes(a: &Group<'_>, b: &Group<'_>) -> Vec<String> {
 }
 
 /// Titles of the groups of both runs: a pair has one, and no two others have the same.
-pub(crate) fn titles(
-    first: &[Group<'_>],
-    second: &[Group<'_>],
+pub(crate) fn titles<'a>(
+    first: &[Group<'a>],
+    second: &[Group<'a>],
     pairing: &Pairing,
 ) -> (Vec<String>, Vec<String>) {
     let partner = |j: usize| pairing.pairs.iter().find(|(_, b)| *b == j).map(|(i, _)| *i);
-    let own: Vec<&Group<'_>> = second
+    let own: Vec<&Group<'a>> = second
         .iter()
         .enumerate()
         .filter(|(j, _)| partner(*j).is_none())
         .map(|(_, group)| group)
         .collect();
-    let all: Vec<&Group<'_>> = first.iter().chain(own.iter().copied()).collect();
-    let models: Vec<Identity<'_>> = all.iter().map(|group| group.model_identity()).collect();
-    let tasks: Vec<Identity<'_>> = all.iter().map(|group| group.task_identity()).collect();
-    let names = crate::names::shown(&models)
+    let names = |of: fn(&Group<'a>) -> Identity<'a>| {
+        let [firsts, seconds] = [first, second].map(|run| run.iter().map(of).collect::<Vec<_>>());
+        let owns = own.iter().map(|group| as_in(of(group), &firsts, &seconds));
+        crate::names::shown(&firsts.iter().copied().chain(owns).collect::<Vec<_>>())
+    };
+    let names = names(Group::model_identity)
         .into_iter()
-        .zip(crate::names::shown(&tasks));
+        .zip(names(Group::task_identity));
     let mut titles = names.map(|(model, task)| title(&model, &task));
     let of_first: Vec<String> = titles.by_ref().take(first.len()).collect();
     let of_second = (0..second.len()).map(|j| match partner(j) {
@@ -129,6 +131,18 @@ pub(crate) fn titles(
     });
     let of_second = of_second.collect();
     (of_first, of_second)
+}
+
+/// What the first run calls a model or task of the second, if both have the same files and the second has them under one name.
+fn as_in<'a>(
+    identity: Identity<'a>,
+    first: &[Identity<'a>],
+    second: &[Identity<'a>],
+) -> Identity<'a> {
+    let alike = |other: &&Identity<'a>| same((identity, **other)) == Some(Same::Digest);
+    let several = second.iter().filter(alike).any(|other| *other != identity);
+    let known = first.iter().find(alike).copied();
+    known.filter(|_| !several).unwrap_or(identity)
 }
 
 #[cfg(test)]

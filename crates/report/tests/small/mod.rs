@@ -68,7 +68,7 @@ pub(crate) fn trial(method: &str, model: Given<'_>, task: Given<'_>, seed: u64) 
     };
     record.reading = Some(Reading {
         longest: (!is_whole).then_some(128),
-        train: split(20, 5 + seed),
+        train: split(20, 5 + seed % 2),
         validation: split(9, 0),
         test: split(8, 7),
     });
