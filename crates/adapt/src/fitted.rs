@@ -8,7 +8,7 @@ use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
     Adapted, Attach, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Peft,
-    Plan, Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
+    Plan, Portable, PredictError, Predictor, Reading, SaveError, Setting, Trainable, sub_seed,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -231,15 +231,16 @@ impl<P: Peft> Fitted<P> {
     pub fn plan(&self) -> &P {
         &self.plan
     }
+
+    /// Most tokens of a text.
+    fn longest(&self) -> usize {
+        self.budget.max_length.get().min(self.window)
+    }
 }
 
 impl<P: Peft> Predictor for Fitted<P> {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let encoded = encode_examples(
-            examples,
-            &self.tokenizer,
-            self.budget.max_length.get().min(self.window),
-        )?;
+        let encoded = encode_examples(examples, &self.tokenizer, self.longest())?;
         let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
@@ -268,6 +269,12 @@ impl<P: Peft> Predictor for Fitted<P> {
             trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
             extra_tokens: self.plan.in_front().tokens as f64,
         }
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        let longest = self.longest();
+        let encoded = encode_examples(examples, &self.tokenizer, longest)?;
+        Ok(Some(Reading::of(&encoded, longest)))
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use task::Example;
-use transformer::{Depth, Pretrained};
+use transformer::{Depth, Encoded, Pretrained};
 
 /// Unnormalised scores of one example, one a class, in the task's class order.
 pub type Logits = Vec<f32>;
@@ -175,6 +175,14 @@ pub trait Predictor {
     /// What it takes to keep and to run it.
     fn footprint(&self) -> Footprint;
 
+    /// How much of these examples' texts is read, and how many of them are longer; `None` where the method does not say.
+    ///
+    /// # Errors
+    /// An example that cannot be tokenised.
+    fn reading(&self, _examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        Ok(None)
+    }
+
     /// Writes what must be kept beside the pretrained weights.
     ///
     /// # Errors
@@ -189,6 +197,31 @@ pub trait Predictor {
     /// Anything else worth recording, by name.
     fn details(&self) -> BTreeMap<String, Value> {
         BTreeMap::new()
+    }
+}
+
+/// How much of some texts a predictor reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// All of each.
+    Whole,
+    /// The first or last tokens of each.
+    UpTo {
+        /// Most tokens of a text, or of both texts of a pair, special ones included.
+        tokens: usize,
+        /// How many of the examples are longer.
+        cut: usize,
+    },
+}
+
+impl Reading {
+    /// Of texts that were tokenised within `tokens`.
+    pub fn of(encoded: &[Encoded], tokens: usize) -> Self {
+        let cut = encoded.iter().filter(|text| text.truncated_tokens > 0);
+        Self::UpTo {
+            tokens,
+            cut: cut.count(),
+        }
     }
 }
 

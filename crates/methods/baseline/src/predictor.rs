@@ -2,8 +2,8 @@
 
 use crate::method::{MAJORITY_INFO, TF_IDF_INFO};
 use adapt::{
-    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
-    Setting, write_info,
+    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError,
+    SavedInfo, Setting, write_info,
 };
 use linear::{LOG_ZERO, LogisticRegression, Matrix, Tensors, Text, TfIdf};
 use serde_json::Value;
@@ -105,6 +105,10 @@ impl Predictor for FittedMajority {
         }
     }
 
+    fn reading(&self, _examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        Ok(Some(Reading::Whole))
+    }
+
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
         self.common.write(dir)?;
         write(
@@ -169,6 +173,10 @@ impl Predictor for FittedTfIdf {
             stored_bytes: 4 * trainable + self.vocabulary_bytes().len() as u64,
             ..Footprint::default()
         }
+    }
+
+    fn reading(&self, _examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        Ok(Some(Reading::Whole))
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -3,8 +3,8 @@
 use crate::config::{FeatureBased, Knn, Scaling};
 use crate::features::{Extractor, Features};
 use adapt::{
-    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
-    Setting, default_pooling, write_info,
+    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError,
+    SavedInfo, Setting, default_pooling, write_info,
 };
 use linear::{Dense, LogisticRegression, Malformed, Matrix, Tensors};
 use serde_json::Value;
@@ -205,6 +205,10 @@ impl Predictor for FittedClassifier {
         }
     }
 
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        self.common.extractor.reading(examples).map(Some)
+    }
+
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
         self.common.write(self.classifier.to_tensors(), dir)
     }
@@ -306,6 +310,10 @@ impl Predictor for FittedNeighbours {
             acts_from: Some(Depth::Head),
             ..Footprint::default()
         }
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        self.common.extractor.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -53,7 +53,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
     let task::Texts { rows, notes } = task::read_texts(path)?;
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|note| crate::terminal::tell(format!("note: {note}")));
     ensure!(
         !rows.is_empty(),
         "{} holds no text, expected at least one",
