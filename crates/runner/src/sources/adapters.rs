@@ -99,7 +99,8 @@ pub(crate) fn load(
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
     let predictor = method
-        .plan(info.config.clone())?
+        .plan(info.config.clone())
+        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
