@@ -1,5 +1,6 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
+use crate::scores::{require_kind, require_numbers};
 use crate::{
     ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
     SettingDoc, Trainable, read_saved_info,
@@ -171,6 +172,24 @@ pub trait Predictor {
     /// # Errors
     /// An example that cannot be tokenised or computed.
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError>;
+
+    /// Whether it was fitted to pairs of texts or to single ones; `None` where that was not kept.
+    fn pairs(&self) -> Option<bool> {
+        None
+    }
+
+    /// [`class_logits`](Self::class_logits) of texts of the kind that it was fitted to, all of them finite.
+    ///
+    /// # Errors
+    /// As there; or the row of a text of the other kind, or of a score that is NaN or infinite.
+    fn scores(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        if let Some(pairs) = self.pairs() {
+            require_kind(examples, pairs)?;
+        }
+        let scores = self.class_logits(examples)?;
+        require_numbers(examples, &scores)?;
+        Ok(scores)
+    }
 
     /// What it takes to keep and to run it.
     fn footprint(&self) -> Footprint;

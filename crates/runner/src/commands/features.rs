@@ -3,7 +3,7 @@
 use crate::cli::{FeaturesArgs, PoolingArg};
 use crate::sources::{self, devices};
 use crate::terminal::tell;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use std::path::Path;
 use task::TextRow;
 use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
@@ -35,7 +35,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     )?;
     let pooling = match arguments.pooling {
         PoolingArg::None => {
-            return write_tensors(&arguments.output, hidden_states(&base, &encoded));
+            return write_tensors(&arguments.output, &rows, hidden_states(&base, &encoded));
         }
         PoolingArg::Mean => Pooling::Mean,
         PoolingArg::First => Pooling::First,
@@ -43,6 +43,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     };
     write_tensors(
         &arguments.output,
+        &rows,
         vec![("features", pooled(&base, &encoded, pooling))],
     )
 }
@@ -142,9 +143,20 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
     (vec![encoded.len(), width], features)
 }
 
-fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
+fn write_tensors(
+    path: &Path,
+    rows: &[TextRow],
+    tensors: Vec<(&str, Values)>,
+) -> anyhow::Result<()> {
     let mut file = files::Tensors::default();
     for (name, (shape, values)) in tensors {
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let row = rows[place / (values.len() / rows.len())].row;
+            bail!(
+                "a value of row {row} is {}, expected a finite number; are the model's weights damaged?",
+                values[place]
+            );
+        }
         file.put(name, &shape, values);
     }
     file.write(path)

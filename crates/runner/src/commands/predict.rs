@@ -37,7 +37,7 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
     if let Some((base, window)) = &adapted.reads {
         note_cuts(&examples, base, *window);
     }
-    let logits = adapted.predictor.class_logits(&examples)?;
+    let logits = adapted.predictor.scores(&examples)?;
     write_csv(&arguments.output, &adapted.classes, &examples, &logits)
 }
 

@@ -263,7 +263,7 @@ fn validate(
     }
     observer.borrow_mut().begin(Phase::Validate);
     let validation = &prepared.task.validation;
-    let logits = predictor.class_logits(&unlabelled(validation))?;
+    let logits = predictor.scores(&unlabelled(validation))?;
     let log_probs = log_probabilities(&logits, &prepared.task)?;
     let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
     observer.borrow_mut().set_validation(accuracy);
@@ -278,7 +278,7 @@ fn evaluate(
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let test = &prepared.task.test;
     observer.borrow_mut().begin(Phase::Evaluate);
-    let logits = predictor.class_logits(&unlabelled(test))?;
+    let logits = predictor.scores(&unlabelled(test))?;
     let _ = prepared.device.sync();
     observer.borrow_mut().recorder.step_done(test.len() as u64);
     observer.borrow_mut().pause();
