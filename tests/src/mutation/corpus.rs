@@ -55,9 +55,9 @@ impl Corpus {
         fixtures().join("oracle").join(family)
     }
 
-    /// An adapter that needs no model.
-    pub(crate) fn modelless_adapter(&self) -> PathBuf {
-        self.root.join("adapters/bert+tf-idf")
+    /// What a method saved.
+    pub(crate) fn adapter(&self, family: &str, method: &str) -> PathBuf {
+        self.root.join(format!("adapters/{family}+{method}"))
     }
 
     /// The entries of a part, sorted.

@@ -22,11 +22,6 @@ impl Draws {
         self.0.random_range(0..end.max(1))
     }
 
-    /// From `low` to `high`, both included.
-    pub(crate) fn between(&mut self, low: usize, high: usize) -> usize {
-        self.0.random_range(low..=high)
-    }
-
     /// Whether something of probability `share` happens.
     pub(crate) fn happens(&mut self, share: f64) -> bool {
         self.0.random_bool(share)

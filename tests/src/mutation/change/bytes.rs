@@ -39,18 +39,6 @@ pub(crate) fn change(mut bytes: Vec<u8>, other: &[u8], draws: &mut Draws) -> Vec
     bytes
 }
 
-/// As [`change`], within the last `length` bytes only: where Parquet has its footer.
-pub(crate) fn change_end(
-    mut bytes: Vec<u8>,
-    length: usize,
-    other: &[u8],
-    draws: &mut Draws,
-) -> Vec<u8> {
-    let end = bytes.split_off(bytes.len().saturating_sub(length));
-    bytes.extend(change(end, other, draws));
-    bytes
-}
-
 fn once(bytes: &mut Vec<u8>, other: &[u8], draws: &mut Draws) {
     let at = draws.below(bytes.len());
     let rest = bytes.len() - at;
@@ -70,7 +58,10 @@ fn once(bytes: &mut Vec<u8>, other: &[u8], draws: &mut Draws) {
         4 => {
             bytes.drain(at..at + length);
         }
-        5 => insert(bytes, at, draws.one(&SNIPPETS)),
+        5 => {
+            let snippet: &&[u8] = draws.one(&SNIPPETS);
+            insert(bytes, at, snippet);
+        }
         6 => {
             let noise: Vec<u8> = (0..draws.size(64)).map(|_| draws.byte()).collect();
             insert(bytes, at, &noise);

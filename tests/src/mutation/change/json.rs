@@ -69,7 +69,8 @@ fn written(value: &Value, draws: &mut Draws) -> Vec<u8> {
         text.insert_str(brace + 1, &twice);
     }
     if draws.happens(0.02) {
-        text.insert_str(0, draws.one(&["\u{feff}", " ", "\n\n", "//\n", "{}"]));
+        let start: &&str = draws.one(&["\u{feff}", " ", "\n\n", "//\n", "{}"]);
+        text.insert_str(0, start);
     }
     text.into_bytes()
 }
@@ -80,7 +81,8 @@ fn nth(text: &str, what: char, draws: &mut Draws) -> Option<usize> {
 }
 
 fn without_quotes(text: &str) -> String {
-    let mut parts = text.split(&format!("\"{RAW}"));
+    let begin = format!("\"{RAW}");
+    let mut parts = text.split(&begin);
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (raw, rest) = part.split_once('"').unwrap_or((part, ""));

@@ -3,8 +3,10 @@
 mod archive;
 mod bytes;
 mod json;
+mod parquet;
 pub(super) mod safetensors;
 mod tables;
+mod tokenizer;
 mod words;
 
 use super::input::{Content, Input, Special};
@@ -39,22 +41,12 @@ fn file(name: &str, content: Vec<u8>, other: &[u8], draws: &mut Draws) -> Vec<u8
         return bytes::change(content, other, draws);
     }
     match ending {
+        "json" if name.ends_with("tokenizer.json") && draws.happens(0.6) => {
+            tokenizer::change(&content, draws)
+        }
         "json" => json::change(&content, other, draws),
         "safetensors" => safetensors::change(content, other, draws),
-        "parquet" => {
-            // The last eight bytes: the footer's length and the magic number.
-            let (rest, length) = content.split_at(content.len().saturating_sub(8));
-            let length = length
-                .first_chunk::<4>()
-                .map_or(0, |n| u32::from_le_bytes(*n));
-            let footer = (length as usize).saturating_add(8).min(rest.len());
-            let within = if draws.happens(0.6) {
-                footer
-            } else {
-                content.len()
-            };
-            bytes::change_end(content, within, other, draws)
-        }
+        "parquet" => parquet::change(content, other, draws),
         "zst" => archive::change(content, other, draws),
         _ => tables::change(content, other, draws),
     }

@@ -129,7 +129,8 @@ fn change_lines(lines: &mut Vec<Vec<u8>>, other: &[u8], draws: &mut Draws) {
             }
         }
         9 => {
-            let word = *draws.one(&[*draws.one(&KEYS), *draws.one(&STRINGS)]);
+            let words = [*draws.one(&KEYS), *draws.one(&STRINGS)];
+            let word: &&str = draws.one(&words);
             put(&mut lines[at], word.as_bytes(), draws);
         }
         10 => change_cell(&mut lines[at], draws),
@@ -164,6 +165,7 @@ fn change_cell(line: &mut Vec<u8>, draws: &mut Draws) {
     let separator = *draws.one(&separators);
     let mut cells: Vec<&str> = text.trim_end().split(separator).collect();
     let at = draws.below(cells.len());
-    cells[at] = draws.one(&CELLS);
+    let cell: &&str = draws.one(&CELLS);
+    cells[at] = cell;
     *line = format!("{}\n", cells.join(separator)).into_bytes();
 }

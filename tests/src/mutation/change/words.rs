@@ -1,7 +1,7 @@
 //! Keys that some library honours in one of the files, strings that mean something to one of them, and pieces of long strings.
 
 /// Keys of config.json, of the tokenizers' files, of adapter_config.json and of this program's own files.
-pub(crate) const KEYS: [&str; 150] = [
+pub(crate) const KEYS: [&str; 145] = [
     // config.json
     "architectures",
     "model_type",
