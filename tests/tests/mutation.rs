@@ -58,6 +58,46 @@ fn every_kind_of_fault_is_found_where_it_is_planted() {
     }
 }
 
+/// A damaged file of texts, and what Python reads from it.
+#[derive(Deserialize)]
+struct Table {
+    file: String,
+    holds: String,
+    /// `None`: an error.
+    texts: Option<Vec<String>>,
+}
+
+#[test]
+fn a_damaged_table_gives_the_texts_that_python_reads_or_none() {
+    let text = fs::read_to_string(fixtures().join("mutated_tables.json")).unwrap();
+    let tables: Vec<Table> = serde_json::from_str(&text).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (mut same, mut refused) = (0, 0);
+    let mut wrong = Vec::new();
+    for Table { file, holds, texts } in &tables {
+        let path = dir.path().join(file);
+        fs::write(&path, holds).unwrap();
+        let read = task::read_texts(&path);
+        let found = read.map(|rows| rows.into_iter().map(|row| row.text).collect::<Vec<_>>());
+        match found {
+            Err(_) => refused += 1,
+            Ok(found) if Some(&found) == texts.as_ref() => same += 1,
+            Ok(found) => wrong.push(format!("{holds:?}\n  gives {found:?}\n  python {texts:?}")),
+        }
+    }
+    println!(
+        "{} damaged tables: {same} as Python reads them, {refused} refused",
+        tables.len()
+    );
+    assert!(same > tables.len() / 4, "only {same} are read");
+    assert!(
+        wrong.is_empty(),
+        "{} are read otherwise than by Python:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 /// What transformers computes from checkpoints with changed settings.
 #[derive(Deserialize)]
 struct Reference {

@@ -102,6 +102,14 @@ impl Input {
         self.files.insert(name.to_owned(), content);
     }
 
+    /// What stands there instead of a file, if anything.
+    pub(crate) fn special(&self) -> Option<String> {
+        self.files.values().find_map(|content| match content {
+            Content::Special(special) => Some(format!("{special:?}")),
+            _ => None,
+        })
+    }
+
     /// Writes all of it into an empty folder; `pipe` is a named pipe that nobody writes to.
     pub(crate) fn write(&self, folder: &Path, pipe: &Path) -> io::Result<()> {
         for (name, content) in &self.files {

@@ -127,15 +127,15 @@ fn keep_one(
     keep: &Path,
 ) -> anyhow::Result<bool> {
     let entries = reader.entries(corpus)?;
-    let (input, _) = reader.input(&entries, seed);
-    println!("changed: {}", input.changes.join(", "));
-    let entry = worker::lay(reader, corpus, &entries, seed, keep);
-    println!("entry {entry}, files in {}", keep.display());
+    let (input, entry) = reader.input(&entries, seed);
+    worker::lay(&input, corpus, keep).with_context(|| keep.display().to_string())?;
+    let changed = input.changes.join(", ");
+    println!("changed in {entry}: {changed}; files in {}", keep.display());
     let out = tempfile::tempdir()?;
     let place = readers::Place {
         dir: keep,
         out: out.path(),
-        entry: &entry,
+        entry,
         seed,
     };
     println!("{:?}", reader.read(corpus, &place));

@@ -85,10 +85,15 @@ fn work(mut job: Job, corpus: &Path, bounds: Bounds, tally: &Mutex<Tally>) -> an
     while job.count > 0 {
         let mut child = start(job, corpus)?;
         let (lines, errors) = (lines_of(&mut child), tail_of(&mut child));
-        let begun = watch(&mut child, &lines, job, bounds, tally);
+        let unfinished = watch(&mut child, &lines, job, bounds, tally);
         let status = child.wait()?;
         let errors = errors.join().unwrap_or_default();
-        let Some((seed, hung)) = begun else {
+        let Some(Unfinished {
+            seed,
+            special,
+            killed_after,
+        }) = unfinished
+        else {
             anyhow::ensure!(
                 status.success(),
                 "a worker of {} ended with {status}: {errors}",
@@ -96,10 +101,11 @@ fn work(mut job: Job, corpus: &Path, bounds: Bounds, tally: &Mutex<Tally>) -> an
             );
             return Ok(());
         };
-        let what = match hung {
-            Some(after) => Finding::hang(after),
+        let what = match killed_after {
+            Some(seconds) => Finding::hang(seconds),
             None => Finding::death(&status.to_string(), &errors),
         };
+        let what = what.where_stands(&special);
         tally
             .lock()
             .expect("not poisoned")
@@ -165,51 +171,55 @@ fn tail_of(child: &mut Child) -> std::thread::JoinHandle<String> {
     })
 }
 
-/// Follows a worker to its end. Gives the input that it did not end with, and after how many seconds it was killed, if it was.
+/// An input that a worker began and did not end with.
+struct Unfinished {
+    seed: u64,
+    /// What stands there instead of a file, or nothing.
+    special: String,
+    killed_after: Option<f64>,
+}
+
+/// Follows a worker to its end, or to the input that takes too long.
 fn watch(
     child: &mut Child,
     lines: &Receiver<String>,
     job: Job,
     bounds: Bounds,
     tally: &Mutex<Tally>,
-) -> Option<(u64, Option<f64>)> {
-    let mut begun: Option<(u64, Instant, f64)> = None;
+) -> Option<Unfinished> {
+    let mut begun: Option<(Unfinished, Instant, f64)> = None;
     loop {
         match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(line) => match line.split_once(' ') {
-                Some(("begins", seed)) => {
+            Ok(line) => match (line.split_once(' '), &begun) {
+                (Some(("begins", rest)), _) => {
+                    let (seed, special) = rest.split_once(' ').unwrap_or((rest, ""));
                     let used = processor_seconds(child.id()).unwrap_or(0.0);
-                    begun = seed.parse().ok().map(|seed| (seed, Instant::now(), used));
+                    let unfinished = Unfinished {
+                        seed: seed.parse().unwrap_or(job.first),
+                        special: special.to_owned(),
+                        killed_after: None,
+                    };
+                    begun = Some((unfinished, Instant::now(), used));
                 }
-                Some(("ended", rest)) => {
+                (Some(("ended", rest)), Some((input, ..))) => {
+                    let mut tally = tally.lock().expect("not poisoned");
+                    tally.ended(job.reader.name, rest, &input.special, bounds);
                     begun = None;
-                    tally
-                        .lock()
-                        .expect("not poisoned")
-                        .ended(job.reader.name, rest, bounds);
                 }
                 _ => {}
             },
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return begun.map(|(seed, ..)| (seed, None)),
+            Err(RecvTimeoutError::Disconnected) => return begun.map(|(input, ..)| input),
         }
-        if let Some((seed, since, before)) = begun {
+        if let Some((_, since, before)) = &begun {
             let used = processor_seconds(child.id()).map_or(0.0, |now| now - before);
             let passed = since.elapsed().as_secs_f64();
             if used > bounds.seconds || passed > 3.0 * bounds.seconds {
                 let _ = child.kill();
-                // What it said in the meantime counts.
-                let ended = lines
-                    .iter()
-                    .find_map(|line| line.strip_prefix("ended ").map(str::to_owned));
-                let Some(ended) = ended else {
-                    return Some((seed, Some(passed)));
-                };
-                tally
-                    .lock()
-                    .expect("not poisoned")
-                    .ended(job.reader.name, &ended, bounds);
-                return Some((seed, Some(passed)));
+                return begun.map(|(input, ..)| Unfinished {
+                    killed_after: Some(passed),
+                    ..input
+                });
             }
         }
     }

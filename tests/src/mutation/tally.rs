@@ -32,6 +32,14 @@ impl Finding {
         }
     }
 
+    /// The same, with what stands where a file is expected: a kind of its own.
+    pub(crate) fn where_stands(mut self, special: &str) -> Self {
+        if !special.is_empty() {
+            self.what = format!("{} ({special})", self.what);
+        }
+        self
+    }
+
     fn of(kind: &str, words: &str) -> Option<Self> {
         let what = match kind {
             // A panic is known by its place.
@@ -81,8 +89,14 @@ impl Tally {
         }
     }
 
-    /// Adds a line `<seed> <kind> <seconds> <bytes> <words as JSON>`.
-    pub(crate) fn ended(&mut self, reader: &'static str, line: &str, bounds: Bounds) {
+    /// Adds a line of an input, with what stands where a file is expected: `<seed> <kind> <seconds> <bytes> <words as JSON>`.
+    pub(crate) fn ended(
+        &mut self,
+        reader: &'static str,
+        line: &str,
+        special: &str,
+        bounds: Bounds,
+    ) {
         let mut fields = line.splitn(5, ' ');
         let mut next = || fields.next().unwrap_or_default();
         let (seed, kind, seconds, bytes) = (next().parse().unwrap_or(0), next(), next(), next());
@@ -98,11 +112,11 @@ impl Tally {
             counts.largest = (bytes, seed);
         }
         let large = (bytes > bounds.bytes).then(|| Finding {
-            what: format!("takes more than {} MiB", bounds.bytes >> 20),
-            details: format!("{} MiB, {kind} {words}", bytes >> 20),
+            what: format!("takes more than {} MiB, then {kind}", bounds.bytes >> 20),
+            details: format!("{} MiB, {words}", bytes >> 20),
         });
         match large.or_else(|| Finding::of(kind, &words)) {
-            Some(finding) => self.found(reader, seed, finding),
+            Some(finding) => self.found(reader, seed, finding.where_stands(special)),
             None if kind == "accepted" => counts.accepted += 1,
             None => counts.refused += 1,
         }

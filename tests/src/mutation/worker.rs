@@ -1,7 +1,8 @@
 //! The process that reads inputs, one after the other, and says before and after each what comes of it. It may die of any of them.
 
 use super::corpus::Corpus;
-use super::readers::{Entry, Place, Reader, Verdict};
+use super::input::Input;
+use super::readers::{Place, Reader, Verdict};
 use measure::allocator;
 use std::fs;
 use std::io::{self, Write};
@@ -37,12 +38,18 @@ pub(crate) fn serve(
     }));
     let entries = reader.entries(corpus)?;
     for seed in first..first + count {
-        say(&format!("begins {seed}"));
+        let (input, entry) = reader.input(&entries, seed);
+        say(&format!(
+            "begins {seed} {}",
+            input.special().unwrap_or_default()
+        ));
         let folder = tempfile::tempdir()?;
+        let dir = folder.path().join("input");
+        lay(&input, corpus, &dir)?;
         allocator::reset_peak();
         let before = allocator::live_bytes().unwrap_or(0);
         let started = Instant::now();
-        let ended = one(reader, corpus, &entries, seed, folder.path());
+        let ended = one(reader, corpus, entry, seed, folder.path());
         let seconds = started.elapsed().as_secs_f64();
         let peak = allocator::peak_bytes().unwrap_or(0).saturating_sub(before);
         let (kind, words) = match ended {
@@ -59,23 +66,22 @@ pub(crate) fn serve(
     Ok(())
 }
 
-/// Writes the input and reads it, in a thread of its own.
+/// Reads an input, in a thread of its own.
 fn one(
     reader: &'static Reader,
     corpus: &Corpus,
-    entries: &[Entry],
+    entry: &str,
     seed: u64,
     folder: &Path,
 ) -> Result<Verdict, String> {
     let (dir, out) = (folder.join("input"), folder.join("out"));
-    let entry = lay(reader, corpus, entries, seed, &dir);
     fs::create_dir(&out).expect("a new folder");
     std::thread::scope(|scope| {
         let read = || {
             let place = Place {
                 dir: &dir,
                 out: &out,
-                entry: &entry,
+                entry,
                 seed,
             };
             panic::catch_unwind(AssertUnwindSafe(|| reader.read(corpus, &place)))
@@ -91,19 +97,13 @@ fn one(
     })
 }
 
-/// Writes input `seed` into a new folder `dir`; gives its entry's name.
-pub(crate) fn lay(
-    reader: &Reader,
-    corpus: &Corpus,
-    entries: &[Entry],
-    seed: u64,
-    dir: &Path,
-) -> String {
-    let (input, entry) = reader.input(entries, seed);
-    fs::create_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
-    let written = input.write(dir, &corpus.pipe());
-    written.unwrap_or_else(|error| panic!("input {seed} of {}: {error}", reader.name));
-    entry.to_owned()
+/// Writes an input into a new folder.
+///
+/// # Errors
+/// A folder that is there, or cannot be written.
+pub(crate) fn lay(input: &Input, corpus: &Corpus, dir: &Path) -> io::Result<()> {
+    fs::create_dir(dir)?;
+    input.write(dir, &corpus.pipe())
 }
 
 fn say(line: &str) {
