@@ -267,6 +267,7 @@ impl<P: Peft> Predictor for Fitted<P> {
             acts_from: Some(self.plan.acts_from(&self.shape)),
             trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
             extra_tokens: self.plan.in_front().tokens as f64,
+            ..Footprint::default()
         }
     }
 

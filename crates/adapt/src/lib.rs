@@ -39,7 +39,7 @@ pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError
 pub use fitted::Fitted;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
-    Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Scale, SearchRange,
+    Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Scale, SearchRange,
 };
 pub use model::Adapted;
 pub use ops::to_floats;

@@ -1,6 +1,7 @@
 //! From text to token ids, as the checkpoint's own tokenizer does it.
 
 mod files;
+mod lower_case;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -268,6 +269,20 @@ impl Tokenizer {
     /// Stands for what the vocabulary does not know.
     pub fn unk_id(&self) -> Option<u32> {
         self.special.unk
+    }
+
+    /// Whether the id is of a token with a function.
+    pub(crate) fn is_special(&self, id: u32) -> bool {
+        let SpecialTokens {
+            pad,
+            mask,
+            bos,
+            eos,
+            cls,
+            sep,
+            unk,
+        } = self.special;
+        [pad, mask, bos, eos, cls, sep, unk].contains(&Some(id))
     }
 
     /// Files it was read from.

@@ -14,4 +14,5 @@ mod minilm;
 mod padding;
 mod past;
 mod refusals;
+mod sentence;
 mod tokenizers;
