@@ -8,5 +8,5 @@ mod predictor;
 mod prepared;
 
 pub use config::{FeatureBased, Knn, Ks, Layer, Pairs, Scaling};
-pub use features::Extractor;
+pub use features::{Extractor, Features};
 pub use method::{FEATURE_BASED, FeatureBasedMethod, KNN, KnnMethod};
