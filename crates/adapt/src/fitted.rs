@@ -34,9 +34,12 @@ impl<P: Peft> Plan for P {
         )?;
         let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
         let (name, digest) = (base.name.clone(), base.digest.clone());
+        let pooling = setting.budget.pooling_of(&shape);
+        let length = setting.budget.max_length.get().min(shape.max_length);
+        crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let job = job(&*self, &setting, &tokenizer, &shape)?;
-        let (pooling, window) = (job.pooling, job.window);
+        let window = job.window;
         let trainable = count_trainable(&model);
         let model = train::train(model, job, setting.events)?;
         Ok(Box::new(Fitted {

@@ -2,9 +2,9 @@
 
 use crate::config::{Layer, Pairs, Scaling};
 use crate::features::{Extractor, Features};
-use adapt::{Event, FitError, PairEncoding, Phase, Setting, default_pooling};
+use adapt::{Event, FitError, PairEncoding, Phase, Setting, default_pooling, note_folder};
 use linear::Dense;
-use serde_json::{Value, json};
+use serde_json::Value;
 use transformer::{Embedder, Pooling, Pretrained};
 
 /// One kind of features.
@@ -164,19 +164,6 @@ fn embedder(
         );
         FitError::NotApplicable(reason)
     })?;
-    if let Some(folder) = base.sentence.describe() {
-        let followed = given.is_none();
-        let used = embedder.max_length();
-        let mut about = json!({"folder": folder, "followed": followed});
-        if let Some(pooling) = given {
-            about["pooling"] = json!(pooling);
-        }
-        if let Some(length) = base.sentence.max_length()
-            && length != used
-        {
-            about["max_length"] = json!({"folder": length, "used": used});
-        }
-        note(setting, "sentence_transformers", about);
-    }
+    note_folder(setting, &base.sentence, given, embedder.max_length());
     Ok(embedder)
 }

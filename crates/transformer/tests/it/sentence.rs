@@ -17,7 +17,7 @@ fn fixtures() -> (PathBuf, Value) {
 }
 
 /// The checkpoint of a case with the case's files over it.
-fn folder(case: &str, test: &str) -> PathBuf {
+pub(crate) fn folder(case: &str, test: &str) -> PathBuf {
     let (fixtures, about) = fixtures();
     let checkpoint = about["cases"][case]["checkpoint"].as_str().unwrap();
     let dir = copy_of(checkpoint, test);
