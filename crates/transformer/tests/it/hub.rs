@@ -89,7 +89,8 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, noted: &Mute
     let (start, end) = range.unwrap_or((0, None));
     let end = end.map_or(content.len(), |end| content.len().min(end + 1));
     let part = &content[start..end];
-    let etag = path.rsplit('/').next().unwrap();
+    let name = path.splitn(6, '/').last().unwrap(); // behind /org/name/resolve/revision/
+    let etag = name.replace('/', "-");
     let header = format!(
         "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {start}-{}/{}\r\nETag: \"{etag}\"\r\n\
          X-Repo-Commit: {COMMIT}\r\nAccept-Ranges: bytes\r\nConnection: close\r\n\r\n",
