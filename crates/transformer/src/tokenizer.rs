@@ -5,6 +5,7 @@ mod class;
 mod files;
 mod guard;
 mod limits;
+mod lower_case;
 mod pieces;
 mod settings;
 mod special;
@@ -320,6 +321,20 @@ impl Tokenizer {
     /// Stands for what the vocabulary does not know.
     pub fn unk_id(&self) -> Option<u32> {
         self.special.unk
+    }
+
+    /// Whether the id is of a token with a function.
+    pub(crate) fn is_special(&self, id: u32) -> bool {
+        let SpecialTokens {
+            pad,
+            mask,
+            bos,
+            eos,
+            cls,
+            sep,
+            unk,
+        } = self.special;
+        [pad, mask, bos, eos, cls, sep, unk].contains(&Some(id))
     }
 
     /// Files it was read from.
