@@ -58,6 +58,7 @@ pub fn run_info(build: BuildInfo, command_line: Vec<String>) -> RunInfo {
         os: operating_system(),
         model_digests: BTreeMap::new(),
         task_digests: BTreeMap::new(),
+        notes: record::RunNotes::default(),
         methods: Vec::new(),
         plan: serde_json::Value::Null,
     }

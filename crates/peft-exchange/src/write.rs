@@ -35,6 +35,7 @@ pub fn write(
 ) -> Result<&'static str, PeftError> {
     let portable = portable.ok_or(PeftError::NoEquivalent { known: EQUIVALENTS })?;
     let Draft { config, tensors } = draft(portable, base, base_name)?;
+    tensors.require_numbers()?;
     let written = |path: &Path, done: std::io::Result<()>| {
         done.map_err(|source| PeftError::Write {
             path: path.to_owned(),

@@ -38,7 +38,10 @@ const COLUMNS: [&str; 3] = ["row", "label", "predicted"];
 
 /// With more classes than this, the file keeps the log-probabilities of the label and of the prediction only: 77 classes × 3,080 rows × 48 trials
 /// would be 100 MB, and every statistic of the report needs no others.
-const MOST_CLASSES_WRITTEN: usize = 16;
+pub(crate) const MOST_CLASSES_WRITTEN: usize = 16;
+
+/// What then stands in the place of the classes.
+pub(crate) const LABEL_AND_PREDICTED: [&str; 2] = ["label", "predicted"];
 
 /// `row,label,predicted,logp_<class>..` as CSV.
 pub(crate) fn to_csv(classes: &[String], predictions: &[Prediction]) -> Vec<u8> {
@@ -46,7 +49,7 @@ pub(crate) fn to_csv(classes: &[String], predictions: &[Prediction]) -> Vec<u8> 
     let of_classes = if every_class {
         classes.to_vec()
     } else {
-        vec!["label".to_owned(), "predicted".to_owned()]
+        LABEL_AND_PREDICTED.map(str::to_owned).to_vec()
     };
     let header: Vec<String> = COLUMNS
         .iter()

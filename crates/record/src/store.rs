@@ -5,7 +5,7 @@
 //! with a dot or end in `.tmp` are leftovers of a kill and are passed over by the reader.
 
 use crate::archive::{self, ARCHIVE, Files};
-use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, predictions};
+use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, checks, predictions};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,8 @@ pub fn read_record(run_dir: &Path, trial_id: &str) -> Result<Option<TrialRecord>
     text.map(|text| parse_json(&path, &text)).transpose()
 }
 
-/// Writes a trial's `predictions.csv`: `row,label,predicted,logp_<class>..`; row numbers, never texts.
+/// Writes a trial's `predictions.csv`: `row,label,predicted,logp_<class>..`; row numbers, never texts. Returns its digest, for
+/// [`TrialRecord::predictions_digest`].
 ///
 /// # Errors
 /// [`StoreError::Write`].
@@ -84,9 +85,11 @@ pub fn write_predictions(
     trial_id: &str,
     classes: &[String],
     rows: &[Prediction],
-) -> Result<(), StoreError> {
+) -> Result<String, StoreError> {
     let path = trial_dir(run_dir, trial_id).join(PREDICTIONS_FILE);
-    write_file(&path, &predictions::to_csv(classes, rows))
+    let table = predictions::to_csv(classes, rows);
+    write_file(&path, &table)?;
+    Ok(checks::digest(&table))
 }
 
 /// How the run in `run_dir` keeps its records.
@@ -200,8 +203,9 @@ fn parse_trial(run_dir: &Path, id: &str, files: &Files) -> Result<Trial, StoreEr
         let reason = format!("it is the record of trial {found:?}, expected {id:?}");
         return Err(StoreError::broken(&path, reason));
     }
+    checks::numbers(&record).map_err(|reason| StoreError::broken(&path, reason))?;
     let parse = |text: &Vec<u8>| {
-        predictions::parse(text)
+        checks::predictions(&record, text)
             .map_err(|reason| StoreError::broken(&dir.join(PREDICTIONS_FILE), reason))
     };
     let predictions = files.predictions.as_ref().map(parse).transpose()?;

@@ -2,6 +2,7 @@
 //!
 //! `<!-- results:NAME -->` .. `<!-- /results:NAME -->`, NAME being the run directory's name.
 
+use crate::escape::markdown;
 use crate::run::Run;
 use crate::{ReportError, store, summary, text};
 use record::StoreError;
@@ -65,7 +66,7 @@ fn content(run: &Run) -> String {
         .map(|g| {
             format!(
                 "**{}** ({})\n\n{}",
-                g.title,
+                markdown(&g.title),
                 text::intro(g),
                 text::markdown_table(g)
             )

@@ -21,6 +21,7 @@ mod norm;
 mod past;
 mod pooling;
 mod save;
+mod sentence;
 mod shape;
 mod tokenizer;
 
@@ -36,13 +37,14 @@ pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
 pub use load::{
-    LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load, load_backbone,
-    load_shape,
+    IndexError, LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load,
+    load_backbone, load_shape,
 };
 pub use locate::{LocateError, locate, locate_with};
 pub use norm::Norm;
 pub use past::Past;
 pub use pooling::{Pooling, pool};
 pub use save::{Precision, SaveError, save_weights};
+pub use sentence::{Embedder, SentenceError, SentenceFolder, SentenceModules, sentence_files};
 pub use shape::{Architecture, NormKind, NormOrder, Positions, Shape};
 pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};

@@ -20,4 +20,6 @@ mod outputs;
 mod paths;
 mod pretraining;
 mod real_methods;
+mod results;
+mod sentence;
 mod usage;

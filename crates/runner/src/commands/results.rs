@@ -80,8 +80,13 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
         max_stored_bytes: bytes(arguments.max_stored),
         max_predict_s: seconds(arguments.max_predict_time),
     };
-    for run in load(&arguments.dirs)? {
-        let advice = report::advice_text(&report::recommend(&run, &limits));
+    let runs = load(&arguments.dirs)?;
+    for run in &runs {
+        if runs.len() > 1 {
+            // Two runs may call two models by the same name.
+            say(&format!("Run {}", run.dir.display()));
+        }
+        let advice = report::advice_text(&report::recommend(run, &limits));
         say(advice.trim_end_matches('\n'));
     }
     Ok(())

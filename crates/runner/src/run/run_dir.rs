@@ -3,9 +3,9 @@
 use crate::plan::matrix::Planned;
 use crate::terminal::tell;
 use anyhow::{Context, bail};
+use record::RunInfo;
 use record::archive::ARCHIVE;
 use record::store;
-use record::{RunInfo, TrialRecord};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -214,16 +214,6 @@ fn leaves(value: &Value, name: &str, found: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Writes `trials.csv` and `curves.csv` from the records so far, so that a run can be followed while it lasts.
-///
-/// # Errors
-/// A file that cannot be written.
-pub(crate) fn write_tables(dir: &Path, records: &[TrialRecord]) -> anyhow::Result<()> {
-    store::write_file(&dir.join("trials.csv"), &record::trials_csv(records))?;
-    store::write_file(&dir.join("curves.csv"), &record::curves_csv(records))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +234,7 @@ mod tests {
             spec: record::TrialSpec::default(),
         };
         for id in ["a", "b"] {
-            let record = TrialRecord::unmeasured(
+            let record = record::TrialRecord::unmeasured(
                 id.to_owned(),
                 record::TrialSpec::default(),
                 record::Outcome::Finished,

@@ -50,7 +50,7 @@ pub(crate) fn load(
     let max_length = info.budget.max_length.get();
     let predictor = method
         .plan(info.config.clone())
-        .with_context(|| format!("{}", dir.join(SAVED_FILE).display()))?
+        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
