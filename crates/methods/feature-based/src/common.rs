@@ -4,8 +4,8 @@ use crate::config::Scaling;
 use crate::features::{Extractor, Features, PARTS_OF_A_PAIR};
 use crate::prepared::{Candidate, Prepared};
 use adapt::{
-    Budget, Footprint, LoadAdapterError, PairEncoding, PredictError, Reading, SaveError, SavedInfo, Setting,
-    default_pooling, has_pairs, write_info,
+    Budget, Footprint, LoadAdapterError, PairEncoding, PredictError, Reading, SaveError, SavedInfo,
+    Setting, default_pooling, has_pairs, write_info,
 };
 use linear::{Malformed, Tensors};
 use serde_json::Value;

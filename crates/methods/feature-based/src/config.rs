@@ -1,6 +1,6 @@
 //! Settings of `feature-based` and `knn`.
 
-use adapt::{ConfigError, PairEncoding};
+use adapt::PairEncoding;
 use linear::{Grid, Metric, Votes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

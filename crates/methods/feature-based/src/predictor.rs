@@ -3,7 +3,9 @@
 use crate::common::{Common, malformed};
 use crate::config::{FeatureBased, Knn, Scaling};
 use crate::features::Features;
-use adapt::{Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo};
+use adapt::{
+    Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError, SavedInfo,
+};
 use linear::{Dense, LogisticRegression, Malformed, Matrix, Tensors};
 use std::path::Path;
 use task::Example;
@@ -62,7 +64,7 @@ impl Predictor for FittedClassifier {
     }
 
     fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
-        self.common.extractor.reading(examples).map(Some)
+        self.common.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
@@ -177,7 +179,7 @@ impl Predictor for FittedNeighbours {
     }
 
     fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
-        self.common.extractor.reading(examples).map(Some)
+        self.common.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -71,13 +71,17 @@ fn embedder(
         && pooling != PoolingArg::None
         && given.is_some()
     {
-        tell(format!("note: modules.json asks for {asked}; --pooling folder follows it"));
+        tell(format!(
+            "note: modules.json asks for {asked}; --pooling folder follows it"
+        ));
     }
     if let Some(own) = own
         && own != embedder.max_length()
     {
         let used = embedder.max_length();
-        tell(format!("note: texts are cut at {used} tokens, and the folder asks for {own}"));
+        tell(format!(
+            "note: texts are cut at {used} tokens, and the folder asks for {own}"
+        ));
     }
     Ok(embedder)
 }
@@ -88,7 +92,9 @@ fn embedder(
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
     let task::Texts { rows, notes } = task::read_texts(path)?;
-    notes.iter().for_each(|note| crate::terminal::tell(format!("note: {note}")));
+    notes
+        .iter()
+        .for_each(|note| crate::terminal::tell(format!("note: {note}")));
     ensure!(
         !rows.is_empty(),
         "{} holds no text, expected at least one",
