@@ -171,5 +171,5 @@ fn control_characters_of_file_names_reach_no_terminal() {
     for text in [&done.stderr, &ran.stderr, &ran.stdout, &again.stdout] {
         assert!(!text.contains(['\u{1b}', '\u{7}']), "{text:?}");
     }
-    assert!(ran.stdout.contains("\\u{1b}[31m"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("r\\u{7}/report.html"), "{}", ran.stdout);
 }
