@@ -148,7 +148,7 @@ fn refuse_swallowed_rows(
         &table.file,
         format!("a quoted field over {lines} lines, each of which is a row by itself"),
         "quotes around whole fields (RFC 4180)",
-        "put the whole field in double quotes and double the quotes inside it",
+        "put the whole field in double quotes and double the quotes inside it; if the text is meant to have these lines, write .jsonl",
     )
     .at(Place::Line(*line)))
 }

@@ -12,6 +12,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::bounds::{self, Refusal};
+use super::pages;
 use super::read;
 use crate::error::TaskErrorKind;
 use crate::read::Labels;
@@ -165,7 +166,7 @@ fn lists_of_lengths_are_counted_before_they_are_read() {
         let numbers = [128, 4, count].map(varint);
         [&numbers.concat()[..], &zigzag(3), &zigzag(0), &[0; 4]].concat()
     };
-    let fits = |bytes: Vec<u8>, lists| bounds::deltas_fit(&Bytes::from(bytes), 0, lists, 10);
+    let fits = |bytes: Vec<u8>, lists| pages::deltas_fit(&Bytes::from(bytes), 0, lists, 10);
     assert!(fits(list(10), 1).is_some());
     assert!(fits(list(11), 1).is_none());
     assert!(fits([list(10), list(10)].concat(), 2).is_some());
