@@ -158,7 +158,7 @@ fn labels(table: &Table) -> impl Iterator<Item = &Label> {
     table.rows.iter().filter_map(|row| row.label.as_ref())
 }
 
-fn first_row<'t>(table: &'t Table, label: impl Fn(&Label) -> bool) -> Option<&'t Raw> {
+fn first_row(table: &Table, label: impl Fn(&Label) -> bool) -> Option<&Raw> {
     table
         .rows
         .iter()

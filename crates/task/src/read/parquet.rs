@@ -9,6 +9,8 @@ mod thrift;
 mod types;
 mod values;
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
@@ -56,6 +58,8 @@ struct Source<'a> {
     file: &'a str,
     bytes: &'a [u8],
     bounds: Bounds,
+    /// Bytes of text so far.
+    texts: &'a Cell<u64>,
 }
 
 fn read_columns(file: &str, bytes: &[u8], labels: Labels) -> Result<Table, TaskError> {
@@ -64,6 +68,7 @@ fn read_columns(file: &str, bytes: &[u8], labels: Labels) -> Result<Table, TaskE
         file,
         bytes,
         bounds,
+        texts: &Cell::new(0),
     };
     bounds::check_schema(bytes).map_err(|refusal| refused(file, refusal))?;
     let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes))
@@ -102,7 +107,7 @@ fn check_groups(
     used: &[usize],
 ) -> Result<(), TaskError> {
     let refused = |refusal| refused(source.file, refusal);
-    let mut all = 0_u64;
+    let (mut all, mut unpacked) = (0_u64, 0_u64);
     for group in groups {
         let Ok(rows) = u64::try_from(group.num_rows()) else {
             return Err(refused(Refusal::Damaged("a row group of negative size")));
@@ -111,7 +116,8 @@ fn check_groups(
         bounds::too_many(all, source.bounds.rows, "rows").map_err(refused)?;
         for &column in used {
             let column = group.column(column);
-            bounds::check_column(source.bytes, column, rows, source.bounds).map_err(refused)?;
+            bounds::check_column(source.bytes, column, rows, source.bounds, &mut unpacked)
+                .map_err(refused)?;
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ const MOST_NESTING: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) rows: u64,
-    /// Of the pages of one column, and of its texts.
+    /// Of the pages of the columns used, and of their texts.
     pub(super) bytes: u64,
 }
 
@@ -160,12 +160,14 @@ fn number_of_values(at: &mut Compact<'_>, numbers: i16) -> Option<i64> {
     Some(values)
 }
 
-/// Goes through the pages of a column and refuses what they would unpack to before any is unpacked.
+/// Goes through the pages of a column of one row group, before any is unpacked, and adds up what they would unpack to: row groups can share
+/// the bytes they are in.
 pub(super) fn check_column(
     bytes: &[u8],
     column: &ColumnChunkMetaData,
     rows: u64,
     bounds: Bounds,
+    unpacked: &mut u64,
 ) -> Result<(), Refusal> {
     let damaged = Refusal::Damaged;
     let (start, length) = column.byte_range();
@@ -176,7 +178,7 @@ pub(super) fn check_column(
         return Err(damaged("a column that ends behind the end of the file"));
     };
     let (mut at, end) = (start as usize, end as usize);
-    let (mut values, mut unpacked) = (0_u64, 0_u64);
+    let mut values = 0_u64;
     while at < end && values < rows {
         let Some((head, length)) = page_head(&bytes[at..end]) else {
             return Err(damaged("a damaged head of a page"));
@@ -194,8 +196,8 @@ pub(super) fn check_column(
             return Err(damaged("a page that ends behind its column"));
         };
         at += packed;
-        unpacked = unpacked.saturating_add(size);
-        too_many(unpacked, bounds.bytes, "bytes in the pages of a column")?;
+        *unpacked = unpacked.saturating_add(size);
+        too_many(*unpacked, bounds.bytes, "bytes in the pages of its columns")?;
         if matches!(column.compression(), Compression::GZIP(_)) && unzips_to_more(page, size) {
             return Err(damaged("a page that unpacks to more than its head says"));
         }

@@ -85,13 +85,13 @@ pub(super) fn texts(
     let (name, optional) = (column.name(), column.max_def_level() > 0);
     let rows = (first, group.metadata().num_rows() as u64, batch);
     let mut texts = Vec::new();
-    let mut length = 0_u64;
     let mut take = |place: Place, bytes: Option<&[u8]>| {
         let Some(bytes) = bytes else {
             let error = wrong_type(source.file, name, "no value", "a string on every row");
             return Err(error.at(place));
         };
-        length += bytes.len() as u64;
+        let length = source.texts.get() + bytes.len() as u64;
+        source.texts.set(length);
         bounds::too_many(length, source.bounds.bytes, "bytes of text")
             .map_err(|refusal| refused(source.file, refusal).at(place))?;
         let text = utf8(source.file, place, name, bytes)?;
@@ -147,11 +147,9 @@ pub(super) fn labels(
     };
     let bytes = |place: Place, bytes: &[u8]| {
         if is_decimal {
-            return big_endian(bytes)
-                .map(|number| integer(number))
-                .ok_or_else(|| {
-                    too_large(source.file, place, name, "a decimal of more than 16 bytes")
-                });
+            return big_endian(bytes).map(&integer).ok_or_else(|| {
+                too_large(source.file, place, name, "a decimal of more than 16 bytes")
+            });
         }
         let text = utf8(source.file, place, name, bytes)?;
         checked_text(source.file, place, text).map(|text| Label::string(&text))
