@@ -29,7 +29,7 @@ pub(crate) fn without_label_column(
     if error.kind != TaskErrorKind::MissingColumn || split == SplitName::Train || !has_texts() {
         return error;
     }
-    let fix = format!("{}; or, {}", error.fix, leave_out(split));
+    let fix = format!("{}; or {}", error.fix, leave_out(split));
     TaskError {
         fix: fix.into(),
         ..error

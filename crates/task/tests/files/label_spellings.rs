@@ -40,6 +40,10 @@ fn strings_of_json_and_parquet_are_names() {
         read.notes
     );
     assert_eq!(
+        classes("x.jsonl", &lines(&["\"01\"", "\"1\"", "\"+1\""])),
+        ["+1", "01", "1"]
+    );
+    assert_eq!(
         classes("x.jsonl", &lines(&["1", "1.0", "0", "-0.0"])),
         ["0", "1"]
     );
