@@ -45,7 +45,9 @@ pub fn write_run_info(run_dir: &Path, info: &RunInfo) -> Result<(), StoreError> 
 /// # Errors
 /// [`StoreError::Read`], [`StoreError::BrokenRun`] or [`StoreError::Newer`], naming the file.
 pub fn read_run_info(run_dir: &Path) -> Result<RunInfo, StoreError> {
-    read_json(&run_dir.join(RUN_FILE)).map_err(|error| match error {
+    let path = run_dir.join(RUN_FILE);
+    let text = files::read(&path, files::SETTINGS_BYTES).map_err(|e| StoreError::read(&path, e))?;
+    parse_json(&path, &text).map_err(|error| match error {
         // It is one file of the run, and the records of the trials are none the worse for it.
         StoreError::Broken { path, reason } => StoreError::BrokenRun { path, reason },
         other => other,
@@ -249,10 +251,6 @@ fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreEr
         serde_json::to_vec_pretty(value).map_err(|e| StoreError::write(path, e.into()))?;
     text.push(b'\n');
     write_file(path, &text)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    parse_json(path, &read_file(path)?)
 }
 
 /// The layout's version is looked at first, so that a newer file is not called broken.

@@ -24,9 +24,12 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 
 /// A file to write, where `-` is standard output.
 fn output() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
-        true => Ok(PathBuf::from("/dev/stdout")),
-        false => files::expand_home(&path),
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Ok(PathBuf::from("/dev/stdout"))
+        } else {
+            files::expand_home(&path)
+        }
     })
 }
 

@@ -21,6 +21,7 @@ use cli::{Cli, Command};
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
 use run::{child, parent, probe};
+use std::borrow::Cow;
 use std::process::ExitCode;
 use terminal::tell;
 
@@ -46,6 +47,15 @@ const BAD_INPUT: u8 = 2;
 /// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
 const NOT_WRITTEN: u8 = 74;
 
+/// Ends with clap's message, in colour unless a name in it would act on the terminal (`compare runs/*` hands over whatever names there are).
+fn refuse_usage(error: &clap::Error) -> ! {
+    if let Cow::Owned(shown) = files::printable(&error.to_string()) {
+        tell(shown.trim_end());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     panics::end_quietly_on_closed_output();
@@ -53,9 +63,12 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     let command = Cli::command()
         .mut_subcommand("run", |run| run.after_help(known.clone()))
         .after_help(known);
-    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+    let cli = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => refuse_usage(&error),
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),

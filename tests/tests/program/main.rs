@@ -16,6 +16,8 @@ mod harness;
 mod inputs;
 mod interruption;
 mod outcomes;
+mod outputs;
+mod paths;
 mod pretraining;
 mod real_methods;
 mod results;

@@ -69,17 +69,16 @@ fn spelled(name: &str) -> String {
     if is_bundled(name) || !Path::new(name).exists() {
         return name.to_owned();
     }
-    let plain = match without_detours(Path::new(name))
+    let plain = without_detours(Path::new(name))
         .into_os_string()
-        .into_string()
-    {
-        Ok(plain) if !plain.is_empty() => plain,
-        _ => return ".".to_owned(),
-    };
+        .into_string();
+    let plain = plain.ok().filter(|plain| !plain.is_empty());
+    let plain = plain.unwrap_or_else(|| ".".to_owned());
     // The bare name would mean the bundled one.
-    match is_bundled(&plain) {
-        true => format!("./{plain}"),
-        false => plain,
+    if is_bundled(&plain) {
+        format!("./{plain}")
+    } else {
+        plain
     }
 }
 
@@ -97,13 +96,12 @@ fn without_detours(path: &Path) -> PathBuf {
             part => direct.push(part),
         }
     }
-    let place = |path: &Path| match path.as_os_str().is_empty() {
-        true => fs::canonicalize(".").ok(),
-        false => fs::canonicalize(path).ok(),
-    };
-    match place(&direct) == place(path) {
-        true => direct,
-        false => kept,
+    // Nothing left is the directory itself.
+    let place = |path: &Path| fs::canonicalize(Path::new(".").join(path)).ok();
+    if place(&direct) == place(path) {
+        direct
+    } else {
+        kept
     }
 }
 

@@ -8,6 +8,7 @@ use record::archive::ARCHIVE;
 use record::store;
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -69,7 +70,7 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
         )
     };
     fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
-    let lock = File::create(path.join(LOCK)).with_context(unwritable)?;
+    let lock = lock_file(&path.join(LOCK)).with_context(unwritable)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => bail!(
@@ -113,6 +114,19 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
 }
 
 const LOCK: &str = ".lock";
+
+/// The file whose lock says that a run is under way. It is never written, so that what a link in a run of others leads to is none the worse.
+fn lock_file(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let problem = format!("{} is no regular file; delete it", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
+}
 
 /// How many records of this plan's trials stand in a directory that has lost its run.json.
 ///
@@ -236,6 +250,18 @@ mod tests {
         assert!(!dir.path().join(store::RUN_FILE).exists());
         assert!(open(&["a", "b", "c"]).unwrap().continued);
         assert!(dir.path().join(store::RUN_FILE).is_file());
+    }
+
+    #[test]
+    fn a_lock_is_a_file_of_its_own_and_nothing_that_a_link_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (lock, precious) = (dir.path().join(LOCK), dir.path().join("precious"));
+        fs::write(&precious, "text").unwrap();
+        std::os::unix::fs::symlink(&precious, &lock).unwrap();
+        assert!(lock_file(&lock).is_err());
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
+        fs::remove_file(&lock).unwrap();
+        lock_file(&lock).unwrap();
     }
 
     #[test]

@@ -20,9 +20,10 @@ pub(crate) enum Found {
 /// # Errors
 /// No adapter, or several; or a file that cannot be read.
 pub(crate) fn find(path: &Path) -> anyhow::Result<Found> {
-    let dir = match path.is_file() {
-        true => folder_of_file(path)?,
-        false => path.to_owned(),
+    let dir = if path.is_file() {
+        folder_of_file(path)?
+    } else {
+        path.to_owned()
     };
     if let Some(found) = in_folder(&dir)? {
         return Ok(found);
@@ -31,7 +32,7 @@ pub(crate) fn find(path: &Path) -> anyhow::Result<Found> {
         .with_context(|| format!("cannot read the adapter's directory {}", dir.display()))?;
     let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     inside.sort();
-    let usual = ["adapter", "default"].map(|name| dir.join(name));
+    let usual = [dir.join("adapter"), dir.join("default")];
     let mut within = inside.iter().filter(|folder| holds_adapter(folder));
     let chosen = usual.iter().find(|folder| holds_adapter(folder));
     let (chosen, others) = match chosen {
