@@ -13,6 +13,7 @@ mod pretrain;
 mod registry;
 mod run;
 mod sources;
+mod terminal;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -21,6 +22,7 @@ use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
 use run::{child, parent, probe};
 use std::process::ExitCode;
+use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
@@ -85,7 +87,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {}", words::of_error(&error));
+            tell(format!("error: {}", words::of_error(&error)));
             ExitCode::from(BAD_INPUT)
         }
     }

@@ -1,17 +1,25 @@
 //! From text to token ids, as the checkpoint's own tokenizer does it.
 
+mod build;
+mod class;
 mod files;
+mod guard;
+mod limits;
+mod pieces;
+mod settings;
+mod special;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use thiserror::Error;
-use tokenizers::{Encoding, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, TruncationDirection};
 
 use crate::config::Config;
-use crate::shape::Shape;
-use files::SpecialTokens;
+use crate::shape::{Architecture, Shape};
+use pieces::{Cuts, Keep};
+use special::SpecialTokens;
 
 /// A checkpoint's tokenizer. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +27,10 @@ pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     special: SpecialTokens,
     truncation: TruncationDirection,
+    /// Where a long text can be cut.
+    cuts: Cuts,
+    /// Whether tokens have types; else all are 0.
+    types: bool,
     /// Rows of the model's embedding.
     vocab: usize,
     files: Vec<PathBuf>,
@@ -47,6 +59,14 @@ pub enum TokenizerError {
         dir: PathBuf,
         /// What else could be there, or what was found.
         hint: String,
+    },
+    /// A class that no file describes.
+    #[error("\"tokenizer_class\": \"{class}\" in {} cuts texts into words by a program of its own, which is not run; choose a model with a tokenizer.json of another class", file.display())]
+    Class {
+        /// tokenizer_config.json or config.json.
+        file: PathBuf,
+        /// The class.
+        class: String,
     },
     /// There, and not readable.
     #[error("{} is not a tokenizer: {source}; fetch it again, or write it anew with `save_pretrained` of transformers", file.display())]
@@ -82,6 +102,16 @@ pub enum TokenizeError {
         /// Rows of the embedding.
         vocab: usize,
     },
+    /// A text that would take too much memory.
+    #[error("a text of {bytes} bytes (\"{text}..\") cannot be cut into pieces of at most {most} bytes for this tokenizer: {reason}; shorten it", most = pieces::UNCUT_BYTES)]
+    TooLong {
+        /// Beginning of the text.
+        text: String,
+        /// Bytes of it that cannot be cut.
+        bytes: usize,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The tokenizer itself gave up.
     #[error("the tokenizer cannot encode \"{text}\": {source}")]
     Failed {
@@ -98,28 +128,32 @@ impl Tokenizer {
         shape: &Shape,
         config: &Config,
     ) -> Result<Tokenizer, crate::LoadError> {
-        let read = files::read(dir, shape.architecture)?;
+        let read = build::read(dir, shape.architecture == Architecture::Roberta, config)?;
         let mut inner = read.tokenizer;
+        let file = &read.files[0];
+        let broken = |source| files::broken(file, source);
         // Some checkpoints carry a fixed truncation or padding; both are ours to decide.
-        let broken = |source| TokenizerError::Broken {
-            file: read.files[0].clone(),
-            source,
-        };
         inner.with_truncation(None).map_err(broken)?;
         inner.with_padding(None);
-        let special = SpecialTokens::resolve(&inner, &read.settings, config)?;
+        let split = read.settings.flag("split_special_tokens")?;
+        inner.set_encode_special_tokens(split == Some(true));
+        special::check_around(&inner, shape, file)?;
         let count = inner.get_vocab_size(true);
-        let mut warnings = Vec::new();
+        let mut warnings = read.notes;
         if count > shape.vocab {
             warnings.push(format!(
                 "the tokenizer knows {count} tokens, the model has embeddings for {}; a text that needs one of the others is refused",
                 shape.vocab
             ));
         }
+        let special =
+            SpecialTokens::resolve(&inner, &read.functions, config, shape.vocab, &mut warnings)?;
         Ok(Tokenizer {
+            cuts: Cuts::of(&inner, &read.normalizer, &read.pre_tokenizer, &read.model),
             inner: Arc::new(inner),
             special,
-            truncation: read.settings.truncation_side(),
+            truncation: read.truncation,
+            types: read.types,
             vocab: shape.vocab,
             files: read.files,
             warnings,
@@ -156,29 +190,32 @@ impl Tokenizer {
                 special,
             });
         }
-        let failed = |source| failed(a, source);
-        let first = self.inner.encode_fast(a, false).map_err(failed)?;
-        let second = b.map(|b| self.inner.encode_fast(b, false));
-        let second = second.transpose().map_err(failed)?;
-        let before = count(&first, second.as_ref());
-        let cut = TruncationParams {
-            direction: self.truncation,
-            max_length: max_length - special,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
+        let room = max_length - special;
+        let keep = match self.truncation {
+            TruncationDirection::Right => Keep::First(room),
+            TruncationDirection::Left => Keep::Last(room),
         };
-        let (first, second) =
-            tokenizers::truncate_encodings(first, second, &cut).map_err(failed)?;
-        let truncated_tokens = before - count(&first, second.as_ref());
-        let encoding = self
-            .inner
-            .post_process(first, second, true)
-            .map_err(failed)?;
+        let (mut first, first_count) = self.plain(a, keep)?;
+        let second = b.map(|b| self.plain(b, keep)).transpose()?;
+        let (mut second, second_count) = second.map_or((None, 0), |(ids, count)| (Some(ids), count));
+        let (first_kept, second_kept) = longest_first(first_count, second_count, room);
+        cut(&mut first, first_kept, self.truncation);
+        if let Some(second) = &mut second {
+            cut(second, second_kept, self.truncation);
+        }
+        let encoding = guard::caught(|| {
+            let second = second.map(encoding);
+            self.inner.post_process(encoding(first), second, true)
+        });
+        let encoding = encoding.map_err(|source| failed(a, source))?;
         let mut encoded = Encoded {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
-            truncated_tokens,
+            truncated_tokens: first_count + second_count - first_kept - second_kept,
         };
+        if !self.types {
+            encoded.types.fill(0);
+        }
         if encoded.ids.is_empty() {
             encoded
                 .ids
@@ -200,15 +237,29 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer cannot encode the text: it has no token for unknown words.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
-        match self.inner.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(source) => Err(failed(text, source)),
-        }
+        let (ids, _) = self.plain(text, Keep::All)?;
+        Ok(ids)
+    }
+
+    /// Token ids of one text without special tokens, and how many there are with those that are not kept.
+    fn plain(&self, text: &str, keep: Keep) -> Result<(Vec<u32>, usize), TokenizeError> {
+        let tokens = |piece: &str| {
+            let encoding = guard::caught(|| self.inner.encode_fast(piece, false));
+            let encoding = encoding.map_err(|source| failed(piece, source))?;
+            Ok(encoding.get_ids().to_vec())
+        };
+        let too_long = |bytes, reason| TokenizeError::TooLong {
+            text: text.chars().take(60).collect(),
+            bytes,
+            reason,
+        };
+        let normalizer = self.inner.get_normalizer();
+        self.cuts.run(text, keep, normalizer, tokens, too_long)
     }
 
     /// The text of token ids.
     pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
-        let text = self.inner.decode(ids, skip_special_tokens);
+        let text = guard::caught(|| self.inner.decode(ids, skip_special_tokens));
         text.unwrap_or_default()
     }
 
@@ -235,9 +286,10 @@ impl Tokenizer {
         self.vocab
     }
 
-    /// What padding is filled with: the padding token, else the end-of-text token, else 0. The mask makes it immaterial.
+    /// What padding is filled with: the padding token, else the end-of-text token, else 0; an id that the model has. The mask
+    /// makes it immaterial.
     pub fn pad_id(&self) -> u32 {
-        self.special.pad.or(self.special.eos).unwrap_or(0)
+        self.special.pad
     }
 
     /// The masked word of cloze tasks.
@@ -295,6 +347,77 @@ fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {
     }
 }
 
-fn count(first: &Encoding, second: Option<&Encoding>) -> usize {
-    first.len() + second.map_or(0, Encoding::len)
+/// Ids as the library's own type, for its post-processors.
+fn encoding(ids: Vec<u32>) -> Encoding {
+    let n = ids.len();
+    Encoding::new(
+        ids,
+        vec![0; n],
+        vec![String::new(); n],
+        vec![None; n],
+        vec![(0, 0); n],
+        vec![0; n],
+        vec![1; n],
+        Vec::new(),
+        Default::default(),
+    )
+}
+
+/// How many tokens of each text of a pair stay within `room`: the longer one is cut first, down to the other's length. As
+/// `TruncationStrategy::LongestFirst` of the library, which wants to see all tokens.
+fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
+    if first + second <= room {
+        return (first, second);
+    }
+    let shorter = first.min(second);
+    if shorter <= room / 2 {
+        let longer = room - shorter;
+        return match first <= second {
+            true => (shorter, longer),
+            false => (longer, shorter),
+        };
+    }
+    let half = room / 2;
+    match first <= second {
+        true => (half, room - half),
+        false => (room - half, half),
+    }
+}
+
+fn cut(ids: &mut Vec<u32>, length: usize, side: TruncationDirection) {
+    match side {
+        TruncationDirection::Right => ids.truncate(length),
+        TruncationDirection::Left => {
+            ids.drain(..ids.len().saturating_sub(length));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokenizers::{TruncationParams, TruncationStrategy, truncate_encodings};
+
+    #[test]
+    fn the_longer_text_of_a_pair_is_cut_as_the_library_cuts_it() {
+        for (first, second, room) in itertools(9) {
+            let cut = TruncationParams {
+                max_length: room,
+                strategy: TruncationStrategy::LongestFirst,
+                direction: TruncationDirection::Right,
+                stride: 0,
+            };
+            let ids = |n: usize| encoding(vec![1; n]);
+            let (a, b) = truncate_encodings(ids(first), Some(ids(second)), &cut).unwrap();
+            let found = longest_first(first, second, room);
+            assert_eq!(found, (a.len(), b.unwrap().len()), "{first} {second} {room}");
+            let (a, _) = truncate_encodings(ids(first), None, &cut).unwrap();
+            assert_eq!(longest_first(first, 0, room), (a.len(), 0));
+        }
+    }
+
+    /// Every triple below `n`, the last from 1.
+    fn itertools(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..n * n * n).map(move |i| (i / n / n, i / n % n, i % n + 1))
+    }
 }

@@ -1,12 +1,14 @@
 //! Sound inputs to change: fixtures of this repository and committed results, and small files made here. One folder an entry.
 
 use super::change::safetensors;
+use super::readers::Reader;
 use adapt::conformance::{Bench, variants};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const FAMILIES: [&str; 5] = ["bert", "distilbert", "roberta", "gpt2", "llama"];
 
@@ -24,18 +26,29 @@ impl Corpus {
         }
     }
 
-    /// Makes all of it in an empty folder.
-    pub(crate) fn make(root: &Path) -> anyhow::Result<Self> {
+    /// Makes what these readers read, in an empty folder.
+    pub(crate) fn make(root: &Path, readers: &[&Reader]) -> anyhow::Result<Self> {
         let corpus = Self::at(root);
-        corpus.make_models()?;
-        corpus.make_peft()?;
-        corpus.make_adapters()?;
-        corpus.make_tasks()?;
-        corpus.make_runs()?;
-        corpus.make_plans()?;
-        let pipe = std::process::Command::new("mkfifo")
-            .arg(corpus.pipe())
-            .status()?;
+        let is_read = |part: &str| readers.iter().any(|reader| reader.part == part);
+        let makers: [(&[&str], fn(&Self) -> anyhow::Result<()>); 6] = [
+            (&["models"], Self::make_models),
+            (&["peft"], Self::make_peft),
+            (&["adapters", "texts"], Self::make_adapters),
+            (&["tasks", "texts"], Self::make_tasks),
+            (&["runs", "archives"], Self::make_runs),
+            (&["plans"], Self::make_plans),
+        ];
+        for (parts, make) in makers {
+            if parts.iter().any(|part| is_read(part)) {
+                make(&corpus)?;
+            }
+        }
+        corpus.file(
+            "texts.txt",
+            "a gripping film\nnot bad at all , in fact rather good despite the slow opening\n[MASK] <mask> <pad> [PAD] <s> [UNK]\n\
+             zwölf Uhr, ÉTÉ 中文 a\u{301}\u{fb01}\u{200d}\u{1f600}\nx\n",
+        )?;
+        let pipe = Command::new("mkfifo").arg(corpus.pipe()).status()?;
         anyhow::ensure!(pipe.success(), "mkfifo failed");
         Ok(corpus)
     }
@@ -91,11 +104,6 @@ impl Corpus {
     }
 
     fn make_models(&self) -> anyhow::Result<()> {
-        self.file(
-            "texts.txt",
-            "a gripping film\nnot bad at all , in fact rather good despite the slow opening\n[MASK] <mask> <pad> [PAD] <s> [UNK]\n\
-             zwölf Uhr, ÉTÉ 中文 a\u{301}\u{fb01}\u{200d}\u{1f600}\nx\n",
-        )?;
         for family in FAMILIES {
             self.link(&self.model(family), &format!("models/{family}"))?;
         }

@@ -25,7 +25,7 @@ pub(crate) struct Reader {
     /// How many of a hundred inputs are its.
     pub(crate) share: usize,
     /// The part of the corpus that it reads.
-    part: &'static str,
+    pub(crate) part: &'static str,
     /// Names, or ends of names, of the files that are changed.
     targets: &'static [&'static str],
     read: fn(&Corpus, &Place) -> Verdict,

@@ -232,7 +232,9 @@ fn what_cannot_be_had_is_said_with_the_next_step() {
     assert_eq!(
         refusal("org/pickled", &hub.settings(&home)),
         "HUB has neither model.safetensors nor model.safetensors.index.json for \"org/pickled\"; look for a revision in \
-         safetensors format"
+         safetensors format, or convert its pytorch_model.bin, if it has one, and give that directory: python -c \"from transformers \
+         import BertModel as M, AutoTokenizer as T; s, t = 'org/pickled', 'pickled-safetensors'; \
+         M.from_pretrained(s).save_pretrained(t); T.from_pretrained(s).save_pretrained(t)\""
     );
 }
 
