@@ -66,7 +66,7 @@ fn refuse_adapted(name: &str) -> anyhow::Result<()> {
     if !dir.is_dir() || dir.join("config.json").exists() {
         return Ok(());
     }
-    if let Ok(adapters::Found::Own(_, info)) = adapters::find(dir) {
+    if let Ok(adapter_folders::Found::Own(_, info)) = adapter_folders::find(dir) {
         bail!(
             "{name} is what run --keep-adapters saved of the method {}, not a model; give it to predict as --adapter {name} with --model {}",
             info.method,

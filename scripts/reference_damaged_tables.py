@@ -1,6 +1,6 @@
 """What Python's csv and json modules read from damaged CSV and JSON lines: tests/fixtures/mutated_tables.json.
 
-    python scripts/reference_mutated_tables.py
+    python scripts/reference_damaged_tables.py
 
 An entry is the name of a file, what it holds, and the texts that Python reads from it: `csv.DictReader` with `strict=True`, so that a quote
 within a field is an error, and rows of too few or too many fields are errors too; or `json.loads` of every line that is not blank, each an
