@@ -78,7 +78,12 @@ fn a_damaged_table_gives_the_texts_that_python_reads_or_none() {
         let path = dir.path().join(file);
         fs::write(&path, holds).unwrap();
         let read = task::read_texts(&path);
-        let found = read.map(|rows| rows.into_iter().map(|row| row.text).collect::<Vec<_>>());
+        let found = read.map(|read| {
+            read.rows
+                .into_iter()
+                .map(|row| row.text)
+                .collect::<Vec<_>>()
+        });
         match found {
             Err(_) => refused += 1,
             Ok(found) if Some(&found) == texts.as_ref() => same += 1,
@@ -163,7 +168,7 @@ fn a_changed_setting_is_computed_as_transformers_does_or_refused_or_warned_of() 
         let usual = usual_warnings(group);
         for (set, there) in &group.changes {
             all += 1;
-            let here = compute(&lay(group, set), texts, &usual);
+            let here = compute(group, set, texts, &usual);
             match (here, there) {
                 (Here::Refused, _) => refused += 1,
                 (Here::Warned, _) => warned += 1,
@@ -213,12 +218,17 @@ fn usual_warnings(group: &Group) -> Vec<String> {
         .warnings
 }
 
-fn compute(dir: &TempDir, texts: &[String], usual: &[String]) -> Here {
-    let device = ops::test_device();
+fn compute(group: &Group, set: &Map<String, Value>, texts: &[String], usual: &[String]) -> Here {
+    let (dir, device) = (lay(group, set), ops::test_device());
     let Ok(base) = transformer::load(dir.path(), &device) else {
         return Here::Refused;
     };
-    if base.warnings.iter().any(|warning| !usual.contains(warning)) {
+    // A warning counts that says of what: the setting, or the file.
+    let names = |warning: &String| {
+        let mut names = set.keys().chain([&group.file]);
+        !usual.contains(warning) && names.any(|name| warning.contains(name.as_str()))
+    };
+    if base.warnings.iter().any(names) {
         return Here::Warned;
     }
     let mut values = Vec::new();

@@ -94,7 +94,7 @@ impl Common {
         base: Option<&Pretrained>,
     ) -> Result<(Self, Tensors), LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let bytes = adapt::read_file(dir, FILE, adapt::TENSORS_BYTES)?;
+        let bytes = adapt::read_tensor_file(dir, FILE)?;
         let tensors = Tensors::from_bytes(&bytes).map_err(|error| malformed(dir, error))?;
         let layers = tensors
             .get_indices("layer")
