@@ -5,6 +5,7 @@ mod class;
 mod files;
 mod guard;
 mod limits;
+mod lower_case;
 mod pieces;
 mod settings;
 mod special;
@@ -197,7 +198,8 @@ impl Tokenizer {
         };
         let (mut first, first_count) = self.plain(a, keep)?;
         let second = b.map(|b| self.plain(b, keep)).transpose()?;
-        let (mut second, second_count) = second.map_or((None, 0), |(ids, count)| (Some(ids), count));
+        let (mut second, second_count) =
+            second.map_or((None, 0), |(ids, count)| (Some(ids), count));
         let (first_kept, second_kept) = longest_first(first_count, second_count, room);
         cut(&mut first, first_kept, self.truncation);
         if let Some(second) = &mut second {
@@ -322,6 +324,20 @@ impl Tokenizer {
         self.special.unk
     }
 
+    /// Whether the id is of a token with a function. Padding is none that ends a text, and may be any id.
+    pub(crate) fn is_special(&self, id: u32) -> bool {
+        let SpecialTokens {
+            pad: _,
+            mask,
+            bos,
+            eos,
+            cls,
+            sep,
+            unk,
+        } = self.special;
+        [mask, bos, eos, cls, sep, unk].contains(&Some(id))
+    }
+
     /// Files it was read from.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
@@ -410,7 +426,11 @@ mod tests {
             let ids = |n: usize| encoding(vec![1; n]);
             let (a, b) = truncate_encodings(ids(first), Some(ids(second)), &cut).unwrap();
             let found = longest_first(first, second, room);
-            assert_eq!(found, (a.len(), b.unwrap().len()), "{first} {second} {room}");
+            assert_eq!(
+                found,
+                (a.len(), b.unwrap().len()),
+                "{first} {second} {room}"
+            );
             let (a, _) = truncate_encodings(ids(first), None, &cut).unwrap();
             assert_eq!(longest_first(first, 0, room), (a.len(), 0));
         }

@@ -28,7 +28,9 @@ pub(crate) fn as_recorded(dir: &Path, plan: &mut Plan, found: &mut Found) {
     let tasks = std::mem::take(&mut found.tasks).into_iter();
     found.tasks = tasks.map(|(name, task)| (of(&names, name), task)).collect();
     let notes = std::mem::take(&mut found.notes.tasks).into_iter();
-    found.notes.tasks = notes.map(|(name, notes)| (of(&names, name), notes)).collect();
+    found.notes.tasks = notes
+        .map(|(name, notes)| (of(&names, name), notes))
+        .collect();
 }
 
 /// Names and digests of models and of tasks: what run.json says, or the records where it is gone.
@@ -77,7 +79,9 @@ fn rename_models(names: &BTreeMap<String, String>, plan: &mut Plan, found: &mut 
     });
     found.models = models.collect();
     let notes = std::mem::take(&mut found.notes.models).into_iter();
-    found.notes.models = notes.map(|(name, notes)| (of(names, name), notes)).collect();
+    found.notes.models = notes
+        .map(|(name, notes)| (of(names, name), notes))
+        .collect();
     for left_out in &mut found.notes.left_out {
         rename(names, &mut left_out.model);
     }

@@ -17,5 +17,6 @@ mod padding;
 mod past;
 mod reference_tokenizers;
 mod refusals;
+mod sentence;
 mod tokenizers;
 mod untrusted;
