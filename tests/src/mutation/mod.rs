@@ -9,9 +9,12 @@
 //! An input is a reader's name and a number; the two repeat it.
 
 mod change;
+mod commands;
 mod corpus;
 mod input;
+mod models;
 mod parent;
+mod planted;
 mod random;
 mod readers;
 mod tally;
