@@ -33,7 +33,7 @@ impl<P: Peft> Plan for P {
             setting.device,
         )?;
         let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
-        let (name, digest) = (base.name.clone(), base.digest.clone());
+        let (name, digest) = (base.name.clone(), base.files_digest.clone());
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let job = job(&*self, &setting, &tokenizer, &shape)?;
         let (pooling, window) = (job.pooling, job.window);
@@ -92,7 +92,7 @@ impl<P: Peft> Plan for P {
             window,
             trainable,
             base_name: base.name.clone(),
-            base_digest: base.digest.clone(),
+            base_digest: base.files_digest.clone(),
             device,
         }))
     }

@@ -31,6 +31,8 @@ pub struct AskedModel {
     pub shape: Shape,
     /// The model's name in messages.
     pub name: String,
+    /// `Pretrained::files_digest` of the model.
+    pub digest: String,
     /// Where the weights are.
     pub device: Device,
 }
@@ -58,6 +60,7 @@ impl AskedModel {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             name: base.name.clone(),
+            digest: base.files_digest.clone(),
         }
     }
 

@@ -5,6 +5,8 @@ mod class;
 mod files;
 mod guard;
 mod limits;
+#[cfg(test)]
+mod long_texts;
 mod pieces;
 mod settings;
 mod special;
@@ -197,7 +199,8 @@ impl Tokenizer {
         };
         let (mut first, first_count) = self.plain(a, keep)?;
         let second = b.map(|b| self.plain(b, keep)).transpose()?;
-        let (mut second, second_count) = second.map_or((None, 0), |(ids, count)| (Some(ids), count));
+        let (mut second, second_count) =
+            second.map_or((None, 0), |(ids, count)| (Some(ids), count));
         let (first_kept, second_kept) = longest_first(first_count, second_count, room);
         cut(&mut first, first_kept, self.truncation);
         if let Some(second) = &mut second {
@@ -222,8 +225,13 @@ impl Tokenizer {
                 .push(self.bos_id().or(self.eos_id()).unwrap_or(self.pad_id()));
             encoded.types.push(0);
         }
-        match encoded.ids.iter().find(|&&id| id as usize >= self.vocab) {
-            None => Ok(encoded),
+        self.check_in_model(&encoded.ids)?;
+        Ok(encoded)
+    }
+
+    fn check_in_model(&self, ids: &[u32]) -> Result<(), TokenizeError> {
+        match ids.iter().find(|&&id| id as usize >= self.vocab) {
+            None => Ok(()),
             Some(&id) => Err(TokenizeError::NotInModel {
                 id,
                 token: self.token(id).unwrap_or_default(),
@@ -235,9 +243,10 @@ impl Tokenizer {
     /// Token ids of a piece of text, without special tokens: label words, parts of prompts.
     ///
     /// # Errors
-    /// If the tokenizer cannot encode the text: it has no token for unknown words.
+    /// If the tokenizer cannot encode the text: it has no token for unknown words; or gives ids that the model does not have.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
         let (ids, _) = self.plain(text, Keep::All)?;
+        self.check_in_model(&ids)?;
         Ok(ids)
     }
 
@@ -410,7 +419,11 @@ mod tests {
             let ids = |n: usize| encoding(vec![1; n]);
             let (a, b) = truncate_encodings(ids(first), Some(ids(second)), &cut).unwrap();
             let found = longest_first(first, second, room);
-            assert_eq!(found, (a.len(), b.unwrap().len()), "{first} {second} {room}");
+            assert_eq!(
+                found,
+                (a.len(), b.unwrap().len()),
+                "{first} {second} {room}"
+            );
             let (a, _) = truncate_encodings(ids(first), None, &cut).unwrap();
             assert_eq!(longest_first(first, 0, room), (a.len(), 0));
         }

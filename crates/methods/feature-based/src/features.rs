@@ -17,6 +17,8 @@ pub struct Extractor {
     shape: Shape,
     tokenizer: Tokenizer,
     name: String,
+    /// `Pretrained::files_digest` of the model.
+    digest: String,
     pooling: Pooling,
     device: Device,
     /// Tokens of the longest text that is not cut.
@@ -40,6 +42,7 @@ impl Extractor {
             shape: base.shape.clone(),
             tokenizer: base.tokenizer.clone(),
             name: base.name.clone(),
+            digest: base.files_digest.clone(),
             pooling,
             max_length: max_length.get().min(base.shape.max_length),
             batch,
@@ -59,6 +62,10 @@ impl Extractor {
     /// How hidden states become one vector.
     pub fn pooling(&self) -> Pooling {
         self.pooling
+    }
+
+    pub(crate) fn model_digest(&self) -> &str {
+        &self.digest
     }
 
     pub(crate) fn model_name(&self) -> &str {

@@ -71,7 +71,7 @@ impl Common {
             budget: self.budget.clone(),
             pooling: Some(self.extractor.pooling()),
             base_model: self.extractor.model_name().to_owned(),
-            base_digest: None,
+            base_digest: Some(self.extractor.model_digest().to_owned()),
         };
         write_info(&info, dir)?;
         let path = dir.join(FILE);

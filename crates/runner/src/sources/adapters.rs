@@ -94,7 +94,7 @@ pub(crate) fn load(
         false => None,
     };
     if let Some(other) = base.as_ref().and_then(|base| other_model(&info, base)) {
-        eprintln!("warning: {other}");
+        bail!("{other}");
     }
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
@@ -159,17 +159,19 @@ pub(crate) fn pretrained(name: &str, device: &str) -> anyhow::Result<Pretrained>
     Ok(base)
 }
 
-/// What is wrong if the adapter was trained on other weights than these.
+/// What is wrong if the adapter was trained on a model of other files than this one's.
 pub(crate) fn other_model(info: &SavedInfo, base: &Pretrained) -> Option<String> {
     let trained_on = info.base_digest.as_ref()?;
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    (*trained_on != base.digest).then(|| {
+    // Older builds kept the digest of the weights alone.
+    let same = [&base.files_digest, &base.digest].contains(&trained_on);
+    (!same).then(|| {
         format!(
-            "the adapter was trained on \"{}\" (weights sha256 {}..), and --model is \"{}\" with other weights (sha256 {}..); name the model that it was trained on",
+            "the adapter was trained on \"{}\" (sha256 {}..), and --model is \"{}\" with other weights, configuration or tokenizer (sha256 {}..); name the model that it was trained on",
             info.base_model,
             short(trained_on),
             base.name,
-            short(&base.digest)
+            short(&base.files_digest)
         )
     })
 }

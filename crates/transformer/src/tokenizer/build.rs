@@ -37,8 +37,13 @@ pub(super) struct Read {
 /// Reads the tokenizer of a folder as transformers does. `roberta`: of which family the model is.
 pub(super) fn read(dir: &Path, roberta: bool, config: &Config) -> Result<Read, LoadError> {
     let json = files::read_json(dir)?;
-    let parts = json.as_ref().map(|(file, text)| parts_of(file, text)).transpose()?;
-    let own = parts.as_ref().map_or(&[][..], |parts| &parts.added_tokens[..]);
+    let parts = json
+        .as_ref()
+        .map(|(file, text)| parts_of(file, text))
+        .transpose()?;
+    let own = parts
+        .as_ref()
+        .map_or(&[][..], |parts| &parts.added_tokens[..]);
     let own = own.iter().filter_map(|token| {
         let id = token.get("id")?.as_u64()?;
         Some((u32::try_from(id).ok()?, added_token(token)?))
@@ -81,8 +86,14 @@ pub(super) fn read(dir: &Path, roberta: bool, config: &Config) -> Result<Read, L
     let broken = |source| files::broken(&files[0], source);
     limits::check_parts(&parts).map_err(|problem| broken(problem.into()))?;
     let named = functions.iter().map(|(_, named)| named).chain(&extra);
-    limits::check_added(settings.declared.values().map(|token| &token.content[..]).chain(named.map(Named::content)))
-        .map_err(|problem| broken(problem.into()))?;
+    limits::check_added(
+        settings
+            .declared
+            .values()
+            .map(|token| &token.content[..])
+            .chain(named.map(Named::content)),
+    )
+    .map_err(|problem| broken(problem.into()))?;
     let tokenizer = guard::caught(|| {
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(&text)?;
         add_tokens(&mut tokenizer, &settings, &functions, &extra);
@@ -176,7 +187,11 @@ fn other_ids(tokenizer: &tokenizers::Tokenizer, settings: &Settings) -> Vec<Stri
     if !names.is_empty() {
         let more = names.len().saturating_sub(5);
         names.truncate(5);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         notes.push(format!(
             "added tokens whose ids do not follow on the vocabulary have others than their file says, as in transformers: {}{more}",
             names.join(", ")
@@ -247,12 +262,8 @@ pub(super) fn rebuilt(
 ) -> Result<Value, LoadError> {
     let flag = |key: &str, usual: bool| Ok::<_, LoadError>(settings.flag(key)?.unwrap_or(usual));
     let words = vocabulary.words;
-    let byte_level = |space: bool| {
-        json!({"type": "ByteLevel", "add_prefix_space": space, "trim_offsets": true, "use_regex": true})
-    };
-    let metaspace = |scheme: &str, split: bool| {
-        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split})
-    };
+    let byte_level = |space: bool| json!({"type": "ByteLevel", "add_prefix_space": space, "trim_offsets": true, "use_regex": true});
+    let metaspace = |scheme: &str, split: bool| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split});
     let merges = match vocabulary.merges {
         Value::Null => json!([]),
         merges => merges,
@@ -360,7 +371,10 @@ pub(super) fn add_tokens(
     extra: &[Named],
 ) {
     let there = tokenizer.get_added_tokens_decoder();
-    let there: HashMap<&str, &AddedToken> = there.values().map(|token| (token.content.as_str(), token)).collect();
+    let there: HashMap<&str, &AddedToken> = there
+        .values()
+        .map(|token| (token.content.as_str(), token))
+        .collect();
     let marks = |t: &AddedToken| (t.single_word, t.lstrip, t.rstrip, t.normalized, t.special);
     let mut new: Vec<AddedToken> = settings.declared.values().cloned().collect();
     new.retain(|token| {
@@ -398,7 +412,9 @@ pub(super) fn set_post_processor(
 ) -> Result<(), tokenizers::Error> {
     let token = |key: &str| {
         let mut named = functions.iter();
-        let named = named.find(|(name, _)| name == key).map(|(_, named)| named.content());
+        let named = named
+            .find(|(name, _)| name == key)
+            .map(|(_, named)| named.content());
         named.and_then(|text| Some((text.to_owned(), tokenizer.token_to_id(text)?)))
     };
     let needed = |key: &str| token(key).ok_or_else(|| format!("no {key} is named"));
@@ -410,9 +426,7 @@ pub(super) fn set_post_processor(
             let pair = format!("{single} $B:1 {}:1", sep.0);
             template(single, pair, vec![cls, sep])?
         }
-        Class::Roberta => {
-            RobertaProcessing::new(needed("sep_token")?, needed("cls_token")?).into()
-        }
+        Class::Roberta => RobertaProcessing::new(needed("sep_token")?, needed("cls_token")?).into(),
         Class::XlmRoberta | Class::Camembert => {
             let (bos, eos) = (needed("bos_token")?, needed("eos_token")?);
             let single = format!("{} $A {}", bos.0, eos.0);
@@ -426,8 +440,14 @@ pub(super) fn set_post_processor(
             }
             let bos = token("bos_token").filter(|_| bos == Some(true));
             let eos = token("eos_token").filter(|_| eos == Some(true));
-            let before = |kind| bos.as_ref().map_or(String::new(), |(bos, _)| format!("{bos}:{kind} "));
-            let after = |kind| eos.as_ref().map_or(String::new(), |(eos, _)| format!(" {eos}:{kind}"));
+            let before = |kind| {
+                bos.as_ref()
+                    .map_or(String::new(), |(bos, _)| format!("{bos}:{kind} "))
+            };
+            let after = |kind| {
+                eos.as_ref()
+                    .map_or(String::new(), |(eos, _)| format!(" {eos}:{kind}"))
+            };
             let single = format!("{}$A:0{}", before(0), after(0));
             let pair = format!("{single} {}$B:1{}", before(1), after(1));
             template(single, pair, bos.into_iter().chain(eos).collect())?

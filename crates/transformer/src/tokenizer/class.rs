@@ -65,9 +65,16 @@ pub(super) fn choose(
         return Err(declared.to_owned());
     }
     let class = match name {
-        "BertTokenizer" | "DistilBertTokenizer" | "ElectraTokenizer" | "MobileBertTokenizer"
-        | "LayoutLMTokenizer" | "SqueezeBertTokenizer" | "LxmertTokenizer" | "ConvBertTokenizer"
-        | "DPRContextEncoderTokenizer" | "DPRQuestionEncoderTokenizer" => Class::Bert,
+        "BertTokenizer"
+        | "DistilBertTokenizer"
+        | "ElectraTokenizer"
+        | "MobileBertTokenizer"
+        | "LayoutLMTokenizer"
+        | "SqueezeBertTokenizer"
+        | "LxmertTokenizer"
+        | "ConvBertTokenizer"
+        | "DPRContextEncoderTokenizer"
+        | "DPRQuestionEncoderTokenizer" => Class::Bert,
         "RobertaTokenizer" | "BartTokenizer" | "LongformerTokenizer" | "LEDTokenizer" => {
             Class::Roberta
         }

@@ -124,9 +124,10 @@ fn word_ids(file: &Path) -> Result<Map<String, Value>, LoadError> {
     for (word, id) in &words {
         if id.as_u64().is_none_or(|id| id >= u64::from(u32::MAX)) {
             let word = word.chars().take(40).collect::<String>();
-            return Err(
-                refused(format!("\"{word}\" has the id {id}, expected one below 2^32 - 1")).into(),
-            );
+            return Err(refused(format!(
+                "\"{word}\" has the id {id}, expected one below 2^32 - 1"
+            ))
+            .into());
         }
     }
     Ok(words)
@@ -142,7 +143,10 @@ fn merge_list(file: &Path, words: &Map<String, Value>) -> Result<Vec<Value>, Loa
         }
         let refused = |problem: String| {
             let shown = line.chars().take(60).collect::<String>();
-            broken(file, format!("line {}, \"{shown}\", {problem}", at + 1).into())
+            broken(
+                file,
+                format!("line {}, \"{shown}\", {problem}", at + 1).into(),
+            )
         };
         let Some((a, b)) = line.split_once(' ').filter(|(_, b)| !b.contains(' ')) else {
             let problem = "is not two words with a space between them";
@@ -173,7 +177,9 @@ mod tests {
     fn a_word_list_has_its_lines_as_ids_however_they_end() {
         let ids = |text: &str| {
             let words = word_list(text).into_iter();
-            words.map(|(word, id)| (word, id.as_u64().unwrap())).collect::<Vec<_>>()
+            words
+                .map(|(word, id)| (word, id.as_u64().unwrap()))
+                .collect::<Vec<_>>()
         };
         let expected = [("a".to_owned(), 0), ("b".to_owned(), 1)];
         for text in ["a\nb\n", "a\r\nb\r\n", "a\nb", "a \nb\t"] {

@@ -35,16 +35,19 @@ pub(super) fn check_parts(parts: &Parts) -> Result<(), String> {
     cost.add(&parts.pre_tokenizer)?;
     check_post_processor(&parts.post_processor)?;
     if parts.added_tokens.len() > TOKENS {
-        return Err(beyond("added_tokens", parts.added_tokens.len(), "tokens", TOKENS));
+        return Err(beyond(
+            "added_tokens",
+            parts.added_tokens.len(),
+            "tokens",
+            TOKENS,
+        ));
     }
     let contents = parts.added_tokens.iter();
     check_contents(contents.filter_map(|token| token.get("content")?.as_str()))
 }
 
 /// The same for the tokens that other files add.
-pub(super) fn check_added<'a>(
-    tokens: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), String> {
+pub(super) fn check_added<'a>(tokens: impl Iterator<Item = &'a str> + Clone) -> Result<(), String> {
     if tokens.clone().count() > TOKENS {
         return Err(beyond("added tokens", tokens.count(), "tokens", TOKENS));
     }
@@ -62,7 +65,12 @@ fn check_contents<'a>(contents: impl Iterator<Item = &'a str>) -> Result<(), Str
         }
     }
     if all > TOKENS_BYTES {
-        return Err(beyond("all added tokens together", all, "bytes", TOKENS_BYTES));
+        return Err(beyond(
+            "all added tokens together",
+            all,
+            "bytes",
+            TOKENS_BYTES,
+        ));
     }
     Ok(())
 }
@@ -76,7 +84,10 @@ fn check_model(model: &ModelSettings) -> Result<(), String> {
         ));
     }
     for (name, affix) in [
-        ("continuing_subword_prefix", &model.continuing_subword_prefix),
+        (
+            "continuing_subword_prefix",
+            &model.continuing_subword_prefix,
+        ),
         ("end_of_word_suffix", &model.end_of_word_suffix),
     ] {
         let bytes = affix.as_ref().map_or(0, String::len);
@@ -103,7 +114,12 @@ impl Cost {
     /// One normalizer or pre-tokenizer, or a sequence of them.
     fn add(&mut self, step: &Value) -> Result<(), String> {
         for key in ["normalizers", "pretokenizers"] {
-            for inner in step.get(key).and_then(Value::as_array).into_iter().flatten() {
+            for inner in step
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
                 self.add(inner)?;
             }
         }
@@ -126,11 +142,23 @@ impl Cost {
         }
         let bounds = [
             ("normalizers and pre-tokenizers", self.steps, "steps", STEPS),
-            ("what its normalizers put in front", self.prepended, "bytes", PREPENDED_BYTES),
-            ("what its normalizers make of one byte", self.growth, "bytes", GROWTH),
+            (
+                "what its normalizers put in front",
+                self.prepended,
+                "bytes",
+                PREPENDED_BYTES,
+            ),
+            (
+                "what its normalizers make of one byte",
+                self.growth,
+                "bytes",
+                GROWTH,
+            ),
         ];
         let over = bounds.iter().find(|(_, found, _, most)| found > most);
-        over.map_or(Ok(()), |(what, found, unit, most)| Err(beyond(what, *found, unit, *most)))
+        over.map_or(Ok(()), |(what, found, unit, most)| {
+            Err(beyond(what, *found, unit, *most))
+        })
     }
 }
 
@@ -158,7 +186,10 @@ fn check_post_processor(processor: &Value) -> Result<(), String> {
     }
     let special = processor.get("special_tokens").and_then(Value::as_object);
     for (name, token) in special.into_iter().flatten() {
-        let ids = token.get("ids").and_then(Value::as_array).map_or(0, Vec::len);
+        let ids = token
+            .get("ids")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
         if ids > AROUND {
             let name: String = name.chars().take(20).collect();
             let what = format!("the special token \"{name}\" of post_processor");
@@ -198,23 +229,46 @@ mod tests {
         assert_eq!(check(steps(4)), Err(error.to_owned()));
         let by_regex = replace(&json!({"Regex": "x*"}), &"y".repeat(64));
         assert!(check(json!({"normalizer": by_regex})).is_err());
-        assert!(check(json!({"normalizer": replace(&json!({"String": ""}), &"y".repeat(64))})).is_err());
+        assert!(
+            check(json!({"normalizer": replace(&json!({"String": ""}), &"y".repeat(64))})).is_err()
+        );
         // Llama's, and one that shortens.
-        assert_eq!(check(json!({"normalizer": replace(&json!({"String": " "}), "▁")})), Ok(()));
+        assert_eq!(
+            check(json!({"normalizer": replace(&json!({"String": " "}), "▁")})),
+            Ok(())
+        );
     }
 
     #[test]
     fn long_texts_in_front_and_long_tokens_are_refused_by_name() {
-        let prepend = |n: usize| json!({"normalizer": {"type": "Prepend", "prepend": "x".repeat(n)}});
+        let prepend =
+            |n: usize| json!({"normalizer": {"type": "Prepend", "prepend": "x".repeat(n)}});
         assert_eq!(check(prepend(64)), Ok(()));
-        assert!(check(prepend(1 << 20)).unwrap_err().starts_with("what its normalizers put in front"));
+        assert!(
+            check(prepend(1 << 20))
+                .unwrap_err()
+                .starts_with("what its normalizers put in front")
+        );
         let token = |n: usize| json!({"added_tokens": [{"content": "x".repeat(n)}]});
         assert_eq!(check(token(1_024)), Ok(()));
-        assert!(check(token(100_000)).unwrap_err().contains("the added token \"xxxx"));
+        assert!(
+            check(token(100_000))
+                .unwrap_err()
+                .contains("the added token \"xxxx")
+        );
         let many = vec![json!({"content": "x".repeat(1_000)}); 1_100];
-        assert!(check(json!({"added_tokens": many})).unwrap_err().contains("together"));
-        let affix = json!({"model": {"type": "WordPiece", "continuing_subword_prefix": "#".repeat(65)}});
-        assert!(check(affix).unwrap_err().contains("continuing_subword_prefix"));
+        assert!(
+            check(json!({"added_tokens": many}))
+                .unwrap_err()
+                .contains("together")
+        );
+        let affix =
+            json!({"model": {"type": "WordPiece", "continuing_subword_prefix": "#".repeat(65)}});
+        assert!(
+            check(affix)
+                .unwrap_err()
+                .contains("continuing_subword_prefix")
+        );
     }
 
     #[test]
@@ -228,8 +282,13 @@ mod tests {
         let nested = json!({"type": "Sequence", "processors": [once, twice]});
         assert!(check(json!({"post_processor": nested})).is_err());
         let piece = json!({"SpecialToken": {"id": "[CLS]", "type_id": 0}});
-        let many = json!({"type": "TemplateProcessing", "single": vec![piece; 2_000], "pair": [text]});
-        assert!(check(json!({"post_processor": many})).unwrap_err().contains("2000 pieces"));
+        let many =
+            json!({"type": "TemplateProcessing", "single": vec![piece; 2_000], "pair": [text]});
+        assert!(
+            check(json!({"post_processor": many}))
+                .unwrap_err()
+                .contains("2000 pieces")
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use serde_json::Value;
 use tokenizers::{NormalizedString, Normalizer};
 
-/// Texts up to here are tokenized as a whole.
-const PIECE_BYTES: usize = 64 << 10;
+/// Texts up to here are tokenized as a whole. Tests cut more often.
+const PIECE_BYTES: usize = if cfg!(test) { 100 } else { 64 << 10 };
 /// The longest text that is tokenized as a whole where it cannot be cut. It takes about 160 bytes a byte.
 pub(super) const UNCUT_BYTES: usize = 4 << 20;
 
@@ -50,19 +50,31 @@ impl Cuts {
     ) -> Cuts {
         let added = tokenizer.get_added_tokens_decoder();
         let ends_in_word = |text: &str| text.ends_with(char::is_alphanumeric);
-        if added.values().any(|t| word_then_space(&t.content) || t.rstrip && ends_in_word(&t.content)) {
+        if added
+            .values()
+            .any(|t| word_then_space(&t.content) || t.rstrip && ends_in_word(&t.content))
+        {
             return Cuts::Nowhere("an added token may reach over a space");
         }
         if !pre_tokenizer.is_null() {
-            return match (steps(normalizer, "normalizers").iter().all(|step| is_local(step)), ends_at_space(pre_tokenizer)) {
+            return match (
+                steps(normalizer, "normalizers")
+                    .iter()
+                    .all(|step| is_local(step)),
+                ends_at_space(pre_tokenizer),
+            ) {
                 (false, _) => Cuts::Nowhere("its normalizer may change a space"),
                 (true, Ends::AtSpace) => Cuts::BeforeSpace,
-                (true, Ends::AtWord(space)) if model == "BPE" && !joins(tokenizer, space) => Cuts::BeforeSpace,
+                (true, Ends::AtWord(space)) if model == "BPE" && !joins(tokenizer, space) => {
+                    Cuts::BeforeSpace
+                }
                 (true, _) => Cuts::Nowhere("its pre-tokenizer may join words"),
             };
         }
         let starts_in_word = |text: &str| text.starts_with(char::is_alphanumeric);
-        let as_words = added.values().any(|t| starts_in_word(&t.content) || ends_in_word(&t.content));
+        let as_words = added
+            .values()
+            .any(|t| starts_in_word(&t.content) || ends_in_word(&t.content));
         match is_llamas(normalizer) && model == "BPE" && !as_words && !joins(tokenizer, '▁') {
             true => Cuts::AtSpace,
             false => Cuts::Nowhere("it has no pre-tokenizer"),
@@ -108,13 +120,18 @@ impl Cuts {
         let middle = text.floor_char_boundary(PIECE_BYTES);
         let end = text.floor_char_boundary(UNCUT_BYTES);
         let fits = |at: &usize| {
-            let (before, after) = (text[..*at].chars().next_back(), text[at + 1..].chars().next());
+            let (before, after) = (
+                text[..*at].chars().next_back(),
+                text[at + 1..].chars().next(),
+            );
             let word = |c: Option<char>| c.filter(|c| c.is_alphanumeric());
             let ends = word(before).zip(word(after));
             ends.is_some_and(|(a, b)| stays(a, normalizer) && stays(b, normalizer))
         };
         let mut back = text[..middle].rmatch_indices(' ').map(|(at, _)| at);
-        let mut forth = text[middle..end].match_indices(' ').map(|(at, _)| middle + at);
+        let mut forth = text[middle..end]
+            .match_indices(' ')
+            .map(|(at, _)| middle + at);
         back.find(fits).or_else(|| forth.find(fits))
     }
 }
@@ -138,7 +155,11 @@ struct Kept {
 impl Kept {
     fn new(keep: Keep) -> Kept {
         let ids = VecDeque::new();
-        Kept { keep, ids, count: 0 }
+        Kept {
+            keep,
+            ids,
+            count: 0,
+        }
     }
 
     fn add(&mut self, ids: Vec<u32>) {
@@ -212,11 +233,23 @@ fn steps<'a>(step: &'a Value, key: &str) -> Vec<&'a Value> {
 fn is_local(step: &Value) -> bool {
     let kind = step.get("type").and_then(Value::as_str).unwrap_or_default();
     let letters = [
-        "BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents", "Nmt", "Precompiled",
+        "BertNormalizer",
+        "Lowercase",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "StripAccents",
+        "Nmt",
+        "Precompiled",
     ];
     let pattern = step.pointer("/pattern/String").and_then(Value::as_str);
-    let apart = |text: &str| !text.is_empty() && !text.contains([' ', '▁']) && !text.contains(char::is_alphanumeric);
-    let runs = step.pointer("/pattern/Regex").is_some_and(|pattern| pattern == " {2,}");
+    let apart = |text: &str| {
+        !text.is_empty() && !text.contains([' ', '▁']) && !text.contains(char::is_alphanumeric)
+    };
+    let runs = step
+        .pointer("/pattern/Regex")
+        .is_some_and(|pattern| pattern == " {2,}");
     letters.contains(&kind) || kind == "Replace" && (pattern.is_some_and(apart) || runs)
 }
 
@@ -227,7 +260,9 @@ fn is_llamas(normalizer: &Value) -> bool {
             first.get("type").is_some_and(|kind| kind == "Prepend")
                 && first.get("prepend").is_some_and(|text| text == "▁")
                 && second.get("type").is_some_and(|kind| kind == "Replace")
-                && second.pointer("/pattern/String").is_some_and(|text| text == " ")
+                && second
+                    .pointer("/pattern/String")
+                    .is_some_and(|text| text == " ")
                 && second.get("content").is_some_and(|text| text == "▁")
         }
         _ => false,

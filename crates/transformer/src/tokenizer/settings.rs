@@ -51,10 +51,7 @@ const SETTINGS: [(&str, Effect); 37] = [
     ),
     ("vocab", Effect::Refused("the files beside it are read")),
     ("merges", Effect::Refused("the files beside it are read")),
-    (
-        "gguf_file",
-        Effect::Refused("the files beside it are read"),
-    ),
+    ("gguf_file", Effect::Refused("the files beside it are read")),
     (
         "tokenizer_object",
         Effect::Refused("the files beside it are read"),
@@ -71,9 +68,9 @@ const SETTINGS: [(&str, Effect); 37] = [
     ("trim_offsets", Effect::None),
     ("chat_template", Effect::None),
     ("backend", Effect::None),
-    ("auto_map", Effect::None), // programs are not run
+    ("auto_map", Effect::None),          // programs are not run
     ("do_basic_tokenize", Effect::None), // of BertTokenizer before transformers 5
-    ("never_split", Effect::None), // as above
+    ("never_split", Effect::None),       // as above
     ("use_default_system_prompt", Effect::None),
     ("sp_model_kwargs", Effect::None),
     ("vocab_file", Effect::None),
@@ -128,9 +125,15 @@ impl Settings {
         let mut object = |name: &str| object(dir, name, &mut files);
         let fields = object("tokenizer_config.json")?.unwrap_or_default();
         // Both files are from before transformers 4.34, which gathered everything in added_tokens_decoder.
-        let (map, added) = match fields.get("added_tokens_decoder").and_then(Value::as_object) {
+        let (map, added) = match fields
+            .get("added_tokens_decoder")
+            .and_then(Value::as_object)
+        {
             Some(_) => (None, None),
-            None => (object("special_tokens_map.json")?, object("added_tokens.json")?),
+            None => (
+                object("special_tokens_map.json")?,
+                object("added_tokens.json")?,
+            ),
         };
         let mut settings = Settings {
             file: dir.join("tokenizer_config.json"),
@@ -226,7 +229,8 @@ impl Settings {
             let id = id.parse().ok();
             let id = id.ok_or_else(|| self.wrong(&key, value, "an id below 2^32 as its name"))?;
             let token = added_token(value);
-            let token = token.ok_or_else(|| self.wrong(&key, value, "an object with \"content\""))?;
+            let token =
+                token.ok_or_else(|| self.wrong(&key, value, "an object with \"content\""))?;
             self.declare(id, token);
         }
         Ok(())
@@ -282,7 +286,9 @@ impl Settings {
         }
         let others = self.fields.iter();
         let others = others.filter(|(key, value)| {
-            key.ends_with("_token") && !FUNCTIONS.contains(&key.as_str()) && content(value).is_some()
+            key.ends_with("_token")
+                && !FUNCTIONS.contains(&key.as_str())
+                && content(value).is_some()
         });
         for (key, value) in others {
             all.push((key.clone(), self.named(key, value)?));

@@ -47,16 +47,30 @@ impl SpecialTokens {
             }
             Some(id).filter(in_table)
         };
-        let eos = checked("end-of-text", named("eos_token").or(config.id("eos_token_id")?));
-        let pads = [named("pad_token"), config.id("pad_token_id")?, usual(&["[PAD]", "<pad>"]), eos];
+        let eos = checked(
+            "end-of-text",
+            named("eos_token").or(config.id("eos_token_id")?),
+        );
+        let pads = [
+            named("pad_token"),
+            config.id("pad_token_id")?,
+            usual(&["[PAD]", "<pad>"]),
+            eos,
+        ];
         Ok(SpecialTokens {
             pad: pads.into_iter().flatten().find(in_table).unwrap_or(0),
             mask: checked("mask", named("mask_token").or(usual(&["[MASK]", "<mask>"]))),
-            bos: checked("begin-of-text", named("bos_token").or(config.id("bos_token_id")?)),
+            bos: checked(
+                "begin-of-text",
+                named("bos_token").or(config.id("bos_token_id")?),
+            ),
             eos,
             cls: checked("class", named("cls_token").or(usual(&["[CLS]"]))),
             sep: checked("separator", named("sep_token").or(usual(&["[SEP]"]))),
-            unk: checked("unknown-word", named("unk_token").or(usual(&["[UNK]", "<unk>"]))),
+            unk: checked(
+                "unknown-word",
+                named("unk_token").or(usual(&["[UNK]", "<unk>"])),
+            ),
         })
     }
 }
@@ -73,7 +87,10 @@ pub(super) fn check_around(
         let second = pair.then(one);
         let around = super::guard::caught(|| tokenizer.post_process(one(), second, true));
         let around = around.map_err(|source| files::broken(file, source))?;
-        let outside = around.get_ids().iter().find(|id| **id as usize >= shape.vocab);
+        let outside = around
+            .get_ids()
+            .iter()
+            .find(|id| **id as usize >= shape.vocab);
         if let Some(id) = outside {
             let text = tokenizer.id_to_token(*id).unwrap_or_default();
             return refuse(format!(
@@ -82,7 +99,10 @@ pub(super) fn check_around(
             ));
         }
         let types = shape.token_types;
-        let outside = around.get_type_ids().iter().find(|kind| **kind as usize >= types);
+        let outside = around
+            .get_type_ids()
+            .iter()
+            .find(|kind| **kind as usize >= types);
         if let Some(kind) = outside
             && types > 1
         {

@@ -15,4 +15,6 @@ mod padding;
 mod past;
 mod reference_tokenizers;
 mod refusals;
+mod spelled_padding;
+mod tokenizer_faults;
 mod tokenizers;

@@ -48,15 +48,31 @@ fn differences(reference: &Value, case: &Value, model: &Pretrained) -> Vec<Strin
         let encoded = &tokenizer.encode(&[(a, b)], 200).unwrap()[0];
         // No row is without a token here.
         if !case["ids"][at].as_array().unwrap().is_empty() {
-            compare(format!("ids of {pair}"), encoded.ids.clone().into(), &case["ids"][at]);
-            compare(format!("types of {pair}"), encoded.types.clone().into(), &case["types"][at]);
+            compare(
+                format!("ids of {pair}"),
+                encoded.ids.clone().into(),
+                &case["ids"][at],
+            );
+            compare(
+                format!("types of {pair}"),
+                encoded.types.clone().into(),
+                &case["types"][at],
+            );
         }
         let plain = tokenizer.encode_plain(a).unwrap();
-        compare(format!("plain ids of {a:?}"), plain.into(), &case["plain"][at]);
+        compare(
+            format!("plain ids of {a:?}"),
+            plain.into(),
+            &case["plain"][at],
+        );
     }
     let (a, b) = (&reference["texts"][5][0], &reference["texts"][5][1]);
     let cut = tokenizer.encode(&[(a.as_str().unwrap(), b.as_str())], 8);
-    compare("cut pair".to_owned(), cut.unwrap()[0].ids.clone().into(), &case["cut"]);
+    compare(
+        "cut pair".to_owned(),
+        cut.unwrap()[0].ids.clone().into(),
+        &case["cut"],
+    );
     let special = [
         ("pad", Some(tokenizer.pad_id())),
         ("mask", tokenizer.mask_id()),
@@ -85,7 +101,9 @@ fn tokens_are_those_of_transformers_whatever_files_say_them() {
         let read = load(&folder(&reference, case, at), &device());
         match (read, case.get("refused")) {
             (Ok(_), Some(reason)) if !READ_HERE.contains(&name) => {
-                wrong.push(format!("{name}: read, and transformers refuses it: {reason}"));
+                wrong.push(format!(
+                    "{name}: read, and transformers refuses it: {reason}"
+                ));
             }
             (Ok(_), Some(_)) => {}
             (Ok(model), None) => {

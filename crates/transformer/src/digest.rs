@@ -1,0 +1,179 @@
+//! Which files of a model's folder decide what it computes, and one digest of them.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::load::LoadError;
+
+/// Files beside the weights that decide what is computed from a text, where they are there: the configuration, everything that
+/// the tokenizer is read from, and the modules of sentence-transformers behind the model.
+const DECIDING: [&str; 11] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+];
+
+/// Files of a module of sentence-transformers: `1_Pooling/config.json`, `2_Dense/model.safetensors`.
+const OF_MODULES: [&str; 3] = ["config.json", "model.safetensors", "pytorch_model.bin"];
+
+const WEIGHTS: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Names, relative to `dir`, of the files that decide what the model in it computes; sorted.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn model_files(dir: &Path) -> Result<Vec<String>, LoadError> {
+    let there = |name: &str| dir.join(name).is_file();
+    let deciding = DECIDING.iter().filter(|name| there(name));
+    let mut names: BTreeSet<String> = deciding.map(|name| (*name).to_owned()).collect();
+    if there(WEIGHTS) {
+        names.insert(WEIGHTS.to_owned());
+    } else if there(INDEX) {
+        names.insert(INDEX.to_owned());
+        names.extend(
+            shards(&dir.join(INDEX))
+                .into_iter()
+                .filter(|name| there(name)),
+        );
+    }
+    let refused = |source| LoadError::Read {
+        file: dir.to_path_buf(),
+        source,
+    };
+    for entry in std::fs::read_dir(dir).map_err(refused)? {
+        let folder = entry.map_err(refused)?.file_name();
+        let folder = folder.to_string_lossy();
+        let numbered = folder
+            .split_once('_')
+            .is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        if numbered {
+            let inside = OF_MODULES.map(|name| format!("{folder}/{name}"));
+            names.extend(inside.into_iter().filter(|name| there(name)));
+        }
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// The files that an index names. What is wrong with an index is said where the weights are read.
+fn shards(index: &Path) -> BTreeSet<String> {
+    let text = files::read_text(index, files::SETTINGS_BYTES).unwrap_or_default();
+    let index: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let map = index.get("weight_map").and_then(|map| map.as_object());
+    let names = map
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, name)| name.as_str());
+    let names = names.filter(|name| hub::inside(name).is_ok());
+    names.map(str::to_owned).collect()
+}
+
+/// sha256 over names and contents of [`model_files`], as lower-case hexadecimal digits: another one wherever the model would compute
+/// something else.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn model_digest(dir: &Path) -> Result<String, LoadError> {
+    model_digest_with(dir, None)
+}
+
+/// [`model_digest`], where the sha256 of model.safetensors may be known already.
+pub(crate) fn model_digest_with(dir: &Path, weights: Option<&str>) -> Result<String, LoadError> {
+    let mut all = Sha256::new();
+    for name in model_files(dir)? {
+        let own = match weights {
+            Some(known) if name == WEIGHTS => known.to_owned(),
+            _ => digest_files(&[dir.join(&name)])?,
+        };
+        all.update(name.as_bytes());
+        all.update(own);
+    }
+    Ok(format!("{:x}", all.finalize()))
+}
+
+/// sha256 over the bytes of files one after another: for one file what `sha256sum` prints.
+pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
+    let mut hasher = Sha256::new();
+    for file in files {
+        add_file(file, &mut hasher)?;
+    }
+    Ok(format!("{:x}", hasher.finalize()))
+}
+
+fn add_file(path: &Path, hasher: &mut Sha256) -> Result<(), LoadError> {
+    let refused = |source| LoadError::Read {
+        file: path.to_path_buf(),
+        source,
+    };
+    let (mut file, _) = files::open(path).map_err(refused)?;
+    let mut buffer = vec![0u8; 1 << 20];
+    loop {
+        let count = file.read(&mut buffer).map_err(refused)?;
+        if count == 0 {
+            return Ok(());
+        }
+        hasher.update(&buffer[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, text: &str) {
+        let file = dir.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    #[test]
+    fn every_file_that_changes_what_is_computed_changes_the_digest_and_no_other() {
+        let dir = std::env::temp_dir().join(format!("digest-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        write(&dir, "config.json", "{}");
+        write(
+            &dir,
+            INDEX,
+            r#"{"weight_map": {"a": "part-1.safetensors", "b": "../part-2.safetensors"}}"#,
+        );
+        let mut before = model_digest(&dir).unwrap();
+        let modules = [
+            "1_Pooling/config.json",
+            "2_Dense/config.json",
+            "2_Dense/model.safetensors",
+        ];
+        let weights = ["part-1.safetensors", "model.safetensors"];
+        for name in DECIDING.iter().chain(&modules).chain(&weights) {
+            for text in ["one", "other"] {
+                write(&dir, name, text);
+                let after = model_digest(&dir).unwrap();
+                assert_ne!(after, before, "{name}");
+                let weights = digest_files(&[dir.join(WEIGHTS)]).ok();
+                assert_eq!(model_digest_with(&dir, weights.as_deref()).unwrap(), after);
+                before = after;
+            }
+        }
+        for name in [
+            "README.md",
+            "optimizer.safetensors",
+            "onnx/model.onnx",
+            "1_Pooling/README.md",
+            "pytorch_model.bin",
+        ] {
+            write(&dir, name, "x");
+            assert_eq!(model_digest(&dir).unwrap(), before, "{name}");
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
