@@ -185,3 +185,51 @@ pub(crate) fn named(dir: &Path, info: &SavedInfo) -> String {
         info.base_model
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapt::Budget;
+
+    #[test]
+    fn an_adapter_belongs_to_the_files_that_it_was_trained_with_and_not_to_the_weights_alone() {
+        let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/oracle/bert");
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str| fs::copy(oracle.join(name), folder.path().join(name)).unwrap();
+        copy("config.json");
+        copy("model.safetensors");
+        copy("tokenizer.json");
+        copy("tokenizer_config.json");
+        let read = || transformer::load(folder.path(), &devices::open("flex").unwrap()).unwrap();
+        let saved = |digest: Option<String>| SavedInfo {
+            method: "lora".to_owned(),
+            config: serde_json::Value::Null,
+            classes: Vec::new(),
+            budget: Budget::default(),
+            pooling: None,
+            base_model: "films".to_owned(),
+            base_digest: digest,
+        };
+        let base = read();
+        let (trained, before) = (saved(Some(base.files_digest)), saved(Some(base.digest)));
+        assert_eq!(other_model(&trained, &read()), None);
+        for (name, text) in [
+            ("added_tokens.json", r#"{"<ent>": 260}"#),
+            (
+                "tokenizer_config.json",
+                r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#,
+            ),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+            let other = other_model(&trained, &read()).unwrap();
+            assert!(
+                other.contains("other weights, configuration or tokenizer"),
+                "{other}"
+            );
+        }
+        // What was saved before there was a digest of all files, and without any.
+        assert_eq!(other_model(&before, &read()), None);
+        assert_eq!(other_model(&saved(None), &read()), None);
+        assert!(other_model(&saved(Some("ab".repeat(32))), &read()).is_some());
+    }
+}
