@@ -8,7 +8,8 @@ use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
     Adapted, Attach, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Peft,
-    Plan, Portable, PredictError, Predictor, SaveError, Setting, Trainable, sub_seed,
+    Plan, Portable, PredictError, Predictor, Reading, SaveError, Setting, Trainable, has_pairs,
+    sub_seed,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -51,6 +52,7 @@ impl<P: Peft> Plan for P {
             trainable,
             base_name: name,
             base_digest: digest,
+            pairs: Some(has_pairs(setting.train)),
             device: setting.device.clone(),
         }))
     }
@@ -71,6 +73,8 @@ impl<P: Peft> Plan for P {
             path: dir.display().to_string(),
             reason: error.to_string(),
         };
+        let head = (base.shape.hidden * info.classes.len()) as u64;
+        let tensors = saved::read_tensors(dir, self.trainable_params(&base.shape) + head)?;
         let model =
             attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(unfit)?;
         let window = self
@@ -78,7 +82,7 @@ impl<P: Peft> Plan for P {
             .window(P::INFO.name, &base.shape)
             .map_err(unfit)?;
         let trainable = count_trainable(&model);
-        let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
+        let model = settle(&*self, saved::place(model.valid(), tensors, dir)?);
         Ok(Box::new(Fitted {
             plan: *self,
             model,
@@ -93,6 +97,7 @@ impl<P: Peft> Plan for P {
             trainable,
             base_name: base.name.clone(),
             base_digest: base.files_digest.clone(),
+            pairs: info.pairs,
             device,
         }))
     }
@@ -218,6 +223,8 @@ pub struct Fitted<P: Peft> {
     pub(crate) trainable: u64,
     pub(crate) base_name: String,
     pub(crate) base_digest: String,
+    /// Whether it was trained on pairs; `None` where that was not kept.
+    pub(crate) pairs: Option<bool>,
     pub(crate) device: Device,
 }
 
@@ -231,15 +238,16 @@ impl<P: Peft> Fitted<P> {
     pub fn plan(&self) -> &P {
         &self.plan
     }
+
+    /// Most tokens of a text.
+    fn longest(&self) -> usize {
+        self.budget.max_length.get().min(self.window)
+    }
 }
 
 impl<P: Peft> Predictor for Fitted<P> {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let encoded = encode_examples(
-            examples,
-            &self.tokenizer,
-            self.budget.max_length.get().min(self.window),
-        )?;
+        let encoded = encode_examples(examples, &self.tokenizer, self.longest())?;
         let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
         let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
         let device = self.device.clone().inner();
@@ -256,6 +264,10 @@ impl<P: Peft> Predictor for Fitted<P> {
         Ok(logits)
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.pairs
+    }
+
     fn footprint(&self) -> Footprint {
         let head = self.model.head.num_params() as u64;
         let added = self.model.adaptation.num_params() as u64;
@@ -270,6 +282,12 @@ impl<P: Peft> Predictor for Fitted<P> {
         }
     }
 
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        let longest = self.longest();
+        let encoded = encode_examples(examples, &self.tokenizer, longest)?;
+        Ok(Some(Reading::of(&encoded, longest)))
+    }
+
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
         let info = SavedInfo {
             method: P::INFO.name.to_owned(),
@@ -279,6 +297,7 @@ impl<P: Peft> Predictor for Fitted<P> {
             pooling: Some(self.pooling),
             base_model: self.base_name.clone(),
             base_digest: Some(self.base_digest.clone()),
+            pairs: self.pairs,
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
     }

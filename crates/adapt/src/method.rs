@@ -1,5 +1,6 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
+use crate::scores::{require_kind, require_numbers};
 use crate::{
     ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
     SettingDoc, Trainable, read_saved_info,
@@ -8,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use task::Example;
-use transformer::{Depth, Pretrained};
+use transformer::{Depth, Encoded, Pretrained};
 
 /// Unnormalised scores of one example, one a class, in the task's class order.
 pub type Logits = Vec<f32>;
@@ -172,8 +173,34 @@ pub trait Predictor {
     /// An example that cannot be tokenised or computed.
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError>;
 
+    /// Whether it was fitted to pairs of texts or to single ones; `None` where that was not kept.
+    fn pairs(&self) -> Option<bool> {
+        None
+    }
+
+    /// [`class_logits`](Self::class_logits) of texts of the kind that it was fitted to, all of them finite.
+    ///
+    /// # Errors
+    /// As there; or the row of a text of the other kind, or of a score that is NaN or infinite.
+    fn scores(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        if let Some(pairs) = self.pairs() {
+            require_kind(examples, pairs)?;
+        }
+        let scores = self.class_logits(examples)?;
+        require_numbers(examples, &scores)?;
+        Ok(scores)
+    }
+
     /// What it takes to keep and to run it.
     fn footprint(&self) -> Footprint;
+
+    /// How much of these examples' texts is read, and how many of them are longer; `None` where the method does not say.
+    ///
+    /// # Errors
+    /// An example that cannot be tokenised.
+    fn reading(&self, _examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        Ok(None)
+    }
 
     /// Writes what must be kept beside the pretrained weights.
     ///
@@ -189,6 +216,31 @@ pub trait Predictor {
     /// Anything else worth recording, by name.
     fn details(&self) -> BTreeMap<String, Value> {
         BTreeMap::new()
+    }
+}
+
+/// How much of some texts a predictor reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// All of each.
+    Whole,
+    /// The first or last tokens of each.
+    UpTo {
+        /// Most tokens of a text, or of both texts of a pair, special ones included.
+        tokens: usize,
+        /// How many of the examples are longer.
+        cut: usize,
+    },
+}
+
+impl Reading {
+    /// Of texts that were tokenised within `tokens`.
+    pub fn of(encoded: &[Encoded], tokens: usize) -> Self {
+        let cut = encoded.iter().filter(|text| text.truncated_tokens > 0);
+        Self::UpTo {
+            tokens,
+            cut: cut.count(),
+        }
     }
 }
 

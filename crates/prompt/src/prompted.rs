@@ -60,6 +60,7 @@ impl<C: Serialize, P: SavedPrompt> PromptedModel<C, P> {
             pooling: None,
             base_model: self.model.name.clone(),
             base_digest: Some(self.model.digest.clone()),
+            pairs: None, // The prompt says so.
         };
         write_info(&info, dir)?;
         saved::write(&self.prompt, dir)

@@ -14,7 +14,7 @@ pub const CURVES_HEADER: [&str; 7] = [
 ];
 
 /// One measured value during training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
     /// Optimiser steps taken so far.
     pub step: u64,

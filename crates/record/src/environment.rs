@@ -1,5 +1,6 @@
 //! On what a run was made: `run.json`.
 
+use crate::RunNotes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,6 +46,9 @@ pub struct RunInfo {
     pub model_digests: BTreeMap<String, String>,
     /// SHA-256 by task name.
     pub task_digests: BTreeMap<String, String>,
+    /// What was found out about models, tasks and methods before the first trial.
+    #[serde(default, skip_serializing_if = "RunNotes::is_empty")]
+    pub notes: RunNotes,
     /// The methods of the run in the order in which tables and charts show them.
     #[serde(default)]
     pub methods: Vec<MethodNote>,

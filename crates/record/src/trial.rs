@@ -1,6 +1,6 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Outcome, Predictions, TrialBudget};
+use crate::{CurvePoint, Notes, Outcome, Predictions, Reading, TrialBudget};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -100,7 +100,16 @@ pub struct TrialRecord {
     pub infer_flops_per_sample: Option<f64>,
     /// The error's text, for outcomes other than `finished`.
     pub error: Option<String>,
-    /// Anything else worth keeping, by name: dropped demonstrations, truncated texts, search trials, expected calibration error, ...
+    /// How much of the texts the method read; `None` where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// What a reader of the result must know of its data and its model.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
+    /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictions_digest: Option<String>,
+    /// Anything else worth keeping, by name: dropped demonstrations, search trials, expected calibration error, ...
     #[serde(default)]
     pub details: BTreeMap<String, serde_json::Value>,
     /// The learning curve.
@@ -124,6 +133,19 @@ impl TrialRecord {
         found.unwrap_or(&self.spec.config)
     }
 
+    /// What a reader of the result must know. Earlier versions kept it among the details.
+    pub fn all_notes(&self) -> Notes {
+        let of_details = |name: &str| {
+            let texts = self.details.get(name).and_then(|value| value.as_array());
+            let texts = texts.into_iter().flatten().filter_map(|text| text.as_str());
+            texts.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let mut notes = self.notes.clone();
+        notes.task.extend(of_details("task_notes"));
+        notes.model.extend(of_details("model_warnings"));
+        notes
+    }
+
     /// A record of `spec` with nothing measured yet.
     pub fn unmeasured(trial_id: String, spec: TrialSpec, outcome: Outcome) -> Self {
         Self {
@@ -139,7 +161,7 @@ impl TrialRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TRIALS_HEADER;
+    use crate::{CutTexts, TRIALS_HEADER};
 
     fn record() -> TrialRecord {
         let spec = TrialSpec {
@@ -185,8 +207,44 @@ mod tests {
     }
 
     #[test]
+    fn notes_of_earlier_versions_are_found_among_the_details() {
+        let mut record = record();
+        record
+            .details
+            .insert("task_notes".into(), serde_json::json!(["leak: 2 of 9", 3]));
+        record
+            .details
+            .insert("model_warnings".into(), serde_json::json!("no list"));
+        record.notes.draw.push("27 classes".into());
+        let notes = record.all_notes();
+        assert_eq!(
+            (&notes.task[..], &notes.draw[..]),
+            (
+                &["leak: 2 of 9".to_owned()][..],
+                &["27 classes".to_owned()][..]
+            )
+        );
+        assert!(notes.model.is_empty());
+    }
+
+    #[test]
+    fn what_earlier_versions_did_not_record_leaves_no_trace_in_json() {
+        let text = serde_json::to_string(&record()).unwrap();
+        for new in ["reading", "notes", "predictions_digest"] {
+            assert!(!text.contains(new), "{text}");
+        }
+    }
+
+    #[test]
     fn a_record_survives_json() {
-        let before = record();
+        let mut before = record();
+        before.reading = Some(Reading {
+            longest: Some(128),
+            train: CutTexts { texts: 9, cut: 2 },
+            ..Reading::default()
+        });
+        before.notes.model.push("odd".into());
+        before.predictions_digest = Some("ab".into());
         let text = serde_json::to_string(&before).unwrap();
         assert_eq!(serde_json::from_str::<TrialRecord>(&text).unwrap(), before);
     }

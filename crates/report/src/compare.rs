@@ -3,6 +3,8 @@
 //! Accuracies are paired by seed and test example, as within a run; p-values carry Holm's correction over all arms that both
 //! runs have. Times and memory are compared as ratios of medians, with the range over seeds beside them.
 
+use crate::escape::one_line;
+use crate::pairing;
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, CONFIDENCE, Difference, Spread};
 use crate::summary::{ArmSummary, summarise};
@@ -34,6 +36,8 @@ pub struct RunComparison {
     pub only_first: Vec<String>,
     /// Arms that only the second has.
     pub only_second: Vec<String>,
+    /// What must be known of models and tasks that are not plainly the same in both.
+    pub notes: Vec<String>,
 }
 
 impl ArmComparison {
@@ -43,21 +47,25 @@ impl ArmComparison {
     }
 }
 
-/// Compares `second` with `first`. Groups match by the names of model and task, arms by label.
+/// Compares `second` with `first`. Groups match by the digests of model and task, else by their names as given, with a note; arms by label.
 pub fn compare(first: &Run, second: &Run) -> RunComparison {
     let (groups_1, groups_2) = (first.groups(), second.groups());
-    let (of_1, of_2) = (entries(first, &groups_1), entries(second, &groups_2));
-    let key = |entry: &Entry<'_>| (entry.title.clone(), entry.summary.label.clone());
+    let pairing = pairing::pair(&groups_1, &groups_2);
+    let (titles_1, titles_2) = pairing::titles(&groups_1, &groups_2, &pairing);
+    let pair_of_1 = |i: usize| pairing.pairs.iter().position(|(a, _)| *a == i);
+    let pair_of_2 = |j: usize| pairing.pairs.iter().position(|(_, b)| *b == j);
+    let of_1 = entries(first, &groups_1, &titles_1, pair_of_1);
+    let of_2 = entries(second, &groups_2, &titles_2, pair_of_2);
+    let key = |entry: &Entry<'_>| Some((entry.pair?, entry.summary.label.clone()));
+    let paired = |a: &Entry<'_>, b: &Entry<'_>| key(a).is_some() && key(a) == key(b);
     let missing = |all: &[Entry<'_>], other: &[Entry<'_>]| {
-        let only = all
-            .iter()
-            .filter(|e| !other.iter().any(|o| key(o) == key(e)));
+        let only = all.iter().filter(|e| !other.iter().any(|o| paired(o, e)));
         only.map(|e| format!("{}: {}", e.title, e.summary.label))
             .collect()
     };
     let mut arms: Vec<ArmComparison> = of_1
         .iter()
-        .filter_map(|a| Some(compare_arm(a, of_2.iter().find(|b| key(b) == key(a))?)))
+        .filter_map(|a| Some(compare_arm(a, of_2.iter().find(|b| paired(b, a))?)))
         .collect();
     let p_values: Vec<f64> = arms
         .iter()
@@ -71,31 +79,36 @@ pub fn compare(first: &Run, second: &Run) -> RunComparison {
         arms,
         only_first: missing(&of_1, &of_2),
         only_second: missing(&of_2, &of_1),
+        notes: pairing.notes.iter().map(|note| one_line(note)).collect(),
     }
 }
 
 struct Entry<'a> {
     title: String,
+    /// Which pair of groups it belongs to; `None` where the other run has no such group.
+    pair: Option<usize>,
     summary: ArmSummary,
     arm: &'a Arm<'a>,
 }
 
-fn entries<'a>(run: &Run, groups: &'a [Group<'a>]) -> Vec<Entry<'a>> {
-    let pairs = summarise(run).into_iter().zip(groups);
-    pairs
-        .flat_map(|(summary, group)| {
-            let title = summary.title;
-            summary
-                .arms
-                .into_iter()
-                .zip(&group.arms)
-                .map(move |(summary, arm)| Entry {
-                    title: title.clone(),
-                    summary,
-                    arm,
-                })
-        })
-        .collect()
+fn entries<'a>(
+    run: &Run,
+    groups: &'a [Group<'a>],
+    titles: &[String],
+    pair_of: impl Fn(usize) -> Option<usize>,
+) -> Vec<Entry<'a>> {
+    let mut entries = Vec::new();
+    for (at, (summary, group)) in summarise(run).into_iter().zip(groups).enumerate() {
+        for (summary, arm) in summary.arms.into_iter().zip(&group.arms) {
+            entries.push(Entry {
+                title: titles[at].clone(),
+                pair: pair_of(at),
+                summary,
+                arm,
+            });
+        }
+    }
+    entries
 }
 
 fn compare_arm(first: &Entry<'_>, second: &Entry<'_>) -> ArmComparison {
@@ -149,6 +162,9 @@ pub fn comparison_table(comparison: &RunComparison) -> String {
         ]);
     }
     let mut text = crate::text::align(&rows, 4);
+    for note in &comparison.notes {
+        text += &format!("note: {note}.\n");
+    }
     for (which, only) in [
         ("first", &comparison.only_first),
         ("second", &comparison.only_second),

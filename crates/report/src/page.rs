@@ -1,5 +1,6 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
+use crate::escape::html as escape;
 use crate::run::{Group, Run};
 use crate::summary::{GroupSummary, Standing};
 use crate::{search, text, units};
@@ -36,6 +37,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
             escape(&text::intro(group)),
             table(group)
         );
+        page += &notes(group);
         page += &text::LEGEND
             .map(|line| format!("<p class=\"legend\">{}</p>\n", escape(line)))
             .concat();
@@ -87,6 +89,18 @@ fn table(group: &GroupSummary) -> String {
     format!(
         "<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
+}
+
+/// The group's notes as a list, empty where there are none.
+fn notes(group: &GroupSummary) -> String {
+    if group.notes.is_empty() {
+        return String::new();
+    }
+    let items = group.notes.iter();
+    let items: String = items
+        .map(|note| format!("<li>{}.</li>\n", escape(note)))
+        .collect();
+    format!("<ul class=\"notes\">\n{items}</ul>\n")
 }
 
 /// The table of the group's searches, empty where nothing was searched.
@@ -188,22 +202,4 @@ fn circumstances(run: &Run) -> String {
         "<h2>Circumstances</h2>\n<dl>\n{list}</dl>\n<details><summary>Plan</summary><pre>{}</pre></details>\n",
         escape(&plan)
     )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn names_from_outside_cannot_become_markup() {
-        assert_eq!(
-            super::escape("<a href=\"x\">&"),
-            "&lt;a href=&quot;x&quot;&gt;&amp;"
-        );
-    }
 }

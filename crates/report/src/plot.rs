@@ -38,11 +38,12 @@ impl Chart {
 
     /// Writes `<name>.png` into `dir`; returns its path.
     pub(crate) fn write_png(&self, dir: &Path) -> Result<PathBuf, ReportError> {
-        // The drawing library chooses the format by the ending, hence a temporary name that ends in .png too.
-        let temporary = dir.join(format!(".{}.{}.tmp.png", self.name, std::process::id()));
         let path = dir.join(format!("{}.png", self.name));
-        render::png(&self.picture, &temporary).map_err(|reason| self.failed(reason))?;
-        std::fs::rename(&temporary, &path).map_err(|e| StoreError::write(&path, e))?;
+        // The drawing library chooses the format by the ending, which the temporary name shares.
+        let drawn = files::replace(&path, |temporary| {
+            render::png(&self.picture, temporary).map_err(std::io::Error::other)
+        });
+        drawn.map_err(|error| StoreError::write(&path, error))?;
         Ok(path)
     }
 
@@ -66,7 +67,7 @@ const KEPT_COMPACT: [&str; 2] = ["accuracy", "accuracy-training-time"];
 /// All charts for which there is something to show.
 pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
     let about = crate::text::intro(summary);
-    let on = |what: &str| format!("{what}: {}", summary.title);
+    let on = |what: &str| format!("{what}: {}", shortened(&summary.title, LONGEST_TITLE));
     type Measured = fn(&ArmSummary) -> Option<f64>;
     let pareto = |what: &str, name: &'static str, unit: Unit, cost: Measured| {
         scatter::chart(
@@ -142,6 +143,19 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         .collect()
 }
 
+/// Characters of a label that leave room for the chart beside it.
+const LONGEST_LABEL: usize = 40;
+/// Characters of a model and a task that fit behind what is shown.
+const LONGEST_TITLE: usize = 60;
+
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most - 1).collect();
+    kept + "…"
+}
+
 fn median(spread: Option<Spread>) -> Option<f64> {
     spread.map(|s| s.median)
 }
@@ -150,7 +164,7 @@ fn points(summary: &GroupSummary, cost: fn(&ArmSummary) -> Option<f64>) -> Vec<P
     let arms = summary.arms.iter().enumerate();
     arms.filter_map(|(i, arm)| {
         Some(Point {
-            label: arm.label.clone(),
+            label: shortened(&arm.label, LONGEST_LABEL),
             look: look(i),
             accuracy: arm.accuracy?,
             cost: cost(arm),
@@ -163,7 +177,7 @@ fn dots(summary: &GroupSummary) -> Vec<bars::Dot> {
     let arms = summary.arms.iter().enumerate();
     arms.filter_map(|(i, arm)| {
         Some(bars::Dot {
-            label: arm.label.clone(),
+            label: shortened(&arm.label, LONGEST_LABEL),
             look: look(i),
             accuracy: arm.accuracy?,
             standing: arm.standing,
@@ -203,7 +217,7 @@ fn phase_bars(group: &Group<'_>, summary: &GroupSummary) -> Vec<bars::Bar> {
         let rest = median(Spread::of(rest));
         let [load, tune, prepare, first, train, test] = named;
         bars::Bar {
-            label: summary.label.clone(),
+            label: shortened(&summary.label, LONGEST_LABEL),
             seconds: [load, tune, prepare, first, train, test, rest],
         }
     };
@@ -231,7 +245,7 @@ fn learning_curves(group: &Group<'_>, metric: &str) -> Vec<curves::Curves> {
             points.map(|p| (p.elapsed_s, p.value)).collect::<Vec<_>>()
         });
         curves::Curves {
-            label: arm.label.clone(),
+            label: shortened(&arm.label, LONGEST_LABEL),
             look: look(i),
             seeds: seeds.collect(),
         }

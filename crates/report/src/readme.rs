@@ -2,10 +2,10 @@
 //!
 //! `<!-- results:NAME -->` .. `<!-- /results:NAME -->`, NAME being the run directory's name.
 
+use crate::escape::markdown;
 use crate::run::Run;
 use crate::{ReportError, store, summary, text};
 use record::StoreError;
-use std::fs;
 use std::path::Path;
 
 /// Puts `content` between the marker lines of `name`; `None` if `text` lacks them or has them in the wrong order.
@@ -26,7 +26,8 @@ pub fn replace_between(text: &str, name: &str, content: &str) -> Option<String> 
 /// # Errors
 /// [`ReportError::NoMarker`] if it has an opening marker without its closing one; [`ReportError::Store`].
 pub fn update_readme(readme: &Path, runs: &[&Run]) -> Result<usize, ReportError> {
-    let before = fs::read_to_string(readme).map_err(|e| StoreError::read(readme, e))?;
+    let before =
+        files::read_text(readme, files::SETTINGS_BYTES).map_err(|e| StoreError::read(readme, e))?;
     let mut after = before.clone();
     let mut updated = 0;
     for run in runs {
@@ -65,7 +66,7 @@ fn content(run: &Run) -> String {
         .map(|g| {
             format!(
                 "**{}** ({})\n\n{}",
-                g.title,
+                markdown(&g.title),
                 text::intro(g),
                 text::markdown_table(g)
             )

@@ -1,8 +1,10 @@
 //! A run read back from its directory, and its trials sorted into groups (one model and task) and arms (one way of adapting).
 
+use crate::escape::one_line;
+use crate::names::{self, Identity};
 use crate::{ReportError, statistics::Answers};
 use record::store::{self, Form};
-use record::{MethodNote, Outcome, RunInfo, Trial};
+use record::{MethodNote, Outcome, RunInfo, Trial, TrialSpec};
 use std::path::{Path, PathBuf};
 
 /// A run: what it was made on and all trials that have ended.
@@ -25,6 +27,16 @@ pub struct Group<'a> {
     pub model: &'a str,
     /// Task as given.
     pub task: &'a str,
+    /// SHA-256 of the model's files.
+    pub model_digest: &'a str,
+    /// SHA-256 of the task's files.
+    pub task_digest: &'a str,
+    /// Name of the model in tables and charts: the end of its path or id that no other model of the run has.
+    pub model_name: String,
+    /// Name of the task, likewise.
+    pub task_name: String,
+    /// What the group's files start with, different for every group of the run.
+    pub slug: String,
     /// Ways of adapting, in display order.
     pub arms: Vec<Arm<'a>>,
 }
@@ -92,13 +104,9 @@ impl Run {
             let spec = &trial.record.spec;
             let at = groups
                 .iter()
-                .position(|g| g.model == spec.model && g.task == spec.task)
+                .position(|group| group.holds(spec))
                 .unwrap_or_else(|| {
-                    groups.push(Group {
-                        model: &spec.model,
-                        task: &spec.task,
-                        arms: Vec::new(),
-                    });
+                    groups.push(Group::of(spec));
                     groups.len() - 1
                 });
             let arms = &mut groups[at].arms;
@@ -113,12 +121,27 @@ impl Run {
         groups
             .iter_mut()
             .for_each(|group| label_arms(&mut group.arms));
+        name_groups(&mut groups);
         groups
     }
 
     /// The note on a method, if the run carries one.
     pub fn note(&self, method: &str) -> Option<&MethodNote> {
         self.info.methods.iter().find(|note| note.name == method)
+    }
+}
+
+/// Names of models and tasks, and of files, that tell the groups of a run apart.
+fn name_groups(groups: &mut [Group<'_>]) {
+    let models: Vec<Identity<'_>> = groups.iter().map(Group::model_identity).collect();
+    let tasks: Vec<Identity<'_>> = groups.iter().map(Group::task_identity).collect();
+    let names: Vec<(String, String)> = names::shown(&models)
+        .into_iter()
+        .zip(names::shown(&tasks))
+        .collect();
+    let slugs = names::slugs(&names);
+    for ((group, (model, task)), slug) in groups.iter_mut().zip(names).zip(slugs) {
+        (group.model_name, group.task_name, group.slug) = (model, task, slug);
     }
 }
 
@@ -151,32 +174,57 @@ fn label_arms(arms: &mut [Arm<'_>]) {
         if let (true, Some(n)) = (several_sizes, examples(arm)) {
             label = format!("{label} n={n}");
         }
-        let repeats = used.iter().filter(|u| **u == label).count();
-        used.push(label.clone());
-        arm.label = if repeats == 0 {
-            label
-        } else {
-            format!("{label} #{}", repeats + 1)
-        };
+        let label = one_line(&label);
+        let numbered = (2..).map(|n| format!("{label} #{n}"));
+        let mut names = std::iter::once(label.clone()).chain(numbered);
+        let free = names.find(|name| !used.contains(name));
+        arm.label = free.expect("numbers do not end");
+        used.push(arm.label.clone());
     }
 }
 
-impl Group<'_> {
-    /// The last part of the model's path or Hub id.
-    pub fn model_name(&self) -> &str {
-        last_part(self.model)
+impl<'a> Group<'a> {
+    fn of(spec: &'a TrialSpec) -> Self {
+        Self {
+            model: &spec.model,
+            task: &spec.task,
+            model_digest: &spec.model_digest,
+            task_digest: &spec.task_digest,
+            model_name: String::new(),
+            task_name: String::new(),
+            slug: String::new(),
+            arms: Vec::new(),
+        }
     }
 
-    /// The last part of the task's path or Hub id.
-    pub fn task_name(&self) -> &str {
-        last_part(self.task)
+    /// Whether a trial of `spec` belongs here.
+    fn holds(&self, spec: &TrialSpec) -> bool {
+        (self.model, self.model_digest) == (&spec.model, &spec.model_digest)
+            && (self.task, self.task_digest) == (&spec.task, &spec.task_digest)
     }
 
-    /// What the group's files start with: letters, digits, dots, dashes.
-    pub fn slug(&self) -> String {
-        let [model, task] = [self.model_name(), self.task_name()].map(file_name);
-        format!("{model}--{task}")
+    pub(crate) fn model_identity(&self) -> Identity<'a> {
+        Identity {
+            given: self.model,
+            digest: self.model_digest,
+        }
     }
+
+    pub(crate) fn task_identity(&self) -> Identity<'a> {
+        Identity {
+            given: self.task,
+            digest: self.task_digest,
+        }
+    }
+
+    /// Model and task as titles.
+    pub fn title(&self) -> String {
+        title(&self.model_name, &self.task_name)
+    }
+}
+
+pub(crate) fn title(model: &str, task: &str) -> String {
+    format!("{model} on {task}")
 }
 
 impl<'a> Arm<'a> {

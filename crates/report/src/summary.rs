@@ -1,6 +1,7 @@
 //! One line for each way of adapting: accuracy with its interval, its standing against the best, and what it costs.
 
 use crate::costs::Costs;
+use crate::notes;
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, Scores, Spread};
 use record::TrialRecord;
@@ -86,22 +87,19 @@ pub struct GroupSummary {
     pub slug: String,
     /// Lines in display order.
     pub arms: Vec<ArmSummary>,
+    /// What a reader must know beside the numbers, each a sentence without its full stop.
+    pub notes: Vec<String>,
 }
 
 /// Summaries of all groups of a run, in order.
 pub fn summarise(run: &Run) -> Vec<GroupSummary> {
-    let mut summaries: Vec<GroupSummary> = Vec::new();
-    for group in run.groups() {
-        let mut summary = summarise_group(&group);
-        // Two models of the same name in different folders must not overwrite each other's charts.
-        let repeats = summaries.iter().filter(|s| s.slug == summary.slug).count();
-        if repeats > 0 {
-            summary.slug = format!("{}--{}", summary.slug, repeats + 1);
-            summary.title = format!("{} ({})", summary.title, repeats + 1);
-        }
-        summaries.push(summary);
-    }
-    summaries
+    run.groups()
+        .iter()
+        .map(|group| GroupSummary {
+            notes: notes::of_group(run, group),
+            ..summarise_group(group)
+        })
+        .collect()
 }
 
 fn summarise_group(group: &Group<'_>) -> GroupSummary {
@@ -116,9 +114,10 @@ fn summarise_group(group: &Group<'_>) -> GroupSummary {
     GroupSummary {
         model: group.model.to_owned(),
         task: group.task.to_owned(),
-        title: format!("{} on {}", group.model_name(), group.task_name()),
-        slug: group.slug(),
+        title: group.title(),
+        slug: group.slug.clone(),
         arms,
+        notes: Vec::new(),
     }
 }
 

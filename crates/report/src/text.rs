@@ -1,5 +1,6 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
+use crate::escape::{markdown, one_line};
 use crate::run::{Group, Run};
 use crate::search;
 use crate::statistics::{Estimate, Spread};
@@ -119,10 +120,10 @@ fn failure(trial: &Trial) -> String {
         .and_then(|e| e.lines().next())
         .map(|e| format!(": {e}"))
         .unwrap_or_default();
-    format!(
+    one_line(&format!(
         "{} (seed {}) {how}{peak}{why}",
         record.trial_id, record.spec.seed
-    )
+    ))
 }
 
 /// The table of results as the program prints it at the end.
@@ -135,6 +136,12 @@ pub fn terminal_table(run: &Run) -> String {
             .collect();
         text += &align(&rows, 3);
         text += "\n";
+        for note in &group.notes {
+            text += &format!("note: {note}.\n");
+        }
+        if !group.notes.is_empty() {
+            text += "\n";
+        }
     }
     let failures = failures(run);
     if !failures.is_empty() {
@@ -178,11 +185,26 @@ pub(crate) fn align<const N: usize>(rows: &[[String; N]], words: usize) -> Strin
 
 /// One group's table as Markdown.
 pub fn markdown_table(group: &GroupSummary) -> String {
-    let row =
-        |cells: [String; 8]| format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | "));
+    let row = |cells: [String; 8]| format!("| {} |\n", cells.join(" | "));
     let mut text = row(HEADINGS.map(str::to_owned)) + "|---|---|---|---:|---:|---:|---:|---:|\n";
-    group.arms.iter().for_each(|arm| text += &row(cells(arm)));
+    for arm in &group.arms {
+        let mut cells = cells(arm);
+        cells[0] = markdown(&arm.label);
+        text += &row(cells);
+    }
     text
+}
+
+/// The group's notes as a list, empty where there are none.
+fn notes_md(group: &GroupSummary) -> String {
+    if group.notes.is_empty() {
+        return String::new();
+    }
+    let items = group.notes.iter();
+    let items: String = items
+        .map(|note| format!("- {}.\n", markdown(note)))
+        .collect();
+    format!("### Notes\n\n{items}\n")
 }
 
 /// The table of the group's searches, empty where nothing was searched.
@@ -191,9 +213,11 @@ fn searches_md(group: &Group<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let line =
-        |cells: [String; 3]| format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | "));
-    let rows: String = rows.into_iter().map(line).collect();
+    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let rows: String = rows
+        .into_iter()
+        .map(|cells| line(cells.map(|cell| markdown(&cell))))
+        .collect();
     format!(
         "### Search\n\n{}\n\n{}|---|---|---|\n{rows}\n",
         search::LEGEND,
@@ -206,10 +230,11 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
     let mut text = "# Results\n\n".to_owned();
     for (group, trials) in groups.iter().zip(run.groups()) {
         text += &format!(
-            "## {}\n\n{}.\n\n{}\n{}",
-            group.title,
+            "## {}\n\n{}.\n\n{}\n{}{}",
+            markdown(&group.title),
             intro(group),
             markdown_table(group),
+            notes_md(group),
             searches_md(&trials)
         );
     }
@@ -222,7 +247,7 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
         );
         failures
             .iter()
-            .for_each(|failure| text += &format!("- {failure}\n"));
+            .for_each(|failure| text += &format!("- {}\n", markdown(failure)));
         text += "\n";
     }
     let defined: Vec<_> = run
@@ -237,9 +262,10 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
             let paper = note
                 .paper
                 .as_ref()
-                .map(|p| format!(" ({p})"))
+                .map(|p| format!(" ({})", markdown(p)))
                 .unwrap_or_default();
-            text += &format!("- **{}**: {}{paper}\n", note.name, note.definition);
+            let [name, definition] = [&note.name, &note.definition].map(|text| markdown(text));
+            text += &format!("- **{name}**: {definition}{paper}\n");
         }
         text += "\n";
     }

@@ -265,6 +265,27 @@ fn a_report_written_twice_is_the_same_and_stale_charts_go() {
 }
 
 #[test]
+fn reports_of_one_run_at_the_same_time_do_not_hinder_each_other() {
+    let (dir, run) = made_up("together");
+    let mut fewer = run.clone();
+    fewer.trials.truncate(run.trials.len() / 2);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = [&run, &fewer]
+            .map(|run| scope.spawn(|| (0..2).map(|_| report::write(run, &dir)).collect::<Vec<_>>()))
+            .into_iter()
+            .collect();
+        for writer in writers {
+            for written in writer.join().unwrap() {
+                written.unwrap();
+            }
+        }
+    });
+    let left = fs::read_dir(dir.join("plots")).unwrap().flatten();
+    let left = left.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    assert_eq!(left.filter(|name| name.starts_with('.')).count(), 0);
+}
+
+#[test]
 fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
     let (dir, run) = made_up("broken");
     let all = run.trials.len();
@@ -365,12 +386,15 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
         if record.spec.method == "ia3yew" {
             let mut predictions = trial.predictions.clone().unwrap();
             for p in predictions.rows.iter_mut().filter(|p| p.row % 8 == 0) {
-                p.predicted = "neither".into();
+                // All of these rows are good.
+                p.predicted = "bad".into();
             }
-            let classes = &predictions.classes;
-            report::store::write_predictions(&dir, &record.trial_id, classes, &predictions.rows)
-                .unwrap();
+            let (id, classes) = (&record.trial_id, &predictions.classes);
+            let digest = report::store::write_predictions(&dir, id, classes, &predictions.rows);
+            let right = predictions.correct().iter().filter(|(_, r)| *r).count();
             let mut slower = record.clone();
+            slower.predictions_digest = Some(digest.unwrap());
+            slower.test_accuracy = Some(right as f64 / predictions.rows.len() as f64);
             slower.train_s = slower.train_s.map(|s| 2.0 * s);
             report::store::write_record(&dir, &slower).unwrap();
         }
@@ -463,8 +487,13 @@ fn a_run_without_a_finished_trial_and_one_with_a_single_trial_are_reported_too()
     let id = &lone.record.trial_id;
     let predictions = lone.predictions.as_ref().unwrap();
     let rows = &predictions.rows[..3];
-    report::store::write_predictions(&dir, id, &predictions.classes, rows).unwrap();
-    report::store::write_record(&dir, &lone.record).unwrap();
+    let digest = report::store::write_predictions(&dir, id, &predictions.classes, rows).unwrap();
+    let right = rows.iter().filter(|p| p.label == p.predicted).count();
+    let mut record = lone.record.clone();
+    record.predictions_digest = Some(digest);
+    record.n_test = Some(3);
+    record.test_accuracy = Some(right as f64 / 3.0);
+    report::store::write_record(&dir, &record).unwrap();
     let run = load_run(&dir).unwrap();
     report::write(&run, &dir).unwrap();
     let arm = &report::summarise(&run)[0].arms[0];

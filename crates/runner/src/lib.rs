@@ -13,14 +13,16 @@ mod pretrain;
 mod registry;
 mod run;
 mod sources;
+mod terminal;
 mod words;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::{Cli, Command};
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
 use run::{child, parent, probe};
 use std::process::ExitCode;
+use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
@@ -85,8 +87,42 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {}", words::of_error(&error));
+            tell(format!("error: {}", words::of_error(&error)));
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// Runs one command that reads foreign files within this process, for tests that give it thousands of them: `features`, `predict`, `report`,
+/// `recommend`, `compare`; of `run` only what its plan comes to, with the models and tasks that it names by path.
+///
+/// # Errors
+/// What the command says, as it is printed.
+pub fn run_within(
+    methods: &'static [&'static dyn adapt::Method],
+    arguments: &[&str],
+) -> Result<(), String> {
+    let cli = Cli::try_parse_from(["adaptbench"].iter().chain(arguments));
+    let done = match cli.map_err(|error| error.to_string())?.command {
+        Some(Command::Run(arguments)) => plan::resolve(methods, &arguments).and_then(|plan| {
+            let paths = |names: &[String]| -> Vec<String> {
+                let names = names.iter().filter(|name| name.contains('/'));
+                names.cloned().collect()
+            };
+            for model in paths(&plan.models) {
+                sources::model(&model)?;
+            }
+            for task in paths(&plan.tasks) {
+                sources::task(&task)?;
+            }
+            Ok(())
+        }),
+        Some(Command::Features(arguments)) => features::write(&arguments),
+        Some(Command::Predict(arguments)) => predict::write(methods, &arguments),
+        Some(Command::Report { dirs, .. }) => results::report(methods, &dirs, None, None),
+        Some(Command::Recommend(arguments)) => results::recommend(&arguments),
+        Some(Command::Compare { first, second }) => results::compare(&first, &second),
+        other => return Err(format!("{other:?} is not run within the process")),
+    };
+    done.map_err(|error| words::of_error(&error))
 }

@@ -7,18 +7,13 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::load::LoadError;
+use crate::load::index::{self, INDEX, SINGLE};
+use crate::tokenizer::TOKENIZER_FILES;
 
-/// Files beside the weights that decide what is computed from a text, where they are there: the configuration, everything that
-/// the tokenizer is read from, and the modules of sentence-transformers behind the model.
-const DECIDING: [&str; 11] = [
+/// Files beside the weights that decide what is computed from a text, where they are there, with [`TOKENIZER_FILES`]: the
+/// configuration, and what sentence-transformers lays over it.
+const DECIDING: [&str; 4] = [
     "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
@@ -27,26 +22,22 @@ const DECIDING: [&str; 11] = [
 /// Files of a module of sentence-transformers: `1_Pooling/config.json`, `2_Dense/model.safetensors`.
 const OF_MODULES: [&str; 3] = ["config.json", "model.safetensors", "pytorch_model.bin"];
 
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-
 /// Names, relative to `dir`, of the files that decide what the model in it computes; sorted.
 ///
 /// # Errors
 /// A folder that cannot be listed.
 pub fn model_files(dir: &Path) -> Result<Vec<String>, LoadError> {
     let there = |name: &str| dir.join(name).is_file();
-    let deciding = DECIDING.iter().filter(|name| there(name));
+    let deciding = DECIDING.iter().chain(&TOKENIZER_FILES);
+    let deciding = deciding.filter(|name| there(name));
     let mut names: BTreeSet<String> = deciding.map(|name| (*name).to_owned()).collect();
-    if there(WEIGHTS) {
-        names.insert(WEIGHTS.to_owned());
+    if there(SINGLE) {
+        names.insert(SINGLE.to_owned());
     } else if there(INDEX) {
         names.insert(INDEX.to_owned());
-        names.extend(
-            shards(&dir.join(INDEX))
-                .into_iter()
-                .filter(|name| there(name)),
-        );
+        // What is wrong with an index is said where the weights are read.
+        let shards = index::read(&dir.join(INDEX)).unwrap_or_default();
+        names.extend(shards.into_values().filter(|name| there(name)));
     }
     let refused = |source| LoadError::Read {
         file: dir.to_path_buf(),
@@ -66,19 +57,6 @@ pub fn model_files(dir: &Path) -> Result<Vec<String>, LoadError> {
     Ok(names.into_iter().collect())
 }
 
-/// The files that an index names. What is wrong with an index is said where the weights are read.
-fn shards(index: &Path) -> BTreeSet<String> {
-    let text = files::read_text(index, files::SETTINGS_BYTES).unwrap_or_default();
-    let index: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let map = index.get("weight_map").and_then(|map| map.as_object());
-    let names = map
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, name)| name.as_str());
-    let names = names.filter(|name| hub::inside(name).is_ok());
-    names.map(str::to_owned).collect()
-}
-
 /// sha256 over names and contents of [`model_files`], as lower-case hexadecimal digits: another one wherever the model would compute
 /// something else.
 ///
@@ -93,7 +71,7 @@ pub(crate) fn model_digest_with(dir: &Path, weights: Option<&str>) -> Result<Str
     let mut all = Sha256::new();
     for name in model_files(dir)? {
         let own = match weights {
-            Some(known) if name == WEIGHTS => known.to_owned(),
+            Some(known) if name == SINGLE => known.to_owned(),
             _ => digest_files(&[dir.join(&name)])?,
         };
         all.update(name.as_bytes());
@@ -145,7 +123,7 @@ mod tests {
         write(
             &dir,
             INDEX,
-            r#"{"weight_map": {"a": "part-1.safetensors", "b": "../part-2.safetensors"}}"#,
+            r#"{"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}}"#,
         );
         let mut before = model_digest(&dir).unwrap();
         let modules = [
@@ -154,12 +132,17 @@ mod tests {
             "2_Dense/model.safetensors",
         ];
         let weights = ["part-1.safetensors", "model.safetensors"];
-        for name in DECIDING.iter().chain(&modules).chain(&weights) {
+        for name in DECIDING
+            .iter()
+            .chain(&TOKENIZER_FILES)
+            .chain(&modules)
+            .chain(&weights)
+        {
             for text in ["one", "other"] {
                 write(&dir, name, text);
                 let after = model_digest(&dir).unwrap();
                 assert_ne!(after, before, "{name}");
-                let weights = digest_files(&[dir.join(WEIGHTS)]).ok();
+                let weights = digest_files(&[dir.join(SINGLE)]).ok();
                 assert_eq!(model_digest_with(&dir, weights.as_deref()).unwrap(), after);
                 before = after;
             }

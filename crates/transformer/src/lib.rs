@@ -38,8 +38,8 @@ pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
 pub use load::{
-    LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load, load_backbone,
-    load_shape,
+    IndexError, LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load,
+    load_backbone, load_shape,
 };
 pub use locate::{LocateError, locate, locate_with};
 pub use norm::Norm;

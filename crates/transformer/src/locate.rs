@@ -3,18 +3,48 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hub::{Api, ApiRepo, Cache, HubSettings, OutsideName, Repo, RepoType};
+use hub::{Api, ApiRepo, Cache, HubSettings, Repo, RepoType};
 use thiserror::Error;
+
+use crate::load::index::{self, INDEX, IndexError, SINGLE};
+use crate::load::instead;
+use crate::tokenizer::TOKENIZER_FILES;
 
 /// A model that is neither a directory nor to be had from the Hub.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LocateError {
     /// A directory without a model.
-    #[error("the directory {} holds no config.json; give a model directory in Hugging Face layout", dir.display())]
+    #[error("the directory {} holds no config.json; give a model directory in Hugging Face layout{hint}", dir.display())]
     NoConfig {
         /// The directory.
         dir: PathBuf,
+        /// Where one is.
+        hint: String,
+    },
+    /// An adapter where a model is asked for.
+    #[error("{}", instead::adapter_hint(model, base))]
+    Adapter {
+        /// What was asked for.
+        model: String,
+        /// The model it was trained on, if it says.
+        base: String,
+    },
+    /// A file where a directory is asked for.
+    #[error("{} is a file; give the directory that holds config.json and model.safetensors{hint}", file.display())]
+    IsFile {
+        /// The file.
+        file: PathBuf,
+        /// The directory, where it is one.
+        hint: String,
+    },
+    /// A file of the model that cannot be read to its end.
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What stands there.
+        source: std::io::Error,
     },
     /// Neither a directory nor like `org/name`.
     #[error(
@@ -53,30 +83,19 @@ pub enum LocateError {
     },
     /// The Hub has the model, in a format that is not read.
     #[error(
-        "{endpoint} has neither model.safetensors nor model.safetensors.index.json for \"{model}\"; look for a revision in safetensors format"
+        "{endpoint} has neither model.safetensors nor model.safetensors.index.json for \"{model}\"; look for a revision in safetensors format, or convert its pytorch_model.bin, if it has one, and give that directory: {conversion}"
     )]
     NoWeights {
         /// The Hub id.
         model: String,
         /// The Hub.
         endpoint: String,
+        /// The command that converts.
+        conversion: String,
     },
-    /// A damaged index of shards.
-    #[error("{} is not an index of shards: {source}", file.display())]
-    Index {
-        /// model.safetensors.index.json.
-        file: PathBuf,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// An index of shards that leads out of the model's directory.
-    #[error("{}: {source}", file.display())]
-    OutsideShard {
-        /// model.safetensors.index.json.
-        file: PathBuf,
-        /// The name.
-        source: OutsideName,
-    },
+    /// An index of shards that is damaged, or leads out of the model's directory.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// Anything else on the way.
     #[error(
         "cannot fetch {file} of \"{model}\" from {endpoint}: {source}; set HF_ENDPOINT for a mirror, HF_HUB_OFFLINE=1 to use the cache alone, or give a directory"
@@ -108,18 +127,54 @@ pub fn locate(model: &str) -> Result<PathBuf, LocateError> {
 /// As [`locate`].
 pub fn locate_with(model: &str, settings: &HubSettings) -> Result<PathBuf, LocateError> {
     let dir = Path::new(model);
-    if dir.join("config.json").is_file() {
+    if dir.join("config.json").symlink_metadata().is_ok() {
+        refuse_irregular(dir)?;
         return Ok(dir.to_path_buf());
     }
+    if let Some(base) = instead::adapter(dir) {
+        let model = model.to_owned();
+        return Err(LocateError::Adapter { model, base });
+    }
     if dir.is_dir() {
+        let hint = instead::of_config(dir);
         let dir = dir.to_path_buf();
-        return Err(LocateError::NoConfig { dir });
+        return Err(LocateError::NoConfig { dir, hint });
+    }
+    if dir.exists() {
+        return Err(is_file(dir));
     }
     if !is_hub_id(model) {
         let model = model.to_owned();
         return Err(LocateError::NotAnId { model });
     }
     Fetch::new(model, settings)?.all()
+}
+
+/// The files of a model, of which each is read to its end by somebody: none may be a pipe or a device.
+fn refuse_irregular(dir: &Path) -> Result<(), LocateError> {
+    let ours = [".json", ".safetensors", ".txt", ".model"];
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let file = entry.path();
+        if ours.iter().any(|ending| name.ends_with(ending))
+            && file.metadata().is_ok_and(|found| !found.is_dir())
+            && let Err(source) = files::open(&file)
+        {
+            return Err(LocateError::Read { file, source });
+        }
+    }
+    Ok(())
+}
+
+fn is_file(file: &Path) -> LocateError {
+    let dir = file
+        .parent()
+        .filter(|dir| dir.join("config.json").is_file());
+    LocateError::IsFile {
+        hint: dir.map_or(String::new(), |dir| format!(": {}", dir.display())),
+        file: file.to_path_buf(),
+    }
 }
 
 /// `org/name`, or the bare `name` of the oldest models.
@@ -137,16 +192,6 @@ struct Fetch<'a> {
     settings: &'a HubSettings,
     api: Api,
 }
-
-/// Read where present, beside tokenizer.json or instead of it.
-const TOKENIZER_FILES: [&str; 6] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-];
 
 impl<'a> Fetch<'a> {
     fn new(model: &'a str, settings: &'a HubSettings) -> Result<Fetch<'a>, LocateError> {
@@ -168,10 +213,7 @@ impl<'a> Fetch<'a> {
     fn all(&self) -> Result<PathBuf, LocateError> {
         let config = match self.cached_config() {
             Some(config) => config,
-            None => {
-                let repo = self.api.model(self.model.to_owned());
-                self.fetch(&repo, "config.json")?
-            }
+            None => self.fetch_config()?,
         };
         let dir = config
             .parent()
@@ -190,6 +232,21 @@ impl<'a> Fetch<'a> {
         Ok(dir)
     }
 
+    fn fetch_config(&self) -> Result<PathBuf, LocateError> {
+        let repo = self.api.model(self.model.to_owned());
+        let missing = match self.fetch(&repo, "config.json") {
+            Err(error @ LocateError::NotFound { status: 404, .. }) => error,
+            other => return other,
+        };
+        match self.fetch(&repo, "adapter_config.json") {
+            Ok(file) => Err(LocateError::Adapter {
+                model: self.model.to_owned(),
+                base: instead::base_of_adapter(&file),
+            }),
+            Err(_) => Err(missing),
+        }
+    }
+
     fn cached_config(&self) -> Option<PathBuf> {
         let cache = Cache::new(self.settings.cache.clone());
         cache.model(self.model.to_owned()).get("config.json")
@@ -205,20 +262,21 @@ impl<'a> Fetch<'a> {
     }
 
     fn weights(&self, repo: &ApiRepo, dir: &Path) -> Result<(), LocateError> {
-        if self.optional(repo, dir, "model.safetensors")? {
+        if self.optional(repo, dir, SINGLE)? {
             return Ok(());
         }
-        let index = "model.safetensors.index.json";
-        if !self.optional(repo, dir, index)? {
+        if !self.optional(repo, dir, INDEX)? {
             if self.settings.offline {
-                return Err(self.offline("model.safetensors"));
+                return Err(self.offline(SINGLE));
             }
             return Err(LocateError::NoWeights {
                 model: self.model.to_owned(),
                 endpoint: self.settings.endpoint.clone(),
+                conversion: instead::conversion(self.model, dir),
             });
         }
-        for shard in shards(&dir.join(index))? {
+        let shards = index::read(&dir.join(INDEX))?;
+        for shard in shards.into_values().collect::<BTreeSet<_>>() {
             if !dir.join(&shard).is_file() {
                 self.fetch(repo, &shard)?;
             }
@@ -271,24 +329,6 @@ impl<'a> Fetch<'a> {
             file: name.to_owned(),
             cache: self.settings.cache.clone(),
         }
-    }
-}
-
-/// The files that an index of shards names.
-fn shards(index: &Path) -> Result<BTreeSet<String>, LocateError> {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
-    }
-    let file = index.to_path_buf();
-    let text = std::fs::read_to_string(index).unwrap_or_default();
-    let shards: BTreeSet<String> = match serde_json::from_str::<Index>(&text) {
-        Ok(parsed) => parsed.weight_map.into_values().collect(),
-        Err(source) => return Err(LocateError::Index { file, source }),
-    };
-    match shards.iter().find_map(|shard| hub::inside(shard).err()) {
-        None => Ok(shards),
-        Some(source) => Err(LocateError::OutsideShard { file, source }),
     }
 }
 

@@ -25,6 +25,7 @@ use tokenizers::{Encoding, TruncationDirection};
 use crate::config::Config;
 use crate::shape::{Architecture, Shape};
 pub use errors::{TokenizeError, TokenizerError};
+pub(crate) use files::TOKENIZER_FILES;
 use pieces::{Cuts, Keep};
 use special::SpecialTokens;
 use truncate::{cut, longest_first};

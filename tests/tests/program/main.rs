@@ -18,4 +18,5 @@ mod interruption;
 mod outcomes;
 mod pretraining;
 mod real_methods;
+mod results;
 mod usage;

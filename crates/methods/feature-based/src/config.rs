@@ -1,6 +1,5 @@
 //! Settings of `feature-based` and `knn`.
 
-use adapt::ConfigError;
 use linear::{Grid, Metric, Votes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,7 +45,7 @@ adapt::settings! {
         /// deviation 1.
         scaling: Scaling = Scaling::None,
         /// Inverse penalties: a number, or several of which the best on the validation split is taken.
-        c: Grid = Grid::powers_of_ten(-3, 3),
+        c: Grid = Grid::powers_of_ten(-3, 3) => adapt::Range::from(1e-12, 1e12),
     }
 }
 
@@ -62,22 +61,9 @@ adapt::settings! {
         /// What a neighbour's vote weighs: `"distance"` or `"uniform"`; neighbours at distance 0 outvote all others.
         votes: Votes = Votes::Distance,
         /// Numbers of neighbours: a number, or several of which the best on the validation split is taken.
-        k: Ks = Ks([1, 3, 5, 10, 20, 50].to_vec()),
+        k: Ks = Ks([1, 3, 5, 10, 20, 50].to_vec()) => adapt::Range::whole(1, 1 << 32),
         /// So many votes are spread evenly over the classes (Laplace, divided by their number).
-        smoothing: f64 = 1.0,
-    }
-}
-
-impl Knn {
-    pub(crate) fn check(self, method: &str) -> Result<Self, ConfigError> {
-        if self.smoothing.is_finite() && self.smoothing > 0.0 {
-            return Ok(self);
-        }
-        let reason = format!("smoothing is {}, expected a number above 0", self.smoothing);
-        Err(ConfigError::BadValue {
-            method: method.to_owned(),
-            reason,
-        })
+        smoothing: f64 = 1.0 => adapt::Range::above(0.0, 1e6),
     }
 }
 

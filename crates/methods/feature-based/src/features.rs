@@ -1,6 +1,6 @@
 //! Pooled hidden states of the frozen model, each text run once, without gradients or dropout.
 
-use adapt::{FitError, PredictError};
+use adapt::{FitError, PredictError, Reading};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use linear::Dense;
@@ -92,6 +92,14 @@ impl Extractor {
             .iter()
             .filter(|text| text.truncated_tokens > 0)
             .count())
+    }
+
+    /// How much of the texts is read.
+    ///
+    /// # Errors
+    /// A text that cannot be tokenised.
+    pub(crate) fn reading(&self, examples: &[Example]) -> Result<Reading, PredictError> {
+        Ok(Reading::of(&self.encode(examples)?, self.max_length))
     }
 
     /// Features of each example after each of these numbers of blocks (rising): one matrix a layer, in one pass over the texts.

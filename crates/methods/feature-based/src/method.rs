@@ -66,8 +66,7 @@ impl Method for KnnMethod {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        let config: Knn = parse_config(KNN_INFO.name, config)?;
-        Ok(Box::new(config.check(KNN_INFO.name)?))
+        Ok(Box::new(parse_config::<Knn>(KNN_INFO.name, config)?))
     }
 
     fn settings(&self) -> &'static [SettingDoc] {

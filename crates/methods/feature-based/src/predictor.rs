@@ -3,8 +3,8 @@
 use crate::config::{FeatureBased, Knn, Scaling};
 use crate::features::{Extractor, Features};
 use adapt::{
-    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, SaveError, SavedInfo,
-    Setting, default_pooling, write_info,
+    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError,
+    SavedInfo, Setting, default_pooling, has_pairs, write_info,
 };
 use linear::{Dense, LogisticRegression, Malformed, Matrix, Tensors};
 use serde_json::Value;
@@ -20,6 +20,7 @@ pub(crate) struct Common {
     config: Value,
     classes: Vec<String>,
     budget: Budget,
+    pairs: Option<bool>,
     extractor: Extractor,
     /// The numbers of blocks whose states are the features, side by side; rising.
     layers: Vec<usize>,
@@ -38,6 +39,7 @@ impl Common {
             config,
             classes: setting.classes.to_vec(),
             budget: setting.budget.clone(),
+            pairs: Some(has_pairs(setting.train)),
             extractor,
             layers,
         }
@@ -72,6 +74,7 @@ impl Common {
             pooling: Some(self.extractor.pooling()),
             base_model: self.extractor.model_name().to_owned(),
             base_digest: Some(self.extractor.model_digest().to_owned()),
+            pairs: self.pairs,
         };
         write_info(&info, dir)?;
         let path = dir.join(FILE);
@@ -91,11 +94,7 @@ impl Common {
         base: Option<&Pretrained>,
     ) -> Result<(Self, Tensors), LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let path = dir.join(FILE);
-        let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
-            path: path.display().to_string(),
-            source,
-        })?;
+        let bytes = adapt::read_file(dir, FILE, adapt::TENSORS_BYTES)?;
         let tensors = Tensors::from_bytes(&bytes).map_err(|error| malformed(dir, error))?;
         let layers = tensors
             .get_indices("layer")
@@ -123,6 +122,7 @@ impl Common {
                 config,
                 classes: info.classes,
                 budget: info.budget,
+                pairs: info.pairs,
                 extractor,
                 layers,
             },
@@ -194,6 +194,10 @@ impl Predictor for FittedClassifier {
         ))
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.common.pairs
+    }
+
     fn footprint(&self) -> Footprint {
         let trainable = self.classifier.parameters() as u64;
         Footprint {
@@ -203,6 +207,10 @@ impl Predictor for FittedClassifier {
             acts_from: Some(Depth::Head),
             ..Footprint::default()
         }
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        self.common.extractor.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
@@ -299,6 +307,10 @@ impl Predictor for FittedNeighbours {
         ))
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.common.pairs
+    }
+
     fn footprint(&self) -> Footprint {
         Footprint {
             total_params: self.common.params(),
@@ -306,6 +318,10 @@ impl Predictor for FittedNeighbours {
             acts_from: Some(Depth::Head),
             ..Footprint::default()
         }
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        self.common.extractor.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -99,6 +99,11 @@ impl Layout {
         self.fixed.saturating_sub(frame)
     }
 
+    /// Most tokens that are read of a text, counted as for every method: with the special ones that it has outside a prompt.
+    pub(crate) fn longest_text(&self, model: &AskedModel) -> usize {
+        self.room + model.tokenizer.special_count(self.pairs)
+    }
+
     /// # Errors
     /// A text that the tokenizer refuses, or one text where a pair is expected, or the other way round.
     pub(crate) fn texts(&self, examples: &[Example]) -> Result<Vec<Texts>, PredictError> {

@@ -5,7 +5,7 @@ use crate::layout::Layout;
 use crate::prompt::{Asked, Trace};
 use crate::scorer::all_class_scores;
 use crate::verbalizer::Verbalizer;
-use adapt::{FitError, Footprint, Logits, PredictError, Predictor, SaveError};
+use adapt::{FitError, Footprint, Logits, PredictError, Predictor, Reading, SaveError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,6 +62,14 @@ impl Predictor for Fitted {
 
     fn footprint(&self) -> Footprint {
         self.asked.footprint(self.layout.extra_tokens() as f64)
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        let texts = self.layout.texts(examples)?;
+        Ok(Some(Reading::UpTo {
+            tokens: self.layout.longest_text(&self.asked.model),
+            cut: texts.iter().filter(|texts| texts.lost > 0).count(),
+        }))
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

@@ -113,6 +113,24 @@ impl Layout<'_> {
         .concat()
     }
 
+    /// Most tokens of a query's texts.
+    ///
+    /// # Errors
+    /// If the window has no room for the template itself.
+    pub(crate) fn room(&self) -> Result<usize, PredictError> {
+        let fixed = self.frame.before.len()
+            + self.instruction.len()
+            + self.template.head().len()
+            + self.fixed_behind_prefix();
+        let room = self.window.checked_sub(fixed).filter(|&room| room > 0);
+        room.ok_or_else(|| {
+            PredictError::Other(format!(
+                "the template, the instruction and the longest label word take {fixed} tokens and the window has {}; shorten them",
+                self.window
+            ))
+        })
+    }
+
     /// How many demonstrations are kept; cuts the texts where even none is too many.
     fn fit(
         &self,
@@ -120,16 +138,7 @@ impl Layout<'_> {
         demonstrations: &[&[u32]],
         counts: &mut Counts,
     ) -> Result<usize, PredictError> {
-        let fixed = self.frame.before.len()
-            + self.instruction.len()
-            + self.template.head().len()
-            + self.fixed_behind_prefix();
-        let Some(room) = self.window.checked_sub(fixed).filter(|&room| room > 0) else {
-            return Err(PredictError::Other(format!(
-                "the template, the instruction and the longest label word take {fixed} tokens and the window has {}; shorten them",
-                self.window
-            )));
-        };
+        let room = self.room()?;
         texts.cut(room);
         let mut room = room - texts.total();
         let mut kept = 0;

@@ -6,7 +6,7 @@ use crate::prompt::{Asked, MemberScores};
 use crate::scorer::Scorer;
 use crate::validation::average;
 use ::prompt::Mode;
-use adapt::{FitError, Footprint, Logits, PredictError, Predictor, SaveError};
+use adapt::{FitError, Footprint, Logits, PredictError, Predictor, Reading, SaveError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,6 +72,10 @@ impl Predictor for Fitted {
         let measured = self.counts().extra_tokens(prompt.members.len());
         self.asked
             .footprint(measured.unwrap_or(prompt.extra_tokens))
+    }
+
+    fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
+        self.scorer.reading(&self.asked, examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

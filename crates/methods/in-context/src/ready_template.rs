@@ -87,6 +87,24 @@ impl ReadyTemplate {
         Ok(texts)
     }
 
+    /// How prompts of this template are laid out.
+    pub(crate) fn layout<'a>(
+        &'a self,
+        asked: &Asked,
+        frame: &'a Frame,
+        instruction: &'a [u32],
+    ) -> Layout<'a> {
+        Layout {
+            frame,
+            instruction,
+            template: &self.template,
+            labels: &self.labels,
+            window: asked.prompt.window,
+            causal: asked.prompt.mode == Mode::Prompt,
+            filler: asked.model.filler(),
+        }
+    }
+
     /// Token ids of demonstrations, by their places in the pool.
     pub(crate) fn shown(&self, places: &[usize]) -> Vec<&[u32]> {
         let ids = |&place: &usize| self.demonstrations[place].as_slice();
@@ -106,15 +124,7 @@ impl ReadyTemplate {
         demonstrations: &[Vec<&[u32]>],
         counts: &mut Counts,
     ) -> Result<Vec<Vec<f64>>, PredictError> {
-        let layout = Layout {
-            frame,
-            instruction,
-            template: &self.template,
-            labels: &self.labels,
-            window: asked.prompt.window,
-            causal: asked.prompt.mode == Mode::Prompt,
-            filler: asked.model.filler(),
-        };
+        let layout = self.layout(asked, frame, instruction);
         let groups = layout.groups(queries, demonstrations, counts)?;
         let free: Vec<Vec<Tail>> = groups
             .iter()

@@ -7,7 +7,7 @@ use crate::ready_template::ReadyTemplate;
 use crate::retrieval::Index;
 use crate::similarity::{Vectors, embed};
 use ::prompt::{Frame, Mode, Pieces, lone_word_tokens, refuse_indistinct, require_kind};
-use adapt::{FitError, PredictError};
+use adapt::{FitError, PredictError, Reading};
 use task::Example;
 use transformer::TokenizeError;
 
@@ -55,6 +55,30 @@ impl Scorer {
         }
     }
 
+    /// How much of the texts is read as queries; demonstrations make room for them.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub(crate) fn reading(
+        &self,
+        asked: &Asked,
+        examples: &[Example],
+    ) -> Result<Reading, PredictError> {
+        require_kind(examples, asked.prompt.pairs)?;
+        let texts: Vec<TextPair<'_>> = examples
+            .iter()
+            .map(|example| (example.text.as_str(), example.second.as_deref()))
+            .collect();
+        match &self.kind {
+            Kind::Prompts(prompts) => prompts.reading(asked, &texts),
+            Kind::Similarity(_) => {
+                let longest = asked.max_length();
+                let encoded = asked.model.tokenizer.encode(&texts, longest)?;
+                Ok(Reading::of(&encoded, longest))
+            }
+        }
+    }
+
     /// # Errors
     /// A text that the tokenizer refuses, one text where a pair is expected, or a window without room for the template.
     pub(crate) fn score(
@@ -93,6 +117,30 @@ impl Prompts {
             instruction: instruction(config, &pieces)?,
             templates,
             pieces,
+        })
+    }
+
+    /// A text counts as cut where the templates in use leave least room for it.
+    fn reading(&self, asked: &Asked, texts: &[TextPair<'_>]) -> Result<Reading, PredictError> {
+        let pairs = asked.prompt.pairs;
+        let used = |place: &usize| asked.prompt.members.iter().any(|m| m.template == *place);
+        let mut cut = vec![false; texts.len()];
+        let mut longest = asked.text_length(pairs);
+        for place in (0..self.templates.len()).filter(used) {
+            let template = &self.templates[place];
+            let room = template
+                .layout(asked, &self.frame, &self.instruction)
+                .room()?;
+            longest = longest.min(room);
+            for (cut, &text) in cut.iter_mut().zip(texts) {
+                let mut query = template.texts(text, asked, &self.pieces)?;
+                query.cut(room);
+                *cut |= query.lost > 0;
+            }
+        }
+        Ok(Reading::UpTo {
+            tokens: longest + asked.model.tokenizer.special_count(pairs),
+            cut: cut.iter().filter(|cut| **cut).count(),
         })
     }
 

@@ -61,11 +61,15 @@ pub(crate) fn chart(
     Some(picture)
 }
 
+/// Beyond it a training has diverged, and an axis that held it would show nothing else.
+const LARGEST: f64 = 1e18;
+
 /// A logarithmic axis has no place for the value before training; a curve starts at its first timed point.
 fn drawn(curves: &Curves) -> Option<Drawn<'_>> {
     let timed = |curve: &Curve| -> Curve {
         let points = curve.iter().copied();
-        points.filter(|p| p.0 > 0.0 && p.1.is_finite()).collect()
+        let is_shown = |p: &(f64, f64)| p.0 > 0.0 && p.1.abs() <= LARGEST;
+        points.filter(is_shown).collect()
     };
     let seeds = curves.seeds.iter().map(timed);
     let seeds: Vec<Curve> = seeds.filter(|curve| !curve.is_empty()).collect();

@@ -151,7 +151,9 @@ fn write_trial(dir: &Path, arm: usize, task: usize, seed: u64, hard: &[f64]) {
     // One of them ran where peaks cannot be reset.
     record.train_peak_rss_bytes = (arm != 8).then_some((mebibytes * wobble * 1048576.0) as u64);
     record.eval_peak_rss_bytes = Some(200 << 20);
-    store::write_predictions(dir, &id, &["good".into(), "bad".into()], &predictions).unwrap();
+    let classes = ["good".into(), "bad".into()];
+    let digest = store::write_predictions(dir, &id, &classes, &predictions).unwrap();
+    record.predictions_digest = Some(digest);
     store::write_record(dir, &record).unwrap();
 }
 
@@ -222,6 +224,7 @@ fn info() -> RunInfo {
         os: Some("Linux".into()),
         model_digests: BTreeMap::from([("mini-forest".to_owned(), "aa".to_owned())]),
         task_digests: BTreeMap::new(),
+        notes: record::RunNotes::default(),
         methods,
         plan: serde_json::json!({"methods": "all", "note": "<b>&"}),
     }

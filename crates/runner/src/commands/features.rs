@@ -2,7 +2,8 @@
 
 use crate::cli::{FeaturesArgs, PoolingArg};
 use crate::sources::{self, devices};
-use anyhow::{Context, ensure};
+use crate::terminal::tell;
+use anyhow::{Context, bail, ensure};
 use std::path::Path;
 use task::TextRow;
 use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
@@ -25,7 +26,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the model \"{}\"", arguments.model))?;
     base.warnings
         .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+        .for_each(|warning| tell(format!("warning: {warning}")));
     let window = base.shape.max_length;
     let encoded = encode(
         &rows,
@@ -34,7 +35,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     )?;
     let pooling = match arguments.pooling {
         PoolingArg::None => {
-            return write_tensors(&arguments.output, hidden_states(&base, &encoded));
+            return write_tensors(&arguments.output, &rows, hidden_states(&base, &encoded));
         }
         PoolingArg::Mean => Pooling::Mean,
         PoolingArg::First => Pooling::First,
@@ -42,16 +43,20 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     };
     write_tensors(
         &arguments.output,
+        &rows,
         vec![("features", pooled(&base, &encoded, pooling))],
     )
 }
 
-/// The texts of a file, at least one.
+/// The texts of a file, at least one. What its reader notes goes to standard error.
 ///
 /// # Errors
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
-    let rows = task::read_texts(path)?;
+    let task::Texts { rows, notes } = task::read_texts(path)?;
+    notes
+        .iter()
+        .for_each(|note| crate::terminal::tell(format!("note: {note}")));
     ensure!(
         !rows.is_empty(),
         "{} holds no text, expected at least one",
@@ -63,21 +68,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
 /// Refuses an output that could not be written, before the work is done.
 ///
 /// # Errors
-/// A directory that is missing or not writable.
+/// A directory that is missing or not writable, or something else than a file in the output's place.
 pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    ensure!(
-        !path.is_dir(),
-        "{} is a directory, expected the name of a file to write",
-        path.display()
-    );
-    let probe = parent.join(format!(".adaptbench.{}", std::process::id()));
-    std::fs::write(&probe, b"").with_context(|| format!("cannot write to {}", parent.display()))?;
-    let _ = std::fs::remove_file(&probe);
-    Ok(())
+    files::check_writable(path).with_context(|| format!("cannot write to {}", path.display()))
 }
 
 /// A tensor to be written: its shape and values.
@@ -95,10 +88,10 @@ fn encode(rows: &[TextRow], base: &Pretrained, max_length: usize) -> anyhow::Res
         .count();
     if cut > 0 {
         let tokens: usize = encoded.iter().map(|text| text.truncated_tokens).sum();
-        eprintln!(
+        tell(format!(
             "note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all",
             rows.len()
-        );
+        ));
     }
     Ok(encoded)
 }
@@ -152,9 +145,20 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
     (vec![encoded.len(), width], features)
 }
 
-fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
+fn write_tensors(
+    path: &Path,
+    rows: &[TextRow],
+    tensors: Vec<(&str, Values)>,
+) -> anyhow::Result<()> {
     let mut file = files::Tensors::default();
     for (name, (shape, values)) in tensors {
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let row = rows[place / (values.len() / rows.len())].row;
+            bail!(
+                "a value of row {row} is {}, expected a finite number; are the model's weights damaged?",
+                values[place]
+            );
+        }
         file.put(name, &shape, values);
     }
     file.write(path)

@@ -1,5 +1,6 @@
 //! `--set METHOD.KEY=VALUE` and the values of a plan, as JSON of the type that the setting has by default.
 
+use crate::plan::ranges;
 use crate::registry::{Methods, find, names, unknown};
 use adapt::{Budget, HeadPolicy};
 use anyhow::{Context, bail};
@@ -89,22 +90,9 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
             "{GENERAL}.pooling has no meaning with {GENERAL}.head=transformers, whose heads read the first token of encoders and the last of decoders; leave one of them out"
         );
     }
-    let shares = [
-        ("warmup_share", budget.warmup_share),
-        ("dropout", budget.dropout.unwrap_or(0.0)),
-    ];
-    if let Some((name, value)) = shares
-        .into_iter()
-        .find(|(_, value)| !(0.0..1.0).contains(value))
-    {
-        bail!("{GENERAL}.{name} is {value}, expected at least 0 and less than 1");
-    }
-    if !(budget.weight_decay >= 0.0 && budget.clip_norm > 0.0) {
-        bail!(
-            "{GENERAL}: weight_decay must be at least 0 and clip_norm above 0, found {} and {}",
-            budget.weight_decay,
-            budget.clip_norm
-        );
+    ranges::budget(&budget)?;
+    if let Err(reason) = budget.check() {
+        bail!("{GENERAL}.{reason}");
     }
     Ok(budget)
 }
@@ -152,8 +140,18 @@ mod tests {
         assert!(error.contains("did you mean \"weight_decay\"?"), "{error}");
         let error = format!("{:#}", one("epochs", json!(0)).unwrap_err());
         assert!(error.contains("budget.epochs = 0"), "{error}");
-        assert!(one("warmup_share", json!(1.5)).is_err());
-        assert!(one("clip_norm", json!(0)).is_err());
+        for (key, wrong) in [
+            ("warmup_share", json!(1.5)),
+            ("dropout", json!(1)),
+            ("weight_decay", json!(-0.1)),
+            ("clip_norm", json!(0)),
+            ("epochs", json!(100_000_000_000u64)),
+            ("batch", json!(1u64 << 63)),
+        ] {
+            let error = one(key, wrong.clone()).unwrap_err().to_string();
+            let expected = format!("budget.{key} is {wrong}, expected a");
+            assert!(error.starts_with(&expected), "{error}");
+        }
         assert_eq!(
             one("head", json!("transformers")).unwrap().head,
             HeadPolicy::Transformers

@@ -3,9 +3,11 @@
 use crate::panics;
 use crate::registry::{Methods, find};
 use crate::run::job::{self, Job};
+use crate::run::notes;
 use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
+use crate::terminal::tell;
 use crate::words::{names_disk, of_error};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
@@ -26,7 +28,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     let job: Job = match job::receive() {
         Ok(job) => job,
         Err(error) => {
-            eprintln!("error: {}", of_error(&error));
+            tell(format!("error: {}", of_error(&error)));
             return ExitCode::from(crate::BAD_INPUT);
         }
     };
@@ -43,7 +45,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         Err(panic) => Some(format!("panicked: {}", panics::message(&*panic))),
     };
     if let Some(text) = failure {
-        eprintln!("error: {text}");
+        tell(format!("error: {text}"));
         record.outcome = if names_memory(&text) {
             Outcome::OutOfMemory
         } else {
@@ -64,7 +66,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
 
 /// The end without a record, so that the trial is run again when there is room.
 fn not_written(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", of_error(error));
+    tell(format!("error: {}", of_error(error)));
     ExitCode::from(crate::NOT_WRITTEN)
 }
 
@@ -99,13 +101,14 @@ fn trial(
     record.n_train = Some(train.len() as u64);
     record.n_test = Some(task.test.len() as u64);
     record.classes = Some(task.classes.len() as u64);
-    note_sources(task, base.as_ref(), observer);
+    record.notes = notes::of_sources(task, train, prepared.is_limited, base.as_ref());
 
     let predictor = fit(&prepared, job, base, observer)?;
     validate(&*predictor, &prepared, observer)?;
     let log_probs = evaluate(&*predictor, &prepared, observer)?;
 
     score(record, &log_probs, task);
+    record.reading = notes::reading(&*predictor, task, train)?;
     let footprint = predictor.footprint();
     record.trainable_params = Some(footprint.trainable_params);
     record.added_params = Some(footprint.added_params);
@@ -128,7 +131,9 @@ fn trial(
         predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
     }
     let predictions = predictions(&log_probs, task);
-    report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
+    let digest =
+        report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
+    record.predictions_digest = Some(digest);
     Ok(())
 }
 
@@ -142,6 +147,8 @@ struct Prepared {
     task: Task,
     /// The seed's draw from the training split.
     train: Split,
+    /// Whether limits left out anything of the files.
+    is_limited: bool,
 }
 
 /// Opens the device, reads the task, draws the examples and loads the model, if the method uses one.
@@ -153,6 +160,7 @@ fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pret
         .context("the trial's budget")?;
     let device = devices::open(&spec.device)?;
     let mut task = sources::read_task(&job.task)?;
+    let whole = sizes(&task, &task.train);
     limit(
         &mut task.validation,
         limits.validation_limit,
@@ -168,6 +176,7 @@ fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pret
         ),
         None => task.train.clone(),
     };
+    let is_limited = sizes(&task, &train) != whole;
     let base = match method.info().uses_model {
         true => Some(transformer::load(&job.model_dir, &device)?),
         false => None,
@@ -179,8 +188,13 @@ fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pret
         device,
         task,
         train,
+        is_limited,
     };
     Ok((prepared, base))
+}
+
+fn sizes(task: &Task, train: &Split) -> [usize; 3] {
+    [train, &task.validation, &task.test].map(Split::len)
 }
 
 /// Draws `limit` examples. No seed of the trial's: every trial is chosen and scored by the same ones.
@@ -249,7 +263,7 @@ fn validate(
     }
     observer.borrow_mut().begin(Phase::Validate);
     let validation = &prepared.task.validation;
-    let logits = predictor.class_logits(&unlabelled(validation))?;
+    let logits = predictor.scores(&unlabelled(validation))?;
     let log_probs = log_probabilities(&logits, &prepared.task)?;
     let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
     observer.borrow_mut().set_validation(accuracy);
@@ -264,21 +278,11 @@ fn evaluate(
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let test = &prepared.task.test;
     observer.borrow_mut().begin(Phase::Evaluate);
-    let logits = predictor.class_logits(&unlabelled(test))?;
+    let logits = predictor.scores(&unlabelled(test))?;
     let _ = prepared.device.sync();
     observer.borrow_mut().recorder.step_done(test.len() as u64);
     observer.borrow_mut().pause();
     log_probabilities(&logits, &prepared.task)
-}
-
-fn note_sources(task: &Task, base: Option<&Pretrained>, observer: &RefCell<Observer>) {
-    let mut observer = observer.borrow_mut();
-    if !task.notes.is_empty() {
-        observer.detail("task_notes", json!(task.notes));
-    }
-    if let Some(base) = base.filter(|base| !base.warnings.is_empty()) {
-        observer.detail("model_warnings", json!(base.warnings));
-    }
 }
 
 #[cfg(test)]

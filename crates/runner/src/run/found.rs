@@ -2,20 +2,30 @@
 
 use crate::plan::Plan;
 use crate::registry::{Methods, find};
+use crate::run::job::Answer;
 use crate::run::probe;
 use crate::sources::{self, devices};
 use crate::sources::{Model, TaskSource};
+use crate::terminal::tell;
 use anyhow::Context;
 use measure::environment::BuildInfo;
-use record::{MethodNote, RunInfo};
+use record::{LeftOut, MethodNote, RunInfo, RunNotes};
 use std::collections::BTreeMap;
 
 /// Everything that was found before the first trial.
 pub(crate) struct Found {
     pub(crate) models: BTreeMap<String, Model>,
     pub(crate) tasks: BTreeMap<String, (TaskSource, String)>,
-    /// (method, model) that do not go together.
-    pub(crate) excluded: Vec<(String, String)>,
+    /// What a reader of the results must know of them, and which methods do not go with which model.
+    pub(crate) notes: RunNotes,
+}
+
+impl Found {
+    /// Whether a method can be used with a model.
+    pub(crate) fn go_together(&self, method: &str, model: &str) -> bool {
+        let is_it = |out: &LeftOut| out.method == method && out.model == model;
+        !self.notes.left_out.iter().any(is_it)
+    }
 }
 
 /// Finds every model and task and tries every device.
@@ -26,13 +36,16 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
     let mut found = Found {
         models: BTreeMap::new(),
         tasks: BTreeMap::new(),
-        excluded: Vec::new(),
+        notes: RunNotes::default(),
     };
     for name in &plan.tasks {
         let (source, task) = sources::task(name)?;
         task.notes
             .iter()
-            .for_each(|note| eprintln!("note: {name}: {note}"));
+            .for_each(|note| tell(format!("note: {name}: {note}")));
+        if !task.notes.is_empty() {
+            found.notes.tasks.insert(name.clone(), task.notes);
+        }
         found.tasks.insert(name.clone(), (source, task.digest));
     }
     for name in &plan.models {
@@ -52,20 +65,32 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
         for (name, model) in &found.models {
             let answer = probe::ask(device, Some(&model.dir), with_model.clone())
                 .with_context(|| format!("the model \"{name}\""))?;
-            answer
-                .warnings
-                .iter()
-                .for_each(|warning| eprintln!("warning: {name}: {warning}"));
-            for (method, reason) in answer.not_applicable {
-                let pair = (method, name.clone());
-                if !found.excluded.contains(&pair) {
-                    eprintln!("note: {} is left out with {name}: {reason}", pair.0);
-                    found.excluded.push(pair);
-                }
-            }
+            note_answer(&mut found.notes, name, answer);
         }
     }
     Ok(found)
+}
+
+/// Keeps what the model was found to be, and says it once, however many devices were asked.
+fn note_answer(notes: &mut RunNotes, model: &str, answer: Answer) {
+    for warning in answer.warnings {
+        let of_model = notes.models.entry(model.to_owned()).or_default();
+        if !of_model.contains(&warning) {
+            tell(format!("warning: {model}: {warning}"));
+            of_model.push(warning);
+        }
+    }
+    for (method, reason) in answer.not_applicable {
+        let is_it = |out: &LeftOut| out.method == method && out.model == model;
+        if !notes.left_out.iter().any(is_it) {
+            tell(format!("note: {method} is left out with {model}: {reason}"));
+            notes.left_out.push(LeftOut {
+                method,
+                model: model.to_owned(),
+                reason,
+            });
+        }
+    }
 }
 
 /// What `run.json` says of the run.
@@ -106,6 +131,7 @@ pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::
         .iter()
         .map(|(name, (_, digest))| (name.clone(), digest.clone()))
         .collect();
+    info.notes = found.notes.clone();
     let used = methods
         .iter()
         .map(|method| method.info())
@@ -119,4 +145,33 @@ pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::
         .collect();
     info.plan = serde_json::to_value(plan)?;
     Ok(info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_on_several_devices_is_noted_once_and_a_method_is_left_out_with_its_model_only()
+    {
+        let answer = || Answer {
+            warnings: vec!["odd".to_owned()],
+            not_applicable: vec![("ia3".to_owned(), "no keys".to_owned())],
+        };
+        let mut notes = RunNotes::default();
+        note_answer(&mut notes, "m", answer());
+        note_answer(&mut notes, "m", answer());
+        note_answer(&mut notes, "n", Answer::default());
+        assert_eq!(
+            notes.models,
+            BTreeMap::from([("m".to_owned(), vec!["odd".to_owned()])])
+        );
+        assert_eq!(notes.left_out.len(), 1);
+        let found = Found {
+            models: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            notes,
+        };
+        assert!(!found.go_together("ia3", "m") && found.go_together("ia3", "n"));
+    }
 }

@@ -11,6 +11,8 @@ use crate::run::job::{self, Job, Searched, Started};
 use crate::run::log::{Log, record_of_unfinished};
 use crate::run::progress::Progress;
 use crate::run::run_dir::{self, RunDir};
+use crate::run::spelling;
+use crate::run::tables::Tables;
 use crate::words;
 use anyhow::{Context, ensure};
 use measure::watch::watch;
@@ -25,26 +27,22 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// Anything that keeps the run from being what was asked for, found out before the first trial; later only a disk that fails.
 pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
-    let plan = plan::resolve(methods, arguments)?;
-    let found = find_all(methods, &plan)?;
+    let mut plan = plan::resolve(methods, arguments)?;
+    let mut found = find_all(methods, &plan)?;
+    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
+    spelling::as_recorded(&path, &mut plan, &mut found);
     let info = describe(methods, &plan, &found)?;
     let trials = matrix::trials(
         &plan,
         &info.model_digests,
         &info.task_digests,
-        |arm, model| {
-            !found
-                .excluded
-                .iter()
-                .any(|(method, other)| *method == arm.method && other == model)
-        },
+        |arm, model| found.go_together(&arm.method, model),
     );
     ensure!(
         !trials.is_empty(),
         "there is nothing to run: no method of the plan can be used with its models"
     );
-    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
-    let dir = run_dir::open(&path, &info)?;
+    let dir = run_dir::open(&path, &info, &trials)?;
     let done =
         sweep(&plan, &found, &dir, &trials, arguments).and_then(|records| finish(&dir, &records));
     done.map_err(|error| match words::names_disk(&error) {
@@ -76,6 +74,7 @@ fn sweep(
             _ => waiting.push(trial),
         }
     }
+    let tables = Tables::begin(&dir.path, &records)?;
     let mut progress = Progress::new(trials, records.len());
     for method in &plan.untuned {
         progress.line(&format!(
@@ -102,8 +101,8 @@ fn sweep(
             &progress,
         )?;
         progress.ended(&record, started.elapsed(), &waiting[place + 1..]);
+        tables.add(&record)?;
         records.push(record);
-        run_dir::write_tables(&dir.path, &records)?;
     }
     progress.close();
     let order = |record: &TrialRecord| trials.iter().position(|trial| trial.id == record.trial_id);
@@ -114,12 +113,17 @@ fn sweep(
 /// What the first seed's trial of the same combination found, if it searched and came to its end. Settings are searched once and the other seeds
 /// use them: the search costs as much as N seeds, and each seed's test examples are as unseen for the others' choice as for its own.
 fn searched(trials: &[Planned], trial: &Planned, records: &[TrialRecord]) -> Option<Searched> {
+    if trial.spec.budget.tune == 0 {
+        return None;
+    }
     let alike = |other: &Planned| {
         let seed = trial.spec.seed;
-        TrialSpec {
-            seed,
-            ..other.spec.clone()
-        } == trial.spec
+        // Copying a whole spec to compare it costs more than all else that the parent does for a trial.
+        other.spec.method == trial.spec.method
+            && TrialSpec {
+                seed,
+                ..other.spec.clone()
+            } == trial.spec
     };
     let first = trials.iter().find(|other| alike(other))?;
     let record = records

@@ -1,64 +1,14 @@
-//! Adapted models on the disk: what `run --keep-adapters` saved, or a PEFT checkpoint, and the model that belongs to it.
+//! Adapted models, read onto the model that belongs to them: what `run --keep-adapters` saved, or a PEFT checkpoint.
 
 use crate::registry::{Methods, find as find_method};
+use crate::sources::adapter_folders::Found;
 use crate::sources::{self, devices};
+use crate::terminal::tell;
 use adapt::{Method, Predictor, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail};
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use transformer::Pretrained;
-
-/// An adapted model's directory.
-pub(crate) enum Found {
-    /// What this program saved.
-    Own(PathBuf, Box<SavedInfo>),
-    /// A checkpoint of PEFT.
-    Peft(PathBuf),
-}
-
-/// What lies in `dir`, a trial's directory or that of the adapter within it.
-///
-/// # Errors
-/// Neither, or a file that cannot be read.
-pub(crate) fn find(dir: &Path) -> anyhow::Result<Found> {
-    let within = dir.join("adapter");
-    for dir in [dir, &within] {
-        if dir.join(SAVED_FILE).is_file() {
-            let info = Box::new(adapt::read_saved_info(dir)?);
-            return Ok(Found::Own(dir.to_owned(), info));
-        }
-    }
-    if dir.join(peft_exchange::CONFIG_FILE).is_file() {
-        return Ok(Found::Peft(dir.to_owned()));
-    }
-    let mut found: Vec<String> = fs::read_dir(dir)
-        .with_context(|| format!("cannot read the adapter's directory {}", dir.display()))?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    found.sort();
-    if found.iter().any(|name| name == "record.json") {
-        bail!(
-            "the trial in {} kept no adapted model; run it again with --keep-adapters and another --out",
-            dir.display()
-        );
-    }
-    let expected = format!(
-        "expected what run --keep-adapters saved ({SAVED_FILE} and its tensors), or a PEFT checkpoint ({} and {})",
-        peft_exchange::CONFIG_FILE,
-        peft_exchange::TENSORS_FILE
-    );
-    bail!(
-        "{} holds no adapter (found {}); {expected}",
-        dir.display(),
-        if found.is_empty() {
-            "nothing".to_owned()
-        } else {
-            found.join(", ")
-        }
-    )
-}
 
 /// An adapted model, ready to classify, whoever wrote it.
 pub(crate) struct Adapted {
@@ -99,7 +49,8 @@ pub(crate) fn load(
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
     let predictor = method
-        .plan(info.config.clone())?
+        .plan(info.config.clone())
+        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
@@ -155,7 +106,7 @@ pub(crate) fn pretrained(name: &str, device: &str) -> anyhow::Result<Pretrained>
     let base = transformer::load(&dir, &device).with_context(|| format!("the model \"{name}\""))?;
     base.warnings
         .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+        .for_each(|warning| tell(format!("warning: {warning}")));
     Ok(base)
 }
 
@@ -190,6 +141,7 @@ pub(crate) fn named(dir: &Path, info: &SavedInfo) -> String {
 mod tests {
     use super::*;
     use adapt::Budget;
+    use std::fs;
 
     #[test]
     fn an_adapter_belongs_to_the_files_that_it_was_trained_with_and_not_to_the_weights_alone() {
@@ -209,6 +161,7 @@ mod tests {
             pooling: None,
             base_model: "films".to_owned(),
             base_digest: digest,
+            pairs: None,
         };
         let base = read();
         let (trained, before) = (saved(Some(base.files_digest)), saved(Some(base.digest)));

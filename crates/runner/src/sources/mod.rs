@@ -1,5 +1,6 @@
 //! Where a model or a task comes from, and the digest of what is there.
 
+pub(crate) mod adapter_folders;
 pub(crate) mod adapters;
 pub(crate) mod bundled;
 pub(crate) mod devices;
@@ -53,7 +54,24 @@ pub(crate) fn model_dir(name: &str) -> anyhow::Result<PathBuf> {
         return bundle.unpack();
     }
     refuse_unknown_name("model", name, &bundles)?;
+    refuse_adapted(name)?;
     transformer::locate(name).with_context(|| format!("the model \"{name}\""))
+}
+
+/// What `run --keep-adapters` saved is no model of its own.
+fn refuse_adapted(name: &str) -> anyhow::Result<()> {
+    let dir = Path::new(name);
+    if !dir.is_dir() || dir.join("config.json").exists() {
+        return Ok(());
+    }
+    if let Ok(adapter_folders::Found::Own(_, info)) = adapter_folders::find(dir) {
+        bail!(
+            "{name} is what run --keep-adapters saved of the method {}, not a model; give it to predict as --adapter {name} with --model {}",
+            info.method,
+            info.base_model
+        );
+    }
+    Ok(())
 }
 
 /// Reads a task to see that it is sound, and says where a trial finds it again.

@@ -58,8 +58,22 @@ pub(crate) fn prefixes(architecture: Architecture) -> &'static [&'static str] {
     }
 }
 
-/// Every parameter of a backbone of this shape.
-pub(crate) fn backbone(shape: &Shape) -> Vec<ParameterName> {
+/// The word embeddings' name, without a prefix.
+pub(crate) fn words(architecture: Architecture) -> String {
+    format!("{}.weight", Family::of(architecture).word)
+}
+
+/// Every parameter of a backbone of this shape, a block at a time: how many blocks config.json asks for is not believed until their
+/// tensors are found.
+pub(crate) fn backbone(shape: &Shape) -> impl Iterator<Item = ParameterName> {
+    let blocks = (0..shape.layers).flat_map(|layer| block(shape, layer));
+    embeddings(shape)
+        .into_iter()
+        .chain(blocks)
+        .chain(final_norm(shape))
+}
+
+fn embeddings(shape: &Shape) -> Vec<ParameterName> {
     let family = Family::of(shape.architecture);
     let mut list = List::default();
     list.table("embeddings.word", family.word, [shape.vocab, shape.hidden]);
@@ -73,16 +87,20 @@ pub(crate) fn backbone(shape: &Shape) -> Vec<ParameterName> {
     if let Some(norm) = family.embedding_norm {
         list.norm("embeddings.norm", norm, shape);
     }
-    for layer in 0..shape.layers {
-        block(&mut list, &family, shape, layer);
-    }
-    if let Some(norm) = family.final_norm {
+    list.names
+}
+
+fn final_norm(shape: &Shape) -> Vec<ParameterName> {
+    let mut list = List::default();
+    if let Some(norm) = Family::of(shape.architecture).final_norm {
         list.norm("final_norm", norm, shape);
     }
     list.names
 }
 
-fn block(list: &mut List, family: &Family, shape: &Shape, layer: usize) {
+fn block(shape: &Shape, layer: usize) -> Vec<ParameterName> {
+    let family = Family::of(shape.architecture);
+    let mut list = List::default();
     let ours = |part: &str| format!("blocks.{layer}.{part}");
     let theirs = |part: &str| format!("{}.{layer}.{part}", family.blocks);
     let (hidden, inner) = (shape.hidden, shape.intermediate);
@@ -156,6 +174,7 @@ fn block(list: &mut List, family: &Family, shape: &Shape, layer: usize) {
         &theirs(family.feed_forward_norm),
         shape,
     );
+    list.names
 }
 
 /// The names of one family, without `.weight` and `.bias`.

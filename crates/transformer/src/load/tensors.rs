@@ -13,20 +13,27 @@ use rayon::prelude::*;
 use safetensors::tensor::Dtype;
 
 use super::errors::LoadError;
-use super::header::{other_format_hint, read_header};
+use super::header::read_header;
+use super::index::{self, INDEX, SINGLE};
+use super::instead;
 use super::names::{ParameterName, Storage};
+use super::wrapping::Wrapping;
 use crate::digest::digest_files;
+use crate::shape::Architecture;
 
 /// All weight files of a model, headers read.
 pub(crate) struct Checkpoint {
-    /// Sorted by name.
+    /// Sorted by name; at least one.
     files: Vec<PathBuf>,
+    /// By the names of the model alone.
     tensors: BTreeMap<String, Stored>,
 }
 
 /// A tensor in a file.
 #[derive(Clone, Debug)]
 struct Stored {
+    /// As it is spelt there, with what stands around the model.
+    name: String,
     file: usize,
     offset: u64,
     dims: Vec<usize>,
@@ -43,48 +50,24 @@ pub(crate) struct Wanted {
 
 impl Checkpoint {
     pub(crate) fn open(dir: &Path) -> Result<Checkpoint, LoadError> {
-        let single = dir.join("model.safetensors");
-        let index = dir.join("model.safetensors.index.json");
-        if single.is_file() {
-            Checkpoint::read_headers(vec![single])
-        } else if index.is_file() {
-            Checkpoint::open_shards(dir, index)
+        // A link that leads nowhere, a pipe: there, and an error of its own when it is opened.
+        let is_there = |name: &str| dir.join(name).symlink_metadata().is_ok();
+        if is_there(SINGLE) {
+            Checkpoint::read_headers(vec![dir.join(SINGLE)])
+        } else if is_there(INDEX) {
+            Checkpoint::open_shards(dir, dir.join(INDEX))
         } else {
             let dir = dir.to_path_buf();
-            let hint = other_format_hint(&dir);
+            let hint = instead::of_weights(&dir);
             Err(LoadError::NoWeights { dir, hint })
         }
     }
 
     fn open_shards(dir: &Path, index: PathBuf) -> Result<Checkpoint, LoadError> {
-        #[derive(serde::Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let text = match std::fs::read_to_string(&index) {
-            Ok(text) => text,
-            Err(source) => {
-                return Err(LoadError::Read {
-                    file: index,
-                    source,
-                });
-            }
-        };
-        let weight_map = match serde_json::from_str::<Index>(&text) {
-            Ok(parsed) => parsed.weight_map,
-            Err(source) => {
-                return Err(LoadError::Json {
-                    file: index,
-                    source,
-                });
-            }
-        };
+        let weight_map = index::read(&index)?;
         let shards: BTreeSet<&String> = weight_map.values().collect();
         for shard in &shards {
-            if let Err(source) = hub::inside(shard) {
-                return Err(LoadError::OutsideShard { index, source });
-            }
-            if !dir.join(shard).is_file() {
+            if !dir.join(shard).exists() {
                 let shard = shard.to_string();
                 return Err(LoadError::MissingShard { index, shard });
             }
@@ -110,6 +93,7 @@ impl Checkpoint {
             let (metadata, data_start) = read_header(file)?;
             for (name, info) in metadata.tensors() {
                 let stored = Stored {
+                    name: name.clone(),
                     file: at,
                     offset: data_start + info.data_offsets.0 as u64,
                     dims: info.shape.clone(),
@@ -121,11 +105,53 @@ impl Checkpoint {
         Ok(Checkpoint { files, tensors })
     }
 
+    /// Takes off what wrappers around the model put before its names, and says what it was.
+    pub(crate) fn unwrap(
+        &mut self,
+        architecture: Architecture,
+    ) -> Result<Option<String>, LoadError> {
+        let wrapping = Wrapping::of(self.tensors.keys(), architecture);
+        let mut tensors: BTreeMap<String, Stored> = BTreeMap::new();
+        for (name, stored) in std::mem::take(&mut self.tensors) {
+            let plain = wrapping.plain(&name);
+            if let Some(other) = tensors.get(&plain) {
+                return Err(LoadError::TwiceTheSame {
+                    file: self.files[stored.file].clone(),
+                    tensor: plain,
+                    first: other.name.clone(),
+                    second: name,
+                });
+            }
+            tensors.insert(plain, stored);
+        }
+        self.tensors = tensors;
+        Ok(wrapping.found())
+    }
+
+    /// The format of the first tensor that holds fractions, as `transformers` spells it.
+    pub(crate) fn first_format(&self) -> Option<&'static str> {
+        let mut tensors: Vec<&Stored> = self.tensors.values().collect();
+        tensors.sort_by_key(|stored| (stored.file, &stored.name));
+        tensors.into_iter().find_map(|stored| match stored.format {
+            Dtype::F32 => Some("float32"),
+            Dtype::F16 => Some("float16"),
+            Dtype::BF16 => Some("bfloat16"),
+            Dtype::F64 => Some("float64"),
+            _ => None,
+        })
+    }
+
+    /// A tensor's name as the file spells it.
+    pub(crate) fn spelt(&self, tensor: &str) -> String {
+        let stored = self.tensors.get(tensor);
+        stored.map_or(tensor, |stored| &stored.name).to_owned()
+    }
+
     pub(crate) fn contains(&self, tensor: &str) -> bool {
         self.tensors.contains_key(tensor)
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> + Clone {
         self.tensors.keys()
     }
 
@@ -155,7 +181,7 @@ impl Checkpoint {
         let expected = wanted.name.stored_dims();
         if stored.dims != expected {
             return Err(LoadError::WrongShape {
-                tensor: wanted.tensor.clone(),
+                tensor: stored.name.clone(),
                 file: self.file_of(&wanted.tensor),
                 found: stored.dims.clone(),
                 expected,
@@ -164,7 +190,7 @@ impl Checkpoint {
         match stored.format {
             Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => Ok(()),
             other => Err(LoadError::NumberFormat {
-                tensor: wanted.tensor.clone(),
+                tensor: stored.name.clone(),
                 file: self.file_of(&wanted.tensor),
                 found: format!("{other:?}"),
             }),
@@ -198,7 +224,7 @@ impl Checkpoint {
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(element) => Err(LoadError::NotFinite {
-                tensor: tensor.to_owned(),
+                tensor: stored.name.clone(),
                 file: path.clone(),
                 value: values[element],
                 element,
@@ -214,7 +240,7 @@ impl Checkpoint {
 
 fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
     let count = stored.dims.iter().product();
-    let mut file = File::open(path)?;
+    let (mut file, _) = files::open(path)?;
     file.seek(SeekFrom::Start(stored.offset))?;
     Ok(match stored.format {
         Dtype::F16 => convert(file, count, |bytes| f16::from_le_bytes(bytes).to_f32())?,

@@ -48,7 +48,7 @@ pub(super) fn add_tokens(
 }
 
 /// Tokens that have another id than a file says, or the id of another token: both as in transformers.
-fn other_ids(tokenizer: &tokenizers::Tokenizer, settings: &Settings) -> Vec<String> {
+pub(super) fn other_ids(tokenizer: &tokenizers::Tokenizer, settings: &Settings) -> Vec<String> {
     let mut notes = Vec::new();
     let mut names: Vec<String> = Vec::new();
     for (declared, token) in &settings.declared {

@@ -1,6 +1,8 @@
 //! The backbones against what `transformers` computes, and the checks on what is read.
 #![allow(missing_docs)]
 
+mod as_people_have_them;
+mod config_fields;
 mod configuration;
 mod dropout;
 mod fixtures;
@@ -18,3 +20,4 @@ mod refusals;
 mod spelled_padding;
 mod tokenizer_faults;
 mod tokenizers;
+mod untrusted;

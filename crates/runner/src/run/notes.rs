@@ -1,0 +1,120 @@
+//! What a reader of a trial's result must know beside its numbers: of the data, of the model, and how much of the texts was read.
+
+use adapt::{PredictError, Predictor, Reading};
+use record::{CutTexts, Notes};
+use std::collections::HashSet;
+use task::{Split, Task};
+use transformer::Pretrained;
+
+/// What is known once task and model are read. `task` and `train` are what limits left of the files.
+pub(crate) fn of_sources(
+    task: &Task,
+    train: &Split,
+    is_limited: bool,
+    base: Option<&Pretrained>,
+) -> Notes {
+    let drawn = || notes_of_draw(train, task);
+    Notes {
+        task: task.notes.clone(),
+        draw: is_limited.then(drawn).unwrap_or_default(),
+        model: base.map(|base| base.warnings.clone()).unwrap_or_default(),
+    }
+}
+
+/// What limits did to the data: classes without an example, and the leaks among what was drawn.
+fn notes_of_draw(train: &Split, task: &Task) -> Vec<String> {
+    let mut notes = Vec::new();
+    let counts = train.class_counts(task.classes.len());
+    let absent = counts.iter().filter(|count| **count == 0).count();
+    if absent > 0 {
+        notes.push(format!(
+            "{absent} of {} classes have no example among the {} drawn for training and cannot be learnt",
+            counts.len(),
+            train.len()
+        ));
+    }
+    let seen: HashSet<_> = train.texts().into_iter().collect();
+    for (name, split) in [("validation", &task.validation), ("test", &task.test)] {
+        let leaked = split
+            .texts()
+            .iter()
+            .filter(|text| seen.contains(text))
+            .count();
+        if leaked > 0 {
+            notes.push(format!(
+                "leak: {leaked} of the {} texts of {name} that were used are among the {} drawn for training",
+                split.len(),
+                train.len()
+            ));
+        }
+    }
+    notes
+}
+
+/// How much of the trial's texts a fitted method reads; `None` where it does not say.
+///
+/// # Errors
+/// A text that cannot be tokenised.
+pub(crate) fn reading(
+    predictor: &dyn Predictor,
+    task: &Task,
+    train: &Split,
+) -> Result<Option<record::Reading>, PredictError> {
+    let mut all = record::Reading::default();
+    let splits = [
+        (train, &mut all.train),
+        (&task.validation, &mut all.validation),
+        (&task.test, &mut all.test),
+    ];
+    for (split, counted) in splits {
+        let Some(read) = predictor.reading(&split.examples)? else {
+            return Ok(None);
+        };
+        let (longest, cut) = match read {
+            Reading::Whole => (None, 0),
+            Reading::UpTo { tokens, cut } => (Some(tokens as u64), cut as u64),
+        };
+        all.longest = longest;
+        *counted = CutTexts {
+            texts: split.len() as u64,
+            cut,
+        };
+    }
+    Ok(Some(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRAIN: &str = "text\tlabel\none\ta\ntwo\tb\nthree\tc\nfour\ta\n";
+    const TEST: &str = "text\tlabel\none\ta\nfour\ta\nfive\tb\n";
+
+    fn task() -> Task {
+        let files = [
+            ("train.tsv", TRAIN),
+            ("validation.tsv", TEST),
+            ("test.tsv", TEST),
+        ];
+        task::from_bytes("t", &files.map(|(name, text)| (name, text.as_bytes()))).unwrap()
+    }
+
+    #[test]
+    fn limits_are_noted_with_the_leaks_and_the_classes_that_they_left() {
+        let task = task();
+        let draw = |n: usize| Split {
+            examples: task.train.examples[..n].to_vec(),
+        };
+        let notes = of_sources(&task, &draw(2), true, None);
+        assert_eq!(
+            notes.draw,
+            [
+                "1 of 3 classes have no example among the 2 drawn for training and cannot be learnt",
+                "leak: 1 of the 3 texts of validation that were used are among the 2 drawn for training",
+                "leak: 1 of the 3 texts of test that were used are among the 2 drawn for training",
+            ]
+        );
+        assert_eq!(notes.task, task.notes);
+        assert!(of_sources(&task, &draw(4), false, None).draw.is_empty());
+    }
+}

@@ -1,0 +1,323 @@
+//! What a Parquet file would unpack to, found out before it is read: from its footer and from the header of each page. A few bytes can claim
+//! any number of rows, of bytes in a page, of columns inside columns; the reader behind would take the memory first.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use parquet::basic::{Compression, Encoding};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::thrift::{Compact, FieldHead, I32, STRUCT};
+
+/// How deep columns may nest; those used here do not at all.
+const MOST_NESTING: usize = 32;
+
+/// The most that a file may be unpacked to. Bounds grow with the file, so that a small one can't claim much.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) rows: u64,
+    /// Of the pages of one column, and of its texts.
+    pub(super) bytes: u64,
+}
+
+impl Bounds {
+    /// Texts compress to a fifth or a tenth; a hundredth happens where they repeat.
+    pub(super) fn of(file_length: usize) -> Self {
+        let length = file_length as u64;
+        Self {
+            rows: (1_000_000 + 16 * length).min(100_000_000),
+            bytes: ((64 << 20) + 100 * length).min(4 << 30),
+        }
+    }
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Damaged(&'static str),
+    /// What it would unpack to, and the bound.
+    TooLarge(String, String),
+}
+
+pub(super) fn too_many(count: u64, bound: u64, of: &str) -> Result<(), Refusal> {
+    if count <= bound {
+        return Ok(());
+    }
+    let found = format!("{count} {of}");
+    Err(Refusal::TooLarge(
+        found,
+        format!("at most {bound} in a file of this size"),
+    ))
+}
+
+/// Refuses columns nested so deep that reading their schema would exhaust the stack. Footers that are not understood pass: the reader tells.
+pub(super) fn check_schema(bytes: &[u8]) -> Result<(), Refusal> {
+    match nesting(bytes) {
+        Some(depth) if depth > MOST_NESTING => Err(Refusal::TooLarge(
+            format!("columns nested {depth} deep or more"),
+            format!("at most {MOST_NESTING} levels"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// How deep columns nest, counted up to one more than is allowed.
+fn nesting(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.len().checked_sub(8)?;
+    let length = u32::from_le_bytes(bytes[end..end + 4].try_into().ok()?) as usize;
+    let footer = &bytes[end.checked_sub(length)?..end];
+    let mut deepest = 0;
+    let mut open: Vec<u64> = Vec::new(); // children that each open group still lacks
+    let schema = |footer: &mut Compact<'_>, field: FieldHead| {
+        if field.id != 2 {
+            return Some(false);
+        }
+        let (items, kind) = footer.list()?;
+        if kind != STRUCT {
+            return None;
+        }
+        for _ in 0..items {
+            let children = number(footer, 5)?;
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+            if let Some(left) = open.last_mut() {
+                *left -= 1;
+            }
+            if children > 0 {
+                open.push(children);
+            }
+            deepest = deepest.max(open.len());
+            if deepest > MOST_NESTING {
+                break;
+            }
+        }
+        None // nothing behind the schema is needed
+    };
+    let _ = Compact::new(footer).structure(schema);
+    Some(deepest)
+}
+
+/// The number in one field of a structure; 0 where it has none.
+fn number(at: &mut Compact<'_>, id: i16) -> Option<u64> {
+    let mut found = 0;
+    at.structure(|at, field| {
+        if field.id != id {
+            return Some(false);
+        }
+        found = u64::try_from(at.signed()?).ok()?;
+        Some(true)
+    })?;
+    Some(found)
+}
+
+#[derive(Default)]
+pub(super) struct PageHead {
+    pub(super) kind: i64,
+    pub(super) unpacked: i64,
+    pub(super) packed: i64,
+    pub(super) values: i64,
+}
+
+const DICTIONARY: i64 = 2;
+
+/// Reads the head of a page and says how long it is. Numbers must be marked as such, so that the reader behind, which takes that for
+/// granted, reads the same ones.
+pub(super) fn page_head(bytes: &[u8]) -> Option<(PageHead, usize)> {
+    let mut at = Compact::new(bytes);
+    let mut head = PageHead::default();
+    at.structure(|at, field| {
+        match (field.id, field.kind) {
+            (1, I32) => head.kind = at.signed()?,
+            (2, I32) => head.unpacked = at.signed()?,
+            (3, I32) => head.packed = at.signed()?,
+            (4, I32) => drop(at.signed()?), // a checksum
+            (5, STRUCT) => head.values = head.values.max(number_of_values(at, 4)?),
+            (6, STRUCT) => return Some(false),
+            (7, STRUCT) => head.values = head.values.max(number_of_values(at, 2)?),
+            (8, STRUCT) => head.values = head.values.max(number_of_values(at, 6)?),
+            (..=8, _) => return None,
+            _ => return Some(false),
+        }
+        Some(true)
+    })?;
+    Some((head, at.at))
+}
+
+/// The first number of the part of a page's head that is for its kind; the first `numbers` fields are numbers.
+fn number_of_values(at: &mut Compact<'_>, numbers: i16) -> Option<i64> {
+    let mut values = 0;
+    at.structure(|at, field| {
+        if field.id > numbers {
+            return Some(false);
+        }
+        let number = (field.kind == I32).then(|| at.signed())??;
+        if field.id == 1 {
+            values = number;
+        }
+        Some(true)
+    })?;
+    Some(values)
+}
+
+/// Goes through the pages of a column and refuses what they would unpack to before any is unpacked.
+pub(super) fn check_column(
+    bytes: &[u8],
+    column: &ColumnChunkMetaData,
+    rows: u64,
+    bounds: Bounds,
+) -> Result<(), Refusal> {
+    let damaged = Refusal::Damaged;
+    let (start, length) = column.byte_range();
+    let end = start
+        .checked_add(length)
+        .filter(|end| *end <= bytes.len() as u64);
+    let Some(end) = end else {
+        return Err(damaged("a column that ends behind the end of the file"));
+    };
+    let (mut at, end) = (start as usize, end as usize);
+    let (mut values, mut unpacked) = (0_u64, 0_u64);
+    while at < end && values < rows {
+        let Some((head, length)) = page_head(&bytes[at..end]) else {
+            return Err(damaged("a damaged head of a page"));
+        };
+        at += length;
+        let sizes = (
+            u64::try_from(head.unpacked),
+            usize::try_from(head.packed),
+            u64::try_from(head.values),
+        );
+        let (Ok(size), Ok(packed), Ok(count)) = sizes else {
+            return Err(damaged("a page of negative size"));
+        };
+        let Some(page) = bytes[..end].get(at..).and_then(|rest| rest.get(..packed)) else {
+            return Err(damaged("a page that ends behind its column"));
+        };
+        at += packed;
+        unpacked = unpacked.saturating_add(size);
+        too_many(unpacked, bounds.bytes, "bytes in the pages of a column")?;
+        if matches!(column.compression(), Compression::GZIP(_)) && unzips_to_more(page, size) {
+            return Err(damaged("a page that unpacks to more than its head says"));
+        }
+        if head.kind == DICTIONARY {
+            if count > rows {
+                return Err(damaged("a dictionary with more entries than rows"));
+            }
+        } else {
+            values = values.saturating_add(count);
+        }
+    }
+    if values != rows {
+        return Err(damaged("a column with another number of values than rows"));
+    }
+    Ok(())
+}
+
+/// Whether a gzip page holds more than `size` bytes. Its decoder has no bound of its own, and gzip packs a thousand bytes into one.
+pub(super) fn unzips_to_more(page: &[u8], size: u64) -> bool {
+    let mut unzipped = MultiGzDecoder::new(page).take(size.saturating_add(1));
+    std::io::copy(&mut unzipped, &mut std::io::sink()).is_ok_and(|length| length > size)
+}
+
+/// Pages of a flat column, each looked at before its values are decoded: lengths and prefixes in delta encoding come with a count of their
+/// own, for which the decoder takes memory.
+pub(super) struct CheckedPages {
+    pub(super) pages: Box<dyn PageReader>,
+    /// Whether values may be missing, so that a page begins with levels.
+    pub(super) has_levels: bool,
+    /// Whether the column may hold values that begin as the one before: each of a few bytes can be long, so they are read one by one.
+    pub(super) has_prefixes: bool,
+}
+
+impl CheckedPages {
+    fn check(&self, page: &Page) -> ParquetResult<()> {
+        let (buffer, from, encoding) = match page {
+            Page::DictionaryPage { .. } => return Ok(()),
+            Page::DataPage { buf, encoding, .. } if self.has_levels => {
+                let length = buf
+                    .first_chunk::<4>()
+                    .map_or(0, |length| u32::from_le_bytes(*length));
+                (buf, 4 + length as usize, encoding)
+            }
+            Page::DataPage { buf, encoding, .. } => (buf, 0, encoding),
+            Page::DataPageV2 {
+                buf,
+                encoding,
+                def_levels_byte_len: levels,
+                ..
+            } => (buf, *levels as usize, encoding),
+        };
+        let lists = match encoding {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
+            Encoding::DELTA_BYTE_ARRAY if self.has_prefixes => 2,
+            Encoding::DELTA_BYTE_ARRAY => {
+                let problem = "an encoding that its column does not name".to_owned();
+                return Err(ParquetError::General(problem));
+            }
+            _ => return Ok(()),
+        };
+        deltas_fit(buffer, from, lists, u64::from(page.num_values()))
+            .ok_or_else(|| ParquetError::General("a page with more lengths than values".to_owned()))
+    }
+}
+
+/// Whether each of the `lists` of numbers in delta encoding that follow each other from `from` on has at most `most` numbers.
+pub(super) fn deltas_fit(bytes: &Bytes, mut from: usize, lists: usize, most: u64) -> Option<()> {
+    for _ in 0..lists {
+        let mut at = Compact::new(bytes.get(from..)?);
+        let block = at.varint()?;
+        let parts = at.varint()?;
+        let mut left = at.varint()?;
+        at.signed()?; // the first number
+        if left > most || parts == 0 || block == 0 || block > 1 << 20 || parts > block {
+            return None;
+        }
+        left = left.saturating_sub(1);
+        from += at.at;
+        while left > 0 {
+            let mut at = Compact::new(bytes.get(from..)?);
+            at.signed()?; // the smallest difference
+            let widths = bytes.get(from + at.at..)?.get(..parts as usize)?;
+            from += at.at + widths.len();
+            for width in widths {
+                if left > 0 {
+                    from += usize::from(*width) * (block / parts) as usize / 8;
+                    left = left.saturating_sub(block / parts);
+                }
+            }
+            if from > bytes.len() {
+                return None;
+            }
+        }
+    }
+    Some(())
+}
+
+impl PageReader for CheckedPages {
+    fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        if let Some(page) = &page {
+            self.check(page)?;
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> ParquetResult<()> {
+        self.pages.skip_next_page()
+    }
+}
+
+impl Iterator for CheckedPages {
+    type Item = ParquetResult<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
