@@ -78,7 +78,12 @@ fn a_damaged_table_gives_the_texts_that_python_reads_or_none() {
         let path = dir.path().join(file);
         fs::write(&path, holds).unwrap();
         let read = task::read_texts(&path);
-        let found = read.map(|rows| rows.into_iter().map(|row| row.text).collect::<Vec<_>>());
+        let found = read.map(|rows| {
+            rows.rows
+                .into_iter()
+                .map(|row| row.text)
+                .collect::<Vec<_>>()
+        });
         match found {
             Err(_) => refused += 1,
             Ok(found) if Some(&found) == texts.as_ref() => same += 1,

@@ -35,9 +35,12 @@ impl<P: Peft> Plan for P {
         )?;
         let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
         let (name, digest) = (base.name.clone(), base.files_digest.clone());
+        let pooling = setting.budget.pooling_of(&shape);
+        let length = setting.budget.max_length.get().min(shape.max_length);
+        crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let job = job(&*self, &setting, &tokenizer, &shape)?;
-        let (pooling, window) = (job.pooling, job.window);
+        let window = job.window;
         let trainable = count_trainable(&model);
         let model = train::train(model, job, setting.events)?;
         Ok(Box::new(Fitted {
@@ -279,6 +282,7 @@ impl<P: Peft> Predictor for Fitted<P> {
             acts_from: Some(self.plan.acts_from(&self.shape)),
             trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
             extra_tokens: self.plan.in_front().tokens as f64,
+            ..Footprint::default()
         }
     }
 

@@ -16,6 +16,7 @@ mod data;
 mod described;
 mod error;
 mod fitted;
+mod folder;
 mod head;
 pub mod init;
 pub mod linear_fit;
@@ -39,9 +40,11 @@ pub use data::{EncodedSplit, encode_split};
 pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use fitted::Fitted;
+pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
-    Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Reading, Scale, SearchRange,
+    Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
+    SearchRange,
 };
 pub use model::Adapted;
 pub use ops::to_floats;

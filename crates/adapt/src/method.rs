@@ -244,6 +244,26 @@ impl Reading {
     }
 }
 
+/// How the two texts of a pair run through the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PairEncoding {
+    /// As one sequence, each text seeing the other.
+    #[default]
+    Joint,
+    /// Each by itself, as embedding models read them.
+    Apart,
+}
+
+impl PairEncoding {
+    /// The name in settings and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joint => "joint",
+            Self::Apart => "apart",
+        }
+    }
+}
+
 /// What it takes to keep and to run an adapted model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Footprint {
@@ -260,6 +280,10 @@ pub struct Footprint {
     pub acts_from: Option<Depth>,
     /// Whether weights of the backbone itself get gradients.
     pub trains_backbone_weights: bool,
-    /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average.
+    /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average; of pairs encoded apart, each text.
     pub extra_tokens: f64,
+    /// How the texts of a pair run when predicting.
+    pub pairs: PairEncoding,
+    /// Whether they ran both ways in the fit, to choose between the two.
+    pub pairs_tried_both: bool,
 }

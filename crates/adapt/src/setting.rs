@@ -70,7 +70,8 @@ pub struct Budget {
     /// The head that is trained on top.
     pub head: HeadPolicy,
     /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders. The heads of
-    /// transformers have their own way.
+    /// transformers have their own way. A head is trained on what it reads, so that the modules.json of a sentence-transformers folder,
+    /// which is made for vectors as they are, decides nothing here; the record notes what it asks for.
     pub pooling: Option<Pooling>,
     /// Whether the states below the deepest trained computation are computed once.
     pub cache: bool,

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use transformer::{
-    Backbone, Batch, Encoded, LanguageHead, Pretrained, Shape, Side, Tokenizer, collate,
+    Backbone, Batch, Encoded, LanguageHead, Pretrained, SentenceFolder, Shape, Side, Tokenizer,
+    collate,
 };
 
 /// How a model is asked for a class.
@@ -33,6 +34,8 @@ pub struct AskedModel {
     pub name: String,
     /// `Pretrained::files_digest` of the model.
     pub digest: String,
+    /// How sentence-transformers makes a vector of a text.
+    pub sentence: SentenceFolder,
     /// Where the weights are.
     pub device: Device,
 }
@@ -61,6 +64,7 @@ impl AskedModel {
             shape: base.shape.clone(),
             name: base.name.clone(),
             digest: base.files_digest.clone(),
+            sentence: base.sentence.clone(),
         }
     }
 

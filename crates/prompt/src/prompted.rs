@@ -76,6 +76,7 @@ impl<C: Serialize, P: SavedPrompt> PromptedModel<C, P> {
             acts_from: None,
             trains_backbone_weights: false,
             extra_tokens,
+            ..Footprint::default()
         }
     }
 

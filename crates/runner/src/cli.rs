@@ -191,6 +191,8 @@ pub(crate) enum PoolingArg {
     First,
     /// The last token's
     Last,
+    /// What the folder's modules.json says (sentence-transformers)
+    Folder,
 }
 
 #[derive(Debug, Args)]

@@ -8,29 +8,16 @@ use sha2::{Digest, Sha256};
 
 use crate::load::LoadError;
 use crate::load::index::{self, INDEX, SINGLE};
+use crate::sentence::sentence_files;
 use crate::tokenizer::TOKENIZER_FILES;
 
-/// Files beside the weights that decide what is computed from a text, where they are there, with [`TOKENIZER_FILES`]: the
-/// configuration, and what sentence-transformers lays over it.
-const DECIDING: [&str; 4] = [
-    "config.json",
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-];
-
-/// Files of a module of sentence-transformers: `1_Pooling/config.json`, `2_Dense/model.safetensors`.
-const OF_MODULES: [&str; 3] = ["config.json", "model.safetensors", "pytorch_model.bin"];
-
-/// Names, relative to `dir`, of the files that decide what the model in it computes; sorted.
-///
-/// # Errors
-/// A folder that cannot be listed.
-pub fn model_files(dir: &Path) -> Result<Vec<String>, LoadError> {
+/// Names, relative to `dir`, of the files that decide what the model in it computes: the configuration, everything that the tokenizer
+/// is read from, the weights, and what sentence-transformers has behind them.
+pub fn model_files(dir: &Path) -> BTreeSet<String> {
     let there = |name: &str| dir.join(name).is_file();
-    let deciding = DECIDING.iter().chain(&TOKENIZER_FILES);
-    let deciding = deciding.filter(|name| there(name));
-    let mut names: BTreeSet<String> = deciding.map(|name| (*name).to_owned()).collect();
+    let beside = ["config.json"].into_iter().chain(TOKENIZER_FILES);
+    let beside = beside.filter(|name| there(name));
+    let mut names: BTreeSet<String> = beside.map(str::to_owned).collect();
     if there(SINGLE) {
         names.insert(SINGLE.to_owned());
     } else if there(INDEX) {
@@ -39,22 +26,10 @@ pub fn model_files(dir: &Path) -> Result<Vec<String>, LoadError> {
         let shards = index::read(&dir.join(INDEX)).unwrap_or_default();
         names.extend(shards.into_values().filter(|name| there(name)));
     }
-    let refused = |source| LoadError::Read {
-        file: dir.to_path_buf(),
-        source,
-    };
-    for entry in std::fs::read_dir(dir).map_err(refused)? {
-        let folder = entry.map_err(refused)?.file_name();
-        let folder = folder.to_string_lossy();
-        let numbered = folder
-            .split_once('_')
-            .is_some_and(|(number, _)| number.parse::<u32>().is_ok());
-        if numbered {
-            let inside = OF_MODULES.map(|name| format!("{folder}/{name}"));
-            names.extend(inside.into_iter().filter(|name| there(name)));
-        }
-    }
-    Ok(names.into_iter().collect())
+    let behind = sentence_files(dir);
+    let behind = behind.iter().filter_map(|file| file.strip_prefix(dir).ok());
+    names.extend(behind.map(|name| name.to_string_lossy().into_owned()));
+    names
 }
 
 /// sha256 over names and contents of [`model_files`], as lower-case hexadecimal digits: another one wherever the model would compute
@@ -69,7 +44,7 @@ pub fn model_digest(dir: &Path) -> Result<String, LoadError> {
 /// [`model_digest`], where the sha256 of model.safetensors may be known already.
 pub(crate) fn model_digest_with(dir: &Path, weights: Option<&str>) -> Result<String, LoadError> {
     let mut all = Sha256::new();
-    for name in model_files(dir)? {
+    for name in model_files(dir) {
         let own = match weights {
             Some(known) if name == SINGLE => known.to_owned(),
             _ => digest_files(&[dir.join(&name)])?,
@@ -126,18 +101,23 @@ mod tests {
             r#"{"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}}"#,
         );
         let mut before = model_digest(&dir).unwrap();
-        let modules = [
+        let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+            {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}]"#;
+        let behind = [
+            "sentence_bert_config.json",
+            "config_sentence_transformers.json",
             "1_Pooling/config.json",
             "2_Dense/config.json",
             "2_Dense/model.safetensors",
         ];
         let weights = ["part-1.safetensors", "model.safetensors"];
-        for name in DECIDING
-            .iter()
-            .chain(&TOKENIZER_FILES)
-            .chain(&modules)
-            .chain(&weights)
-        {
+        let first = ["config.json"];
+        let all = first.iter().chain(&TOKENIZER_FILES).chain(&behind);
+        write(&dir, "modules.json", modules);
+        assert_ne!(model_digest(&dir).unwrap(), before);
+        before = model_digest(&dir).unwrap();
+        for name in all.chain(&weights) {
             for text in ["one", "other"] {
                 write(&dir, name, text);
                 let after = model_digest(&dir).unwrap();

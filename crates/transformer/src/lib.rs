@@ -22,6 +22,7 @@ mod norm;
 mod past;
 mod pooling;
 mod save;
+mod sentence;
 mod shape;
 mod tokenizer;
 
@@ -46,5 +47,6 @@ pub use norm::Norm;
 pub use past::Past;
 pub use pooling::{Pooling, pool};
 pub use save::{Precision, SaveError, save_weights};
+pub use sentence::{Embedder, SentenceError, SentenceFolder, SentenceModules, sentence_files};
 pub use shape::{Architecture, NormKind, NormOrder, Positions, Shape};
 pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};

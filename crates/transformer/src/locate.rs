@@ -229,6 +229,7 @@ impl<'a> Fetch<'a> {
             }
             self.optional(&repo, &dir, name)?;
         }
+        self.sentence_modules(&repo, &dir)?;
         Ok(dir)
     }
 
@@ -245,6 +246,22 @@ impl<'a> Fetch<'a> {
             }),
             Err(_) => Err(missing),
         }
+    }
+
+    /// What a model of sentence-transformers has beside its checkpoint: without it, its vectors would be made in another way.
+    fn sentence_modules(&self, repo: &ApiRepo, dir: &Path) -> Result<(), LocateError> {
+        if !self.optional(repo, dir, crate::sentence::MODULES_FILE)? {
+            return Ok(());
+        }
+        for name in crate::sentence::settings_files() {
+            if self.optional(repo, dir, name)? && name != crate::sentence::PROMPTS_FILE {
+                break; // the first of the Transformer's settings is the one that is read
+            }
+        }
+        for name in crate::sentence::module_files(dir) {
+            self.optional(repo, dir, &name)?;
+        }
+        Ok(())
     }
 
     fn cached_config(&self) -> Option<PathBuf> {

@@ -10,6 +10,7 @@ mod guard;
 mod limits;
 #[cfg(test)]
 mod long_texts;
+mod lower_case;
 mod pieces;
 mod rebuild;
 mod settings;
@@ -262,6 +263,20 @@ impl Tokenizer {
     /// Stands for what the vocabulary does not know.
     pub fn unk_id(&self) -> Option<u32> {
         self.special.unk
+    }
+
+    /// Whether the id is of a token with a function. Padding is none that ends a text, and may be any id.
+    pub(crate) fn is_special(&self, id: u32) -> bool {
+        let SpecialTokens {
+            pad: _,
+            mask,
+            bos,
+            eos,
+            cls,
+            sep,
+            unk,
+        } = self.special;
+        [mask, bos, eos, cls, sep, unk].contains(&Some(id))
     }
 
     /// Files it was read from.

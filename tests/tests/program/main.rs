@@ -19,4 +19,5 @@ mod outcomes;
 mod pretraining;
 mod real_methods;
 mod results;
+mod sentence;
 mod usage;

@@ -6,7 +6,7 @@ use crate::registry::Methods;
 use crate::run::flops;
 use crate::sources::{adapter_folders, adapters, devices};
 use crate::terminal::tell;
-use adapt::Logits;
+use adapt::{Logits, PairEncoding};
 use anyhow::{bail, ensure};
 use std::path::Path;
 use task::Example;
@@ -35,7 +35,12 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
         arguments.max_length,
     )?;
     if let Some((base, window)) = &adapted.reads {
-        note_cuts(&examples, base, *window);
+        note_cuts(
+            &examples,
+            base,
+            *window,
+            adapted.predictor.footprint().pairs,
+        );
     }
     let logits = adapted.predictor.scores(&examples)?;
     write_csv(&arguments.output, &adapted.classes, &examples, &logits)
@@ -53,13 +58,13 @@ fn examples(input: &Path) -> anyhow::Result<Vec<Example>> {
         .collect())
 }
 
-fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
-    let full = flops::lengths(examples, &base.tokenizer, usize::MAX).unwrap_or_default();
+fn note_cuts(examples: &[Example], base: &Pretrained, window: usize, pairs: PairEncoding) {
+    let full = flops::lengths(examples, &base.tokenizer, usize::MAX, pairs).unwrap_or_default();
     let cut = full.iter().filter(|length| **length > window).count();
     if cut > 0 {
         tell(format!(
             "note: {cut} of {} texts are longer than {window} tokens and were cut",
-            examples.len()
+            full.len()
         ));
     }
 }

@@ -220,7 +220,7 @@ mod tests {
             spec: record::TrialSpec::default(),
         };
         for id in ["a", "b"] {
-            let record = TrialRecord::unmeasured(
+            let record = record::TrialRecord::unmeasured(
                 id.to_owned(),
                 record::TrialSpec::default(),
                 record::Outcome::Finished,

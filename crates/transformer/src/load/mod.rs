@@ -25,11 +25,12 @@ use crate::backbone::Backbone;
 use crate::config::Config;
 use crate::digest::{digest_files, model_digest_with};
 use crate::language_head::{LanguageHead, Pooler};
+use crate::sentence::SentenceFolder;
 use crate::shape::Shape;
 use crate::tokenizer::Tokenizer;
 use build::Arrays;
 use plan::Plan;
-use tensors::Checkpoint;
+pub(crate) use tensors::{Checkpoint, Wanted};
 
 /// A pretrained model, ready to run.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Pretrained {
     pub tokenizer_digest: String,
     /// The directory's name, or the Hub id it was fetched by.
     pub name: String,
+    /// What sentence-transformers would make of its states.
+    pub sentence: SentenceFolder,
 }
 
 /// A pretrained model without its tokenizer.
@@ -91,6 +94,7 @@ pub fn load(dir: &Path, device: &Device) -> Result<Pretrained, LoadError> {
     let mut warnings = read.warnings;
     warnings.extend(tokenizer.warnings().iter().cloned());
     Ok(Pretrained {
+        sentence: SentenceFolder::read(dir, read.shape.hidden, device),
         backbone: read.backbone,
         shape: read.shape,
         tokenizer_digest: digest_files(tokenizer.files())?,

@@ -17,6 +17,7 @@ mod padding;
 mod past;
 mod reference_tokenizers;
 mod refusals;
+mod sentence;
 mod spelled_padding;
 mod tokenizer_faults;
 mod tokenizers;
