@@ -30,7 +30,7 @@ pub struct SavedInfo {
     pub pooling: Option<Pooling>,
     /// The pretrained model's name.
     pub base_model: String,
-    /// sha256 of its weight files, where it was kept.
+    /// `Pretrained::files_digest` of it; of its weight files alone in what older builds saved; none where it was not kept.
     #[serde(default)]
     pub base_digest: Option<String>,
     /// Whether it was trained on pairs of texts, where that was kept.

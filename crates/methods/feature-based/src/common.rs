@@ -115,7 +115,7 @@ impl Common {
             budget: self.budget.clone(),
             pooling: self.extractor.embedder().plain_pooling(),
             base_model: self.extractor.model_name().to_owned(),
-            base_digest: None,
+            base_digest: Some(self.extractor.model_digest().to_owned()),
             pairs: self.reads_pairs,
         };
         write_info(&info, dir)?;
