@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::load::index::{self, INDEX, IndexError, SINGLE};
 use crate::load::instead;
+use crate::tokenizer::TOKENIZER_FILES;
 
 /// A model that is neither a directory nor to be had from the Hub.
 #[derive(Debug, Error)]
@@ -191,16 +192,6 @@ struct Fetch<'a> {
     settings: &'a HubSettings,
     api: Api,
 }
-
-/// Read where present, beside tokenizer.json or instead of it.
-const TOKENIZER_FILES: [&str; 6] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-];
 
 impl<'a> Fetch<'a> {
     fn new(model: &'a str, settings: &'a HubSettings) -> Result<Fetch<'a>, LocateError> {

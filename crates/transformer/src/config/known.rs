@@ -75,7 +75,10 @@ const OF_BERT: &[Only] = &[
     ),
     only("is_decoder", &["null", "false"], "only false is"),
     only("add_cross_attention", &["null", "false"], "only false is"),
+    only("is_causal", &["null", "false"], "only false is"),
 ];
+
+const OF_DISTILBERT: &[Only] = &[only("is_causal", &["null", "false"], "only false is")];
 
 const OF_GPT2: &[Only] = &[
     only("add_cross_attention", &["null", "false"], "only false is"),
@@ -91,7 +94,7 @@ const OF_LLAMA: &[Only] = &[
 fn restricted(architecture: Architecture) -> impl Iterator<Item = &'static Only> {
     let own = match architecture {
         Architecture::Bert | Architecture::Roberta => OF_BERT,
-        Architecture::DistilBert => &[],
+        Architecture::DistilBert => OF_DISTILBERT,
         Architecture::Gpt2 => OF_GPT2,
         Architecture::Llama => OF_LLAMA,
     };
@@ -275,15 +278,11 @@ mod tests {
 
     fn without_effect(architecture: Architecture) -> &'static [&'static str] {
         match architecture {
-            Architecture::Bert | Architecture::Roberta => &[
-                "classifier_dropout",
-                "head_dim",
-                "is_causal",
-                "rope_parameters",
-            ],
+            Architecture::Bert | Architecture::Roberta => {
+                &["classifier_dropout", "head_dim", "rope_parameters"]
+            }
             Architecture::DistilBert => &[
                 "head_dim",
-                "is_causal",
                 "qa_dropout",
                 "rope_parameters",
                 "seq_classif_dropout",

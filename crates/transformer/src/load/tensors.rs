@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{TensorData, bf16, f16};
 use rayon::prelude::*;
 use safetensors::tensor::Dtype;
-use sha2::{Digest, Sha256};
 
 use super::errors::LoadError;
 use super::header::read_header;
@@ -19,6 +18,7 @@ use super::index::{self, INDEX, SINGLE};
 use super::instead;
 use super::names::{ParameterName, Storage};
 use super::wrapping::Wrapping;
+use crate::digest::digest_files;
 use crate::shape::Architecture;
 
 /// All weight files of a model, headers read.
@@ -236,27 +236,6 @@ impl Checkpoint {
     pub(crate) fn digest(&self) -> Result<String, LoadError> {
         digest_files(&self.files)
     }
-}
-
-/// sha256 over files, as lower-case hexadecimal digits.
-pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    for path in files {
-        let refused = |source| LoadError::Read {
-            file: path.clone(),
-            source,
-        };
-        let (mut file, _) = files::open(path).map_err(refused)?;
-        loop {
-            let count = file.read(&mut buffer).map_err(refused)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-        }
-    }
-    Ok(format!("{:x}", hasher.finalize()))
 }
 
 fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
