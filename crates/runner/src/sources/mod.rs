@@ -124,6 +124,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_trial_kept_is_told_from_a_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let info = adapt::SavedInfo {
+            method: "lora".to_owned(),
+            config: serde_json::json!({}),
+            classes: Vec::new(),
+            budget: adapt::Budget::default(),
+            pooling: None,
+            base_model: "org/base".to_owned(),
+            base_digest: None,
+            pairs: None,
+        };
+        adapt::write_info(&info, &dir.path().join("adapter")).unwrap();
+        let name = dir.path().to_str().unwrap();
+        assert_eq!(
+            model_dir(name).unwrap_err().to_string(),
+            format!(
+                "{name} is what run --keep-adapters saved of the method lora, not a model; give it to predict as --adapter {name} with --model org/base"
+            )
+        );
+    }
+
+    #[test]
     fn a_misspelt_bundled_name_is_corrected() {
         let known = bundled::tasks().next().unwrap().name;
         let error = task(&known[..known.len() - 1]).unwrap_err().to_string();

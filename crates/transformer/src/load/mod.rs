@@ -2,6 +2,7 @@
 
 mod build;
 mod errors;
+mod family;
 mod header;
 mod heads;
 pub(crate) mod index;
@@ -10,6 +11,7 @@ mod names;
 mod plan;
 mod random;
 mod tensors;
+mod values;
 mod wrapping;
 
 use std::path::{Path, PathBuf};
