@@ -144,7 +144,7 @@ mod tests {
         assert!(error.contains("budget.epochs = 0"), "{error}");
         for (key, wrong) in [
             ("warmup_share", json!(1.5)),
-            ("dropout", json!(1)),
+            ("dropout", json!(1.0)),
             ("weight_decay", json!(-0.1)),
             ("clip_norm", json!(0)),
             ("epochs", json!(100_000_000_000u64)),
