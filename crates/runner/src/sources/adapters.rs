@@ -4,7 +4,7 @@ use crate::registry::{Methods, find as find_method};
 use crate::sources::adapter_folders::Found;
 use crate::sources::{self, devices};
 use crate::terminal::tell;
-use adapt::{Method, Predictor, SAVED_FILE, SavedInfo};
+use adapt::{Method, Plan, Predictor, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -48,9 +48,7 @@ pub(crate) fn load(
     }
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
-    let predictor = method
-        .plan(info.config.clone())
-        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?
+    let predictor = plan(method, &dir, &info)?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
@@ -94,6 +92,19 @@ pub(crate) fn method(
 ) -> anyhow::Result<&'static dyn Method> {
     find_method(methods, &info.method)
         .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
+}
+
+/// The plan that an adapter was trained by.
+///
+/// # Errors
+/// Settings that the method does not have or accept, with the name of their file.
+pub(crate) fn plan(
+    method: &dyn Method,
+    dir: &Path,
+    info: &SavedInfo,
+) -> anyhow::Result<Box<dyn Plan>> {
+    let plan = method.plan(info.config.clone());
+    plan.with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
 }
 
 /// The pretrained model, its warnings said.

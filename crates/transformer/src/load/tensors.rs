@@ -240,5 +240,3 @@ impl Checkpoint {
         digest_files(&self.files)
     }
 }
-
-}
