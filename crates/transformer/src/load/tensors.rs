@@ -4,7 +4,6 @@
 //! time, so that no second copy of the model ever exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
