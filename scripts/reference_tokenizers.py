@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What transformers reads from folders of tokenizer files, for tests/fixtures/tokenizers.json.
+"""What transformers reads from folders of tokenizer files, for tests/fixtures/tokenizers.json, and what RoBERTa computes from texts
+that spell its padding token, for tests/fixtures/spelled_padding.safetensors.
 
-    python scripts/reference_tokenizers.py [--out FILE]
+    python scripts/reference_tokenizers.py [--out DIR]
 
 Every case is a folder: files around a small self-made vocabulary, the model_type of config.json, and what AutoTokenizer gives for
 the texts: ids and types with special tokens, ids without, ids of the tokens with a function; or `refused`, where it cannot be
@@ -14,10 +15,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from reference_common import FIXTURES, ORACLE, quiet, versions, write_json
+from reference_common import FIXTURES, ORACLE, quiet, versions, write_json, write_safetensors
 
+import torch
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 
 WORDS = "a b c the film good bad Good GOOD was not é e ca cafe café film ##s ##ing ##d ##e ##a , . ! ' - < > [ ] 東 京 0 1 2 new ent pad mask unk x y /".split()
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -254,10 +256,28 @@ def read(model_type, files):
         }
 
 
+PADDED = ["a <pad> gripping<pad><pad> film", "not bad", "<pad>good", "a film <pad>"]
+
+
+def spelled_padding():
+    """Last hidden states of texts in one batch, padded on either side."""
+    tokenizer, model = AutoTokenizer.from_pretrained(ORACLE / "roberta"), AutoModel.from_pretrained(ORACLE / "roberta").eval()
+    out = {}
+    for side in ["left", "right"]:
+        tokenizer.padding_side = side
+        batch = tokenizer(PADDED, padding=True, return_tensors="pt", return_token_type_ids=False)
+        with torch.no_grad():
+            out[f"{side}.states"] = model(**batch).last_hidden_state
+        out[f"{side}.ids"], out[f"{side}.mask"] = batch["input_ids"], batch["attention_mask"]
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=Path, default=FIXTURES / "tokenizers.json")
+    parser.add_argument("--out", type=Path, default=FIXTURES)
+    out_folder = parser.parse_args().out
     quiet()
+    write_safetensors(out_folder / "spelled_padding.safetensors", spelled_padding())
     contents, out = [], []
     for name, model_type, files in cases():
         texts = {file: text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for file, text in files.items()}
@@ -266,7 +286,7 @@ def main():
                 contents.append(text)
         expected = read(model_type, texts)
         out.append({"name": name, "model_type": model_type, "files": {file: contents.index(text) for file, text in texts.items()}} | expected)
-    write_json(parser.parse_args().out, {"made_by": "scripts/reference_tokenizers.py", "versions": versions("transformers", "tokenizers"),
+    write_json(out_folder / "tokenizers.json", {"made_by": "scripts/reference_tokenizers.py", "versions": versions("transformers", "tokenizers"),
                                          "texts": TEXTS, "contents": contents, "cases": out})
 
 

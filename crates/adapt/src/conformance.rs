@@ -5,7 +5,7 @@
 
 use crate::{
     Budget, ConfigError, Event, FitError, Head, HeadPolicy, Logits, Method, MethodInfo, Plan,
-    Predictor, Reading, Score, SearchRange, Setting, with_setting,
+    Predictor, Score, SearchRange, Setting, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -54,10 +54,6 @@ pub const CHECKS: &[Check] = &[
     (
         "the_cached_prefix_gives_the_uncached_losses",
         cached_is_uncached,
-    ),
-    (
-        "what_is_said_to_be_read_of_a_text_is_what_is_read",
-        reading_is_said,
     ),
 ];
 
@@ -340,33 +336,6 @@ fn saved_and_loaded_is_the_same(method: &dyn Method, bench: &Bench) -> Result<()
         .class_logits(&bench.validation.examples)
         .map_err(|e| e.to_string())?;
     close(&before, &after, 1e-6)
-}
-
-/// Texts that are said to be cut score alike whatever stands behind the cut; a short one is not cut.
-fn reading_is_said(method: &dyn Method, bench: &Bench) -> Result<(), String> {
-    let predictor = bench.fit(method, Value::Null, bench.budget(1, 8))?;
-    let long = "a very good film and a bad end ".repeat(40);
-    let texts = [
-        "good",
-        long.as_str(),
-        &format!("{long} {}", "not bad at all ".repeat(9)),
-    ];
-    let examples = texts.map(|text| Example {
-        text: text.to_owned(),
-        ..bench.validation.examples[0].clone()
-    });
-    let cut = match predictor.reading(&examples).map_err(|e| e.to_string())? {
-        None => return Err("it does not say how much of a text it reads".to_owned()),
-        Some(Reading::Whole) => return Ok(()),
-        Some(Reading::UpTo { cut, .. }) => cut,
-    };
-    ensure(cut == 2, || {
-        format!("{cut} of one short and two long texts are said to be cut")
-    })?;
-    let logits = predictor
-        .class_logits(&examples)
-        .map_err(|e| e.to_string())?;
-    close(&logits[1..2], &logits[2..], 1e-5)
 }
 
 fn same_seed_same_run(method: &dyn Method, bench: &Bench) -> Result<(), String> {

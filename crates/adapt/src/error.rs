@@ -78,12 +78,12 @@ pub enum PredictError {
     Tokenize(#[from] transformer::TokenizeError),
     /// One text where pairs were learnt, or the other way round.
     #[error(
-        "row {row} is {found}, and the model was adapted to {expected}; give it what it was trained on"
+        "row {row} has {found}, and the model was adapted to {expected}; give it what it was trained on"
     )]
     OtherKind {
         /// Its number in the file.
         row: u64,
-        /// What it is.
+        /// What stands there.
         found: &'static str,
         /// What was learnt.
         expected: &'static str,

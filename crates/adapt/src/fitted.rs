@@ -34,7 +34,7 @@ impl<P: Peft> Plan for P {
             setting.device,
         )?;
         let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
-        let (name, digest) = (base.name.clone(), base.digest.clone());
+        let (name, digest) = (base.name.clone(), base.files_digest.clone());
         let pooling = setting.budget.pooling_of(&shape);
         let length = setting.budget.max_length.get().min(shape.max_length);
         crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
@@ -99,7 +99,7 @@ impl<P: Peft> Plan for P {
             window,
             trainable,
             base_name: base.name.clone(),
-            base_digest: base.digest.clone(),
+            base_digest: base.files_digest.clone(),
             pairs: info.pairs,
             device,
         }))

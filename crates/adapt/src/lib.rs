@@ -52,7 +52,7 @@ pub use peft::{Adaptation, Attach, Frozen, InFront, Peft};
 pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
 pub use range::Range;
 pub use saved::{
-    SAVED_FILE, SavedInfo, TENSORS_BYTES, malformed, read_file, read_saved_info, write_info,
+    SAVED_FILE, SavedInfo, malformed, read_file, read_saved_info, read_tensor_file, write_info,
 };
 pub use scores::{has_pairs, require_kind};
 pub use setting::{Budget, Event, Phase, Setting};

@@ -93,7 +93,7 @@ impl Range {
 impl fmt::Display for Range {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: f64| match value {
-            value if value == 0.0 => "0".to_owned(),
+            0.0 => "0".to_owned(),
             value if (1e-3..1e6).contains(&value.abs()) => value.to_string(),
             value => format!("{value:e}"),
         };

@@ -15,9 +15,6 @@ use transformer::{Pooling, Shape};
 pub const SAVED_FILE: &str = "adaptbench.json";
 const TENSORS_FILE: &str = "adapter.safetensors";
 
-/// Bound for files of tensors beside a description: more than the largest model that is trained here has, wholly finetuned.
-pub const TENSORS_BYTES: u64 = 64 << 30;
-
 /// The description beside the tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedInfo {
@@ -33,7 +30,7 @@ pub struct SavedInfo {
     pub pooling: Option<Pooling>,
     /// The pretrained model's name.
     pub base_model: String,
-    /// sha256 of its weight files, where it was kept.
+    /// `Pretrained::files_digest` of it; of its weight files alone in what older builds saved; none where it was not kept.
     #[serde(default)]
     pub base_digest: Option<String>,
     /// Whether it was trained on pairs of texts, where that was kept.
@@ -68,6 +65,18 @@ pub fn read_saved_info(dir: &Path) -> Result<SavedInfo, LoadAdapterError> {
 pub fn read_file(dir: &Path, file: &str, at_most: u64) -> Result<Vec<u8>, LoadAdapterError> {
     let path = dir.join(file);
     files::read(&path, at_most).map_err(|source| LoadAdapterError::Read {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// The bytes of a file of tensors, see [`files::read_tensors`].
+///
+/// # Errors
+/// A file that is missing or cannot be read.
+pub fn read_tensor_file(dir: &Path, file: &str) -> Result<Vec<u8>, LoadAdapterError> {
+    let path = dir.join(file);
+    files::read_tensors(&path).map_err(|source| LoadAdapterError::Read {
         path: path.display().to_string(),
         source,
     })
@@ -129,7 +138,7 @@ type Named = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// A file that is missing, is not a file of tensors, holds what is no finite number, or fewer values than that: asked here, before a
 /// model is made of those settings.
 pub(crate) fn read_tensors(dir: &Path, values: u64) -> Result<Named, LoadAdapterError> {
-    let bytes = read_file(dir, TENSORS_FILE, TENSORS_BYTES)?;
+    let bytes = read_tensor_file(dir, TENSORS_FILE)?;
     let malformed = |reason: String| malformed(dir, TENSORS_FILE, reason);
     let file = Tensors::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
     let mut tensors = Named::new();

@@ -64,11 +64,11 @@ mod tests {
         let both = [single, pair];
         assert_eq!(
             require_kind(&both, true).unwrap_err().to_string(),
-            "row 3 is one text, and the model was adapted to pairs of texts; give it what it was trained on"
+            "row 3 has one text, and the model was adapted to pairs of texts; give it what it was trained on"
         );
         assert_eq!(
             require_kind(&both, false).unwrap_err().to_string(),
-            "row 4 is a pair of texts, and the model was adapted to single texts; give it what it was trained on"
+            "row 4 has a pair of texts, and the model was adapted to single texts; give it what it was trained on"
         );
     }
 

@@ -10,6 +10,6 @@ mod tensors;
 
 pub use home::{HomeError, expand_home};
 pub use printable::printable;
-pub use read::{SETTINGS_BYTES, open, read, read_text};
+pub use read::{SETTINGS_BYTES, open, read, read_tensors, read_text};
 pub use replace::{check_writable, replace, write};
 pub use tensors::{Malformed, Tensors};

@@ -14,7 +14,7 @@ pub(crate) struct Tensors {
 
 impl Tensors {
     pub(crate) fn open(path: &Path, device: Device) -> Result<Tensors, PeftError> {
-        let bytes = files::read(path, adapt::TENSORS_BYTES).map_err(|source| PeftError::Read {
+        let bytes = files::read_tensors(path).map_err(|source| PeftError::Read {
             path: path.to_owned(),
             source,
             hint: match path.with_extension("bin").is_file() {

@@ -32,6 +32,8 @@ pub struct AskedModel {
     pub shape: Shape,
     /// The model's name in messages.
     pub name: String,
+    /// `Pretrained::files_digest` of the model.
+    pub digest: String,
     /// How sentence-transformers makes a vector of a text.
     pub sentence: SentenceFolder,
     /// Where the weights are.
@@ -61,6 +63,7 @@ impl AskedModel {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             name: base.name.clone(),
+            digest: base.files_digest.clone(),
             sentence: base.sentence.clone(),
         }
     }

@@ -59,7 +59,7 @@ impl<C: Serialize, P: SavedPrompt> PromptedModel<C, P> {
             budget: self.budget.clone(),
             pooling: None,
             base_model: self.model.name.clone(),
-            base_digest: None,
+            base_digest: Some(self.model.digest.clone()),
             pairs: None, // The prompt says so.
         };
         write_info(&info, dir)?;

@@ -137,5 +137,5 @@ pub fn run_within(
         Some(Command::Compare { first, second }) => results::compare(&first, &second),
         other => return Err(format!("{other:?} is not run within the process")),
     };
-    done.map_err(|error| words::of_error(&error))
+    done.map_err(|error| files::printable(&words::of_error(&error)).into_owned())
 }

@@ -188,7 +188,7 @@ mod tests {
         let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            let list = vec![before.as_str(); 9].join(", ");
+            let list = [before.as_str(); 9].join(", ");
             laughs += &format!("a{level}: &a{level} [{list}]\n");
         }
         let deep = format!("a: {}{}\n", "[".repeat(200_000), "]".repeat(200_000));

@@ -82,6 +82,7 @@ impl Classes {
             return Ok(classes);
         }
         refuse_lines_numbered_from_one(file, &classes.names)?;
+        refuse_other_spellings(file, &classes.names, &numbers)?;
         classes.count_from_zero(&numbers);
         Ok(classes)
     }
@@ -157,7 +158,7 @@ fn labels(table: &Table) -> impl Iterator<Item = &Label> {
     table.rows.iter().filter_map(|row| row.label.as_ref())
 }
 
-fn first_row<'t>(table: &'t Table, label: impl Fn(&Label) -> bool) -> Option<&'t Raw> {
+fn first_row(table: &Table, label: impl Fn(&Label) -> bool) -> Option<&Raw> {
     table
         .rows
         .iter()
@@ -313,5 +314,30 @@ fn refuse_lines_numbered_from_one(file: &File<'_>, names: &[String]) -> Result<(
         format!("lines that are numbered from 1: {}", listed(names, 3)),
         "names alone, whose numbers count from 0",
         "write the names alone, one a line, and labels that count from 0, or names as labels",
+    ))
+}
+
+/// Names `01`, `02` beside labels 1 and 2 are probably meant for them, and not as the lines 0 and 1.
+fn refuse_other_spellings(
+    file: &File<'_>,
+    names: &[String],
+    numbers: &BTreeSet<i128>,
+) -> Result<(), TaskError> {
+    let spells = |name: &&String| {
+        let label = name
+            .parse()
+            .ok()
+            .and_then(|value| Label::float(value).ok()?);
+        label.is_some_and(|label| label.whole().is_some_and(|whole| numbers.contains(&whole)))
+    };
+    let Some(name) = names.iter().find(spells) else {
+        return Ok(());
+    };
+    Err(TaskError::new(
+        TaskErrorKind::BadLabelsFile,
+        &file.shown,
+        format!("the name `{name}`, a number that labels spell otherwise"),
+        "names as the labels are written, or names that are no numbers",
+        "spell the numbers alike",
     ))
 }

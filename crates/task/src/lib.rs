@@ -17,6 +17,7 @@ mod card;
 mod classes;
 mod error;
 mod few_shot;
+mod hidden;
 mod label;
 mod locate;
 pub mod metrics;

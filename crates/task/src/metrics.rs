@@ -198,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn memory_grows_with_the_classes_and_not_with_their_square() {
+        // Counts of 200,000 by 200,000 would be 320 GB.
+        let mut row = vec![-20.0; 200_000];
+        row[7] = -0.1;
+        let scores = scores(&[row.clone(), row], &[7, 8]);
+        assert_eq!((scores.accuracy, scores.macro_f1), (0.5, 1.0 / 3.0));
+    }
+
+    #[test]
     fn one_predicted_class_has_no_correlation() {
         let log_probs = logs(&[&[0.8, 0.2], &[0.7, 0.3], &[0.6, 0.4]]);
         assert_eq!(matthews(&log_probs, &[0, 1, 0]), 0.0);

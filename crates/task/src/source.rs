@@ -1,6 +1,7 @@
 //! Where the files of a task are: a directory, or bytes in the program. Which file is which split.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::assemble::assemble;
@@ -163,20 +164,30 @@ const TEXT_BYTES: u64 = 2 << 30;
 /// The bytes of a file of texts.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, TaskError> {
     files::read(path, TEXT_BYTES).map_err(|error| {
-        let (kind, expected, fix) = match error.kind() {
-            std::io::ErrorKind::FileTooLarge => (
+        let said = error.to_string();
+        let (kind, found, expected, fix) = match error.kind() {
+            ErrorKind::FileTooLarge => (
                 TaskErrorKind::TooLarge,
-                "a file of at most 2 GiB",
+                "a file of more than 2 GiB",
+                "at most that",
                 "split it into shards: train-00000-of-00002.tsv ..",
+            ),
+            // "is a pipe, expected a regular file"
+            ErrorKind::InvalidInput => (
+                TaskErrorKind::Unreadable,
+                said.split(", expected").next().unwrap_or(&said),
+                "a regular file",
+                "give a file; what a pipe or a device gives can be written into one",
             ),
             _ => (
                 TaskErrorKind::Unreadable,
+                said.as_str(),
                 "a file that can be read",
                 "check the path and its permissions",
             ),
         };
-        let file = path.display().to_string();
-        TaskError::new(kind, file, error.to_string(), expected, fix)
+        let found = found.strip_prefix("is ").unwrap_or(found);
+        TaskError::new(kind, path.display().to_string(), found, expected, fix)
     })
 }
 
@@ -185,7 +196,7 @@ fn names_in(dir: &Path) -> Result<Vec<String>, TaskError> {
     let shown = dir.display().to_string();
     let unreadable = |error: std::io::Error| {
         let found = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such directory".to_owned(),
+            ErrorKind::NotFound => "no such directory".to_owned(),
             _ => error.to_string(),
         };
         TaskError::new(

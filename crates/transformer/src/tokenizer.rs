@@ -1,26 +1,35 @@
 //! From text to token ids, as the checkpoint's own tokenizer does it.
 
+mod added;
 mod build;
 mod class;
+mod effects;
+mod errors;
 mod files;
 mod guard;
 mod limits;
+#[cfg(test)]
+mod long_texts;
 mod lower_case;
 mod pieces;
+mod rebuild;
 mod settings;
 mod special;
+mod truncate;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use thiserror::Error;
 use tokenizers::{Encoding, TruncationDirection};
 
 use crate::config::Config;
 use crate::shape::{Architecture, Shape};
+pub use errors::{TokenizeError, TokenizerError};
+pub(crate) use files::TOKENIZER_FILES;
 use pieces::{Cuts, Keep};
 use special::SpecialTokens;
+use truncate::{cut, longest_first};
 
 /// A checkpoint's tokenizer. Cheap to clone.
 #[derive(Clone)]
@@ -47,80 +56,6 @@ pub struct Encoded {
     pub types: Vec<u32>,
     /// How many tokens of the text did not fit.
     pub truncated_tokens: usize,
-}
-
-/// A tokenizer that cannot be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    /// None of the files that are known.
-    #[error("{} holds no tokenizer.json{hint}", dir.display())]
-    Missing {
-        /// The model directory.
-        dir: PathBuf,
-        /// What else could be there, or what was found.
-        hint: String,
-    },
-    /// A class that no file describes.
-    #[error("\"tokenizer_class\": \"{class}\" in {} cuts texts into words by a program of its own, which is not run; choose a model with a tokenizer.json of another class", file.display())]
-    Class {
-        /// tokenizer_config.json or config.json.
-        file: PathBuf,
-        /// The class.
-        class: String,
-    },
-    /// There, and not readable.
-    #[error("{} is not a tokenizer: {source}; fetch it again, or write it anew with `save_pretrained` of transformers", file.display())]
-    Broken {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-/// A text that cannot be encoded.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TokenizeError {
-    /// No room for the text beside the special tokens.
-    #[error("a maximum length of {max_length} tokens leaves no room for a text beside {special} special tokens; allow at least {}", special + 1)]
-    NoRoom {
-        /// The maximum asked for.
-        max_length: usize,
-        /// Special tokens added to each text.
-        special: usize,
-    },
-    /// Tokenizer and weights do not belong together.
-    #[error(
-        "the tokenizer gives id {id} (\"{token}\"), and the model has embeddings for {vocab} ids; are tokenizer.json and model.safetensors of the same model?"
-    )]
-    NotInModel {
-        /// The id.
-        id: u32,
-        /// Its text.
-        token: String,
-        /// Rows of the embedding.
-        vocab: usize,
-    },
-    /// A text that would take too much memory.
-    #[error("a text of {bytes} bytes (\"{text}..\") cannot be cut into pieces of at most {most} bytes for this tokenizer: {reason}; shorten it", most = pieces::UNCUT_BYTES)]
-    TooLong {
-        /// Beginning of the text.
-        text: String,
-        /// Bytes of it that cannot be cut.
-        bytes: usize,
-        /// Why not.
-        reason: &'static str,
-    },
-    /// The tokenizer itself gave up.
-    #[error("the tokenizer cannot encode \"{text}\": {source}")]
-    Failed {
-        /// Beginning of the text.
-        text: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 impl Tokenizer {
@@ -224,8 +159,13 @@ impl Tokenizer {
                 .push(self.bos_id().or(self.eos_id()).unwrap_or(self.pad_id()));
             encoded.types.push(0);
         }
-        match encoded.ids.iter().find(|&&id| id as usize >= self.vocab) {
-            None => Ok(encoded),
+        self.check_in_model(&encoded.ids)?;
+        Ok(encoded)
+    }
+
+    fn check_in_model(&self, ids: &[u32]) -> Result<(), TokenizeError> {
+        match ids.iter().find(|&&id| id as usize >= self.vocab) {
+            None => Ok(()),
             Some(&id) => Err(TokenizeError::NotInModel {
                 id,
                 token: self.token(id).unwrap_or_default(),
@@ -237,9 +177,10 @@ impl Tokenizer {
     /// Token ids of a piece of text, without special tokens: label words, parts of prompts.
     ///
     /// # Errors
-    /// If the tokenizer cannot encode the text: it has no token for unknown words.
+    /// If the tokenizer cannot encode the text: it has no token for unknown words; or gives ids that the model does not have.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
         let (ids, _) = self.plain(text, Keep::All)?;
+        self.check_in_model(&ids)?;
         Ok(ids)
     }
 
@@ -377,67 +318,4 @@ fn encoding(ids: Vec<u32>) -> Encoding {
         Vec::new(),
         Default::default(),
     )
-}
-
-/// How many tokens of each text of a pair stay within `room`: the longer one is cut first, down to the other's length. As
-/// `TruncationStrategy::LongestFirst` of the library, which wants to see all tokens.
-fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
-    if first + second <= room {
-        return (first, second);
-    }
-    let shorter = first.min(second);
-    if shorter <= room / 2 {
-        let longer = room - shorter;
-        return match first <= second {
-            true => (shorter, longer),
-            false => (longer, shorter),
-        };
-    }
-    let half = room / 2;
-    match first <= second {
-        true => (half, room - half),
-        false => (room - half, half),
-    }
-}
-
-fn cut(ids: &mut Vec<u32>, length: usize, side: TruncationDirection) {
-    match side {
-        TruncationDirection::Right => ids.truncate(length),
-        TruncationDirection::Left => {
-            ids.drain(..ids.len().saturating_sub(length));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokenizers::{TruncationParams, TruncationStrategy, truncate_encodings};
-
-    #[test]
-    fn the_longer_text_of_a_pair_is_cut_as_the_library_cuts_it() {
-        for (first, second, room) in itertools(9) {
-            let cut = TruncationParams {
-                max_length: room,
-                strategy: TruncationStrategy::LongestFirst,
-                direction: TruncationDirection::Right,
-                stride: 0,
-            };
-            let ids = |n: usize| encoding(vec![1; n]);
-            let (a, b) = truncate_encodings(ids(first), Some(ids(second)), &cut).unwrap();
-            let found = longest_first(first, second, room);
-            assert_eq!(
-                found,
-                (a.len(), b.unwrap().len()),
-                "{first} {second} {room}"
-            );
-            let (a, _) = truncate_encodings(ids(first), None, &cut).unwrap();
-            assert_eq!(longest_first(first, 0, room), (a.len(), 0));
-        }
-    }
-
-    /// Every triple below `n`, the last from 1.
-    fn itertools(n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..n * n * n).map(move |i| (i / n / n, i / n % n, i % n + 1))
-    }
 }

@@ -1,19 +1,20 @@
 //! Sound inputs to change: fixtures of this repository and committed results, and small files made here. One folder an entry.
 
-use super::change::safetensors;
+use super::readers::Reader;
 use adapt::conformance::{Bench, variants};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-const FAMILIES: [&str; 5] = ["bert", "distilbert", "roberta", "gpt2", "llama"];
+pub(super) const FAMILIES: [&str; 5] = ["bert", "distilbert", "roberta", "gpt2", "llama"];
 
 /// Where entries lie and what of the repository they are read against.
 #[derive(Clone, Debug)]
 pub(crate) struct Corpus {
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 impl Corpus {
@@ -24,18 +25,29 @@ impl Corpus {
         }
     }
 
-    /// Makes all of it in an empty folder.
-    pub(crate) fn make(root: &Path) -> anyhow::Result<Self> {
+    /// Makes what these readers read, in an empty folder.
+    pub(crate) fn make(root: &Path, readers: &[&Reader]) -> anyhow::Result<Self> {
         let corpus = Self::at(root);
-        corpus.make_models()?;
-        corpus.make_peft()?;
-        corpus.make_adapters()?;
-        corpus.make_tasks()?;
-        corpus.make_runs()?;
-        corpus.make_plans()?;
-        let pipe = std::process::Command::new("mkfifo")
-            .arg(corpus.pipe())
-            .status()?;
+        let is_read = |part: &str| readers.iter().any(|reader| reader.part == part);
+        let makers: [(&[&str], fn(&Self) -> anyhow::Result<()>); 6] = [
+            (&["models"], Self::make_models),
+            (&["peft"], Self::make_peft),
+            (&["adapters", "texts"], Self::make_adapters),
+            (&["tasks", "texts"], Self::make_tasks),
+            (&["runs", "archives"], Self::make_runs),
+            (&["plans"], Self::make_plans),
+        ];
+        for (parts, make) in makers {
+            if parts.iter().any(|part| is_read(part)) {
+                make(&corpus)?;
+            }
+        }
+        corpus.file(
+            "texts.txt",
+            "a gripping film\nnot bad at all , in fact rather good despite the slow opening\n[MASK] <mask> <pad> [PAD] <s> [UNK]\n\
+             zwölf Uhr, ÉTÉ 中文 a\u{301}\u{fb01}\u{200d}\u{1f600}\nx\n",
+        )?;
+        let pipe = Command::new("mkfifo").arg(corpus.pipe()).status()?;
         anyhow::ensure!(pipe.success(), "mkfifo failed");
         Ok(corpus)
     }
@@ -70,14 +82,14 @@ impl Corpus {
         entries
     }
 
-    fn file(&self, path: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub(super) fn file(&self, path: &str, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().expect("a folder"))?;
         fs::write(path, bytes)
     }
 
     /// Links the files of a folder, not those of folders within.
-    fn link(&self, from: &Path, to: &str) -> io::Result<()> {
+    pub(super) fn link(&self, from: &Path, to: &str) -> io::Result<()> {
         let to = self.root.join(to);
         fs::create_dir_all(&to)?;
         for file in fs::read_dir(from)? {
@@ -87,126 +99,6 @@ impl Corpus {
                 symlink(file.path(), to.join(file.file_name()))?;
             }
         }
-        Ok(())
-    }
-
-    fn make_models(&self) -> anyhow::Result<()> {
-        self.file(
-            "texts.txt",
-            "a gripping film\nnot bad at all , in fact rather good despite the slow opening\n[MASK] <mask> <pad> [PAD] <s> [UNK]\n\
-             zwölf Uhr, ÉTÉ 中文 a\u{301}\u{fb01}\u{200d}\u{1f600}\nx\n",
-        )?;
-        for family in FAMILIES {
-            self.link(&self.model(family), &format!("models/{family}"))?;
-        }
-        for (family, kind, class) in [
-            ("bert", "words", "BertTokenizer"),
-            ("distilbert", "words", "DistilBertTokenizer"),
-            ("roberta", "pairs", "RobertaTokenizer"),
-            ("gpt2", "pairs", "GPT2Tokenizer"),
-        ] {
-            self.make_model_of_old_files(family, kind, class)?;
-        }
-        self.make_sharded("distilbert")
-    }
-
-    /// The tokenizer as it was saved before tokenizer.json: `vocab.txt`, or `vocab.json` and `merges.txt`.
-    fn make_model_of_old_files(&self, family: &str, kind: &str, class: &str) -> anyhow::Result<()> {
-        let entry = format!("models/{family}-{kind}");
-        self.link(&self.model(family), &entry)?;
-        let tokenizer = self.root.join(&entry).join("tokenizer.json");
-        let read: Value = serde_json::from_slice(&fs::read(&tokenizer)?)?;
-        fs::remove_file(tokenizer)?;
-        let model = &read["model"];
-        let vocabulary = model["vocab"].as_object().cloned().unwrap_or_default();
-        let mut words: Vec<(&String, u64)> = vocabulary
-            .iter()
-            .map(|(word, id)| (word, id.as_u64().unwrap_or(0)))
-            .collect();
-        words.sort_by_key(|(_, id)| *id);
-        if kind == "words" {
-            let lines: String = words.iter().map(|(word, _)| format!("{word}\n")).collect();
-            self.file(&format!("{entry}/vocab.txt"), lines)?;
-        } else {
-            self.file(
-                &format!("{entry}/vocab.json"),
-                Value::from(vocabulary.clone()).to_string(),
-            )?;
-            let merges = model["merges"].as_array().cloned().unwrap_or_default();
-            let lines: String = merges
-                .iter()
-                .map(|pair| match pair {
-                    Value::Array(two) => format!(
-                        "{} {}\n",
-                        two[0].as_str().unwrap_or(""),
-                        two[1].as_str().unwrap_or("")
-                    ),
-                    other => format!("{}\n", other.as_str().unwrap_or("")),
-                })
-                .collect();
-            self.file(
-                &format!("{entry}/merges.txt"),
-                format!("#version: 0.2\n{lines}"),
-            )?;
-        }
-        let path = self.root.join(&entry).join("tokenizer_config.json");
-        let mut config: Map<String, Value> = serde_json::from_slice(&fs::read(&path)?)?;
-        fs::remove_file(path)?;
-        config.insert("tokenizer_class".to_owned(), json!(class));
-        self.file(
-            &format!("{entry}/tokenizer_config.json"),
-            Value::from(config.clone()).to_string(),
-        )?;
-        let special = config.iter().filter(|(key, _)| key.ends_with("_token"));
-        let special: Map<String, Value> = special
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        self.file(
-            &format!("{entry}/special_tokens_map.json"),
-            Value::from(special).to_string(),
-        )?;
-        Ok(())
-    }
-
-    fn make_sharded(&self, family: &str) -> anyhow::Result<()> {
-        let entry = format!("models/{family}-shards");
-        self.link(&self.model(family), &entry)?;
-        let whole = self.root.join(&entry).join("model.safetensors");
-        let (header, body) = safetensors::parts(&fs::read(&whole)?).expect("a fixture");
-        fs::remove_file(whole)?;
-        let header = header.as_object().cloned().unwrap_or_default();
-        let mut map = Map::new();
-        let mut shards = [(Map::new(), Vec::new()), (Map::new(), Vec::new())];
-        for (at, (name, about)) in header
-            .iter()
-            .filter(|(name, _)| *name != "__metadata__")
-            .enumerate()
-        {
-            let offset = |place: usize| about["data_offsets"][place].as_u64().unwrap_or(0) as usize;
-            let (shard, bytes) = &mut shards[at % 2];
-            let from = bytes.len();
-            bytes.extend(&body[offset(0)..offset(1)]);
-            let mut about = about.clone();
-            about["data_offsets"] = json!([from, bytes.len()]);
-            shard.insert(name.clone(), about);
-            map.insert(
-                name.clone(),
-                json!(format!("model-0000{}-of-00002.safetensors", at % 2 + 1)),
-            );
-        }
-        for (at, (header, bytes)) in shards.into_iter().enumerate() {
-            let text = Value::from(header).to_string().into_bytes();
-            let all = [&(text.len() as u64).to_le_bytes()[..], &text, &bytes].concat();
-            self.file(
-                &format!("{entry}/model-0000{}-of-00002.safetensors", at + 1),
-                all,
-            )?;
-        }
-        let index = json!({"metadata": {"total_size": body.len()}, "weight_map": map});
-        self.file(
-            &format!("{entry}/model.safetensors.index.json"),
-            index.to_string(),
-        )?;
         Ok(())
     }
 

@@ -9,9 +9,12 @@
 //! An input is a reader's name and a number; the two repeat it.
 
 mod change;
+mod commands;
 mod corpus;
 mod input;
+mod models;
 mod parent;
+mod planted;
 mod random;
 mod readers;
 mod tally;
@@ -94,22 +97,22 @@ fn run(arguments: Arguments) -> anyhow::Result<bool> {
         .map(|()| true);
     }
     let folder = tempfile::tempdir()?;
-    let corpus = Corpus::make(folder.path()).context("making the corpus")?;
+    let readers: Vec<&'static Reader> = match arguments.reader {
+        Some(reader) => vec![reader],
+        None => READERS.iter().collect(),
+    };
+    let corpus = Corpus::make(folder.path(), &readers).context("making the corpus")?;
     if let (Some(keep), Some(reader)) = (&arguments.keep, arguments.reader) {
         return keep_one(reader, &corpus, arguments.first, keep);
     }
-    let wanted: Vec<(&'static Reader, u64)> = match arguments.reader {
-        Some(reader) => vec![(reader, arguments.inputs)],
-        None => READERS
-            .iter()
-            .map(|reader| {
-                (
-                    reader,
-                    (arguments.inputs * reader.share as u64).div_ceil(100),
-                )
-            })
-            .collect(),
+    let share = |reader: &Reader| match arguments.reader {
+        Some(_) => 100,
+        None => reader.share as u64,
     };
+    let wanted: Vec<(&'static Reader, u64)> = readers
+        .into_iter()
+        .map(|reader| (reader, (arguments.inputs * share(reader)).div_ceil(100)))
+        .collect();
     let bounds = Bounds {
         seconds: arguments.seconds,
         bytes: MOST_BYTES,

@@ -1,11 +1,11 @@
 //! The readers of foreign input, each through the command that people give; and what must hold of what comes out.
 
 use super::change;
+use super::commands::{read_adapter, read_model, read_plan, read_run, read_task, read_texts};
 use super::corpus::Corpus;
 use super::input::{Content, Input};
+use super::planted::PLANTED;
 use super::random::Draws;
-use files::Tensors;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(crate) struct Reader {
     /// How many of a hundred inputs are its.
     pub(crate) share: usize,
     /// The part of the corpus that it reads.
-    part: &'static str,
+    pub(crate) part: &'static str,
     /// Names, or ends of names, of the files that are changed.
     targets: &'static [&'static str],
     read: fn(&Corpus, &Place) -> Verdict,
@@ -111,7 +111,7 @@ pub(crate) const READERS: [Reader; 13] = [
     reader("plan", 4, "plans", &["plan.toml"], read_plan),
 ];
 
-const fn reader(
+pub(super) const fn reader(
     name: &'static str,
     share: usize,
     part: &'static str,
@@ -124,59 +124,6 @@ const fn reader(
         part,
         targets,
         read,
-    }
-}
-
-/// Readers with a fault each, which must be found.
-pub(crate) const PLANTED: [Reader; 5] = [
-    reader(
-        "planted-panic",
-        0,
-        "plans",
-        &["plan.toml"],
-        |_, place| match place.seed {
-            3 => panic!("a planted panic"),
-            _ => Verdict::Accepted,
-        },
-    ),
-    reader("planted-loop", 0, "plans", &["plan.toml"], |_, place| {
-        while place.seed == 3 {
-            std::hint::spin_loop();
-        }
-        Verdict::Accepted
-    }),
-    reader("planted-memory", 0, "plans", &["plan.toml"], |_, place| {
-        let bytes = if place.seed == 3 { 2 << 30 } else { 1 << 20 };
-        std::hint::black_box(vec![0u8; bytes]);
-        Verdict::Accepted
-    }),
-    reader(
-        "planted-overflow",
-        0,
-        "plans",
-        &["plan.toml"],
-        |_, place| {
-            Verdict::Refused(descend(if place.seed == 3 { u64::MAX } else { 3 }).to_string())
-        },
-    ),
-    reader("planted-nan", 0, "plans", &["plan.toml"], |_, place| {
-        let value = if place.seed == 3 { "NaN" } else { "0.5" };
-        let path = place.out.join("scores.csv");
-        fs::write(
-            &path,
-            format!("row,label,logit_0,logit_1\n0,a,0.5,{value}\n"),
-        )
-        .expect("written");
-        not_finite_table(&path).map_or(Verdict::Accepted, Verdict::NotFinite)
-    }),
-];
-
-fn descend(depth: u64) -> u64 {
-    let held = std::hint::black_box([depth; 64]);
-    if depth == 0 {
-        0
-    } else {
-        descend(depth - 1) + held[depth as usize % 64] % 2
     }
 }
 
@@ -248,146 +195,4 @@ impl Reader {
     pub(crate) fn read(&self, corpus: &Corpus, place: &Place) -> Verdict {
         (self.read)(corpus, place)
     }
-}
-
-/// Runs a command of the program and looks at what it wrote.
-fn command(arguments: &[&str], look: impl FnOnce() -> Option<String>) -> Verdict {
-    match runner::run_within(runner::METHODS, arguments) {
-        Err(error) => Verdict::Refused(error),
-        Ok(()) => look().map_or(Verdict::Accepted, Verdict::NotFinite),
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("temporary folders have plain names")
-}
-
-fn read_model(corpus: &Corpus, place: &Place) -> Verdict {
-    let texts = corpus.texts();
-    let output = place.out.join("features.safetensors");
-    let pooling = ["none", "mean", "first", "last"][place.seed as usize % 4];
-    let arguments = [
-        "features",
-        "--model",
-        text(place.dir),
-        "--input",
-        text(&texts),
-        "--output",
-        text(&output),
-        "--pooling",
-        pooling,
-    ];
-    command(&arguments, || not_finite_tensors(&output))
-}
-
-fn read_adapter(corpus: &Corpus, place: &Place) -> Verdict {
-    let texts = corpus.texts();
-    let family = place.entry.split('+').next().unwrap_or_default();
-    let output = place.out.join("predictions.csv");
-    let model = corpus.model(family);
-    let arguments = [
-        "predict",
-        "--model",
-        text(&model),
-        "--adapter",
-        text(place.dir),
-        "--input",
-        text(&texts),
-        "--output",
-        text(&output),
-    ];
-    command(&arguments, || not_finite_table(&output))
-}
-
-fn read_texts(corpus: &Corpus, place: &Place) -> Verdict {
-    let Some(input) = fs::read_dir(place.dir)
-        .ok()
-        .and_then(|mut files| files.next()?.ok())
-    else {
-        return Verdict::Refused("the file is missing".to_owned());
-    };
-    let (input, output) = (input.path(), place.out.join("predictions.csv"));
-    let method = if place.seed.is_multiple_of(2) {
-        "tf-idf"
-    } else {
-        "lora"
-    };
-    let (adapter, model) = (corpus.adapter("bert", method), corpus.model("bert"));
-    let arguments = [
-        "predict",
-        "--model",
-        text(&model),
-        "--adapter",
-        text(&adapter),
-        "--input",
-        text(&input),
-        "--output",
-        text(&output),
-    ];
-    command(&arguments, || not_finite_table(&output))
-}
-
-fn read_task(_: &Corpus, place: &Place) -> Verdict {
-    let read = ["run", "--methods", "majority", "--task", text(place.dir)];
-    command(&read, || {
-        // What every trial computes of the answers, whatever the number of classes.
-        let task = task::load(place.dir).ok()?;
-        let labels: Vec<usize> = task.test.labels().into_iter().take(16).collect();
-        let even = -(task.classes.len() as f32).ln();
-        let even = vec![vec![even; task.classes.len()]; labels.len()];
-        let loss = task::metrics::scores(&even, &labels).log_loss;
-        (!loss.is_finite()).then(|| format!("loss {loss}"))
-    })
-}
-
-fn read_run(_: &Corpus, place: &Place) -> Verdict {
-    let dir = text(place.dir);
-    let first = command(&["recommend", dir], || None);
-    if first != Verdict::Accepted {
-        return first;
-    }
-    let second = command(&["compare", dir, dir], || None);
-    // Charts take most of the time of a report.
-    if second != Verdict::Accepted || !place.seed.is_multiple_of(16) {
-        return second;
-    }
-    command(&["report", dir], || None)
-}
-
-fn read_plan(_: &Corpus, place: &Place) -> Verdict {
-    let plan = place.dir.join("plan.toml");
-    command(&["run", text(&plan), "--out", text(place.out)], || None)
-}
-
-/// The first value that is no number, in a table of scores.
-fn not_finite_table(path: &Path) -> Option<String> {
-    let table = fs::read_to_string(path).ok()?;
-    let mut rows = csv::Reader::from_reader(table.as_bytes());
-    let scores = rows
-        .headers()
-        .ok()?
-        .iter()
-        .position(|name| name == "logit_0")?;
-    for row in rows.records().flatten() {
-        let mut scores = row.iter().skip(scores);
-        if let Some(found) =
-            scores.find(|cell| cell.parse().is_ok_and(|value: f32| !value.is_finite()))
-        {
-            return Some(format!(
-                "{found} in row {} of {}",
-                row.get(0).unwrap_or(""),
-                path.display()
-            ));
-        }
-    }
-    None
-}
-
-fn not_finite_tensors(path: &Path) -> Option<String> {
-    let tensors = Tensors::from_bytes(&fs::read(path).ok()?).ok()?;
-    tensors.names().find_map(|name| {
-        let (_, values) = tensors.get_floats(name).ok()?;
-        let found = values.iter().find(|value| !value.is_finite())?;
-        Some(format!("{found} in \"{name}\" of {}", path.display()))
-    })
 }

@@ -115,7 +115,7 @@ impl Common {
             budget: self.budget.clone(),
             pooling: self.extractor.embedder().plain_pooling(),
             base_model: self.extractor.model_name().to_owned(),
-            base_digest: None,
+            base_digest: Some(self.extractor.model_digest().to_owned()),
             pairs: self.reads_pairs,
         };
         write_info(&info, dir)?;
@@ -142,7 +142,7 @@ impl Common {
         base: Option<&Pretrained>,
     ) -> Result<(Self, Tensors), LoadAdapterError> {
         let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let bytes = adapt::read_file(dir, FILE, adapt::TENSORS_BYTES)?;
+        let bytes = adapt::read_tensor_file(dir, FILE)?;
         let in_file = |error| malformed(dir, error);
         let tensors = Tensors::from_bytes(&bytes).map_err(in_file)?;
         let layers = tensors.get_indices("layer").map_err(in_file)?;

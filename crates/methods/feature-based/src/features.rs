@@ -19,6 +19,8 @@ pub struct Extractor {
     shape: Shape,
     embedder: Embedder,
     name: String,
+    /// `Pretrained::files_digest` of the model.
+    digest: String,
     device: Device,
     /// Texts of one forward pass.
     batch: NonZeroUsize,
@@ -34,6 +36,7 @@ impl Extractor {
             shape: base.shape.clone(),
             embedder,
             name: base.name.clone(),
+            digest: base.files_digest.clone(),
             batch,
         }
     }
@@ -55,6 +58,10 @@ impl Extractor {
     /// How hidden states become one vector.
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
+    }
+
+    pub(crate) fn model_digest(&self) -> &str {
+        &self.digest
     }
 
     pub(crate) fn model_name(&self) -> &str {

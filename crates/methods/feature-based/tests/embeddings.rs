@@ -263,7 +263,7 @@ fn either_encoding_can_win() {
             examples: split
                 .iter()
                 .map(|example| Example {
-                    label: ((example.row + 1) * (seed + 3) * 2_654_435_761 >> 7) as usize % 2,
+                    label: (((example.row + 1) * (seed + 3) * 2_654_435_761) >> 7) as usize % 2,
                     ..example.clone()
                 })
                 .collect(),

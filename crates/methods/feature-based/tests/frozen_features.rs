@@ -457,7 +457,7 @@ fn misspelt_and_impossible_settings_are_refused() {
     );
     assert!(error(&FEATURE_BASED, json!({"layer": -1})).contains("layer is -1"));
     assert!(error(&FEATURE_BASED, json!({"scaling": "minmax"})).contains("unit-length"));
-    assert!(error(&KNN, json!({"k": [3, 0]})).contains("expected a number of neighbours above 0"));
+    assert!(error(&KNN, json!({"k": [3, 0]})).contains("expected a whole number from 1 to"));
     assert!(error(&KNN, json!({"smoothing": 0})).contains("expected a number above 0"));
     let base = model(&Device::default());
     let error = fit_on(&base, &KNN, json!({"layer": 99}))

@@ -173,7 +173,7 @@ fn texts_of_another_kind_than_in_training_are_refused_after_loading_too() {
         for predictor in [predictor, load(dir.path()).unwrap()] {
             assert!(predictor.scores(&split(pairs).examples).is_ok());
             let error = predictor.scores(&split(!pairs).examples).unwrap_err();
-            assert!(error.to_string().starts_with("row 0 is "), "{error}");
+            assert!(error.to_string().starts_with("row 0 has "), "{error}");
         }
         change_info(dir.path(), |info| {
             info.as_object_mut().unwrap().remove("pairs");

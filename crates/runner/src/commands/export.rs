@@ -43,8 +43,7 @@ pub(crate) fn write(methods: Methods, arguments: &ExportArgs) -> anyhow::Result<
     if let Some(other) = adapters::other_model(&info, &base) {
         bail!("{other}");
     }
-    let predictor = method
-        .plan(info.config.clone())?
+    let predictor = adapters::plan(method, &dir, &info)?
         .load(&dir, Some(&base))
         .with_context(named)?;
     let name = base_name(&model)?;

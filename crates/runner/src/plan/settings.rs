@@ -111,9 +111,13 @@ fn fit(default: Option<&Value>, value: Value) -> Value {
     }
 }
 
-/// A plan's value as JSON.
+/// A plan's value as JSON, which has no `nan` and no `inf`: these become the words, so that a setting refuses them instead of taking its default.
 pub(crate) fn json(value: &toml::Value) -> Value {
-    serde_json::to_value(value).expect("TOML values are JSON values")
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => Value::String(number.to_string()),
+        toml::Value::Array(values) => values.iter().map(json).collect(),
+        value => serde_json::to_value(value).expect("TOML values are JSON values"),
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +146,7 @@ mod tests {
         assert!(error.contains("budget.epochs = 0"), "{error}");
         for (key, wrong) in [
             ("warmup_share", json!(1.5)),
-            ("dropout", json!(1)),
+            ("dropout", json!(1.0)),
             ("weight_decay", json!(-0.1)),
             ("clip_norm", json!(0)),
             ("epochs", json!(100_000_000_000u64)),
@@ -158,6 +162,16 @@ mod tests {
         );
         let error = format!("{:#}", one("head", json!("pooled")).unwrap_err());
         assert!(error.contains("`linear` or `transformers`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_number_in_a_plan_is_no_null() {
+        for wrong in [f64::NAN, f64::INFINITY] {
+            let value = json(&toml::Value::Float(wrong));
+            let given = Map::from_iter([("dropout".to_owned(), value)]);
+            let error = format!("{:#}", budget(&given).unwrap_err());
+            assert!(error.contains("budget.dropout"), "{error}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use crate::registry::{Methods, find as find_method};
 use crate::sources::adapter_folders::Found;
 use crate::sources::{self, devices};
 use crate::terminal::tell;
-use adapt::{Method, Predictor, SAVED_FILE, SavedInfo};
-use anyhow::Context;
+use adapt::{Method, Plan, Predictor, SAVED_FILE, SavedInfo};
+use anyhow::{Context, bail};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use transformer::Pretrained;
@@ -44,13 +44,11 @@ pub(crate) fn load(
         false => None,
     };
     if let Some(other) = base.as_ref().and_then(|base| other_model(&info, base)) {
-        tell(format!("warning: {other}"));
+        bail!("{other}");
     }
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
-    let predictor = method
-        .plan(info.config.clone())
-        .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))?
+    let predictor = plan(method, &dir, &info)?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
@@ -96,6 +94,19 @@ pub(crate) fn method(
         .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
 }
 
+/// The plan that an adapter was trained by.
+///
+/// # Errors
+/// Settings that the method does not have or accept, with the name of their file.
+pub(crate) fn plan(
+    method: &dyn Method,
+    dir: &Path,
+    info: &SavedInfo,
+) -> anyhow::Result<Box<dyn Plan>> {
+    let plan = method.plan(info.config.clone());
+    plan.with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
+}
+
 /// The pretrained model, its warnings said.
 ///
 /// # Errors
@@ -110,17 +121,19 @@ pub(crate) fn pretrained(name: &str, device: &str) -> anyhow::Result<Pretrained>
     Ok(base)
 }
 
-/// What is wrong if the adapter was trained on other weights than these.
+/// What is wrong if the adapter was trained on a model of other files than this one's.
 pub(crate) fn other_model(info: &SavedInfo, base: &Pretrained) -> Option<String> {
     let trained_on = info.base_digest.as_ref()?;
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    (*trained_on != base.digest).then(|| {
+    // Older builds kept the digest of the weights alone.
+    let same = [&base.files_digest, &base.digest].contains(&trained_on);
+    (!same).then(|| {
         format!(
-            "the adapter was trained on \"{}\" (weights sha256 {}..), and --model is \"{}\" with other weights (sha256 {}..); name the model that it was trained on",
+            "the adapter was trained on \"{}\" (sha256 {}..), and --model is \"{}\" with other weights, configuration or tokenizer (sha256 {}..); name the model that it was trained on",
             info.base_model,
             short(trained_on),
             base.name,
-            short(&base.digest)
+            short(&base.files_digest)
         )
     })
 }
@@ -133,4 +146,54 @@ pub(crate) fn named(dir: &Path, info: &SavedInfo) -> String {
         info.method,
         info.base_model
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapt::Budget;
+    use std::fs;
+
+    #[test]
+    fn an_adapter_belongs_to_the_files_that_it_was_trained_with_and_not_to_the_weights_alone() {
+        let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/oracle/bert");
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str| fs::copy(oracle.join(name), folder.path().join(name)).unwrap();
+        copy("config.json");
+        copy("model.safetensors");
+        copy("tokenizer.json");
+        copy("tokenizer_config.json");
+        let read = || transformer::load(folder.path(), &devices::open("flex").unwrap()).unwrap();
+        let saved = |digest: Option<String>| SavedInfo {
+            method: "lora".to_owned(),
+            config: serde_json::Value::Null,
+            classes: Vec::new(),
+            budget: Budget::default(),
+            pooling: None,
+            base_model: "films".to_owned(),
+            base_digest: digest,
+            pairs: None,
+        };
+        let base = read();
+        let (trained, before) = (saved(Some(base.files_digest)), saved(Some(base.digest)));
+        assert_eq!(other_model(&trained, &read()), None);
+        for (name, text) in [
+            ("added_tokens.json", r#"{"<ent>": 260}"#),
+            (
+                "tokenizer_config.json",
+                r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#,
+            ),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+            let other = other_model(&trained, &read()).unwrap();
+            assert!(
+                other.contains("other weights, configuration or tokenizer"),
+                "{other}"
+            );
+        }
+        // What was saved before there was a digest of all files, and without any.
+        assert_eq!(other_model(&before, &read()), None);
+        assert_eq!(other_model(&saved(None), &read()), None);
+        assert!(other_model(&saved(Some("ab".repeat(32))), &read()).is_some());
+    }
 }

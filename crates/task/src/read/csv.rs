@@ -30,7 +30,7 @@ pub(super) fn read_records(
         .map_err(|error| missing_header(error, &names, first_rows(text, separator)))?;
     let mut table = columns.table(file, &names);
     let mut spanning = Vec::new();
-    while let Some(record) = records.next() {
+    for record in records.by_ref() {
         let record = record.map_err(|fault| malformed(file, &names, &fault))?;
         if record.fields.len() != names.len() {
             let fix = "put texts with commas in double quotes, and double the quotes inside them";
@@ -148,7 +148,7 @@ fn refuse_swallowed_rows(
         &table.file,
         format!("a quoted field over {lines} lines, each of which is a row by itself"),
         "quotes around whole fields (RFC 4180)",
-        "put the whole field in double quotes and double the quotes inside it",
+        "put the whole field in double quotes and double the quotes inside it; if the text is meant to have these lines, write .jsonl",
     )
     .at(Place::Line(*line)))
 }

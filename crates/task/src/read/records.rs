@@ -156,10 +156,7 @@ impl<'a> Records<'a> {
             } else {
                 let is_end = |byte: &u8| *byte == self.separator || matches!(byte, b'\n' | b'\r');
                 let rest = &self.text.as_bytes()[self.at..];
-                let length = rest
-                    .iter()
-                    .position(|byte| is_end(byte))
-                    .unwrap_or(rest.len());
+                let length = rest.iter().position(is_end).unwrap_or(rest.len());
                 let field = &self.text[self.at..self.at + length];
                 has_bare_quote |= field.contains('"');
                 fields.push(Cow::Borrowed(field));

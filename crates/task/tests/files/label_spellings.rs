@@ -40,6 +40,10 @@ fn strings_of_json_and_parquet_are_names() {
         read.notes
     );
     assert_eq!(
+        classes("x.jsonl", &lines(&["\"01\"", "\"1\"", "\"+1\""])),
+        ["+1", "01", "1"]
+    );
+    assert_eq!(
         classes("x.jsonl", &lines(&["1", "1.0", "0", "-0.0"])),
         ["0", "1"]
     );
@@ -155,6 +159,12 @@ fn labels_that_count_from_one_are_said_and_never_shifted() {
     let error = task("x.tsv", train, "1 neg\n2 pos\n3 mixed\n").expect_err("numbered lines");
     assert_eq!(error.kind, Kind::BadLabelsFile, "{error}");
     assert!(error.to_string().contains("numbered from 1"), "{error}");
+
+    let error = task("x.tsv", train, "01\n02\n").expect_err("spelled otherwise");
+    assert_eq!(error.kind, Kind::BadLabelsFile, "{error}");
+    assert!(error.to_string().contains("the name `01`"), "{error}");
+    let years = task("x.tsv", b"text\tlabel\na\t0\nb\t1\n", "2020\n2021\n").unwrap();
+    assert_eq!(years.train.labels(), [0, 1]);
 
     let beyond = task("x.tsv", b"text\tlabel\na\t0\nb\t7\n", "neg\npos\n").expect_err("7 of 2");
     assert!(

@@ -2,6 +2,7 @@
 
 mod build;
 mod errors;
+mod family;
 mod header;
 mod heads;
 pub(crate) mod index;
@@ -10,6 +11,7 @@ mod names;
 mod plan;
 mod random;
 mod tensors;
+mod values;
 mod wrapping;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ pub use names::{ParameterName, Storage};
 
 use crate::backbone::Backbone;
 use crate::config::Config;
+use crate::digest::{digest_files, model_digest_with};
 use crate::language_head::{LanguageHead, Pooler};
 use crate::sentence::SentenceFolder;
 use crate::shape::Shape;
@@ -48,6 +51,8 @@ pub struct Pretrained {
     pub warnings: Vec<String>,
     /// sha256 of the weight files.
     pub digest: String,
+    /// [`model_digest`](crate::model_digest) of the directory: of every file that decides what is computed.
+    pub files_digest: String,
     /// sha256 of config.json.
     pub config_digest: String,
     /// sha256 of the files the tokenizer was read from.
@@ -94,11 +99,12 @@ pub fn load(dir: &Path, device: &Device) -> Result<Pretrained, LoadError> {
         sentence: SentenceFolder::read(dir, read.shape.hidden, device),
         backbone: read.backbone,
         shape: read.shape,
-        tokenizer_digest: tensors::digest_files(tokenizer.files())?,
+        tokenizer_digest: digest_files(tokenizer.files())?,
         tokenizer,
         language_head: read.language_head,
         pooler: read.pooler,
         warnings,
+        files_digest: model_digest_with(dir, Some(&read.digest))?,
         digest: read.digest,
         config_digest: read.config_digest,
         name: read.name,
@@ -172,7 +178,7 @@ fn read_weights(
         pooler: has_pooler.then(|| Arrays::new(pooler, device).pooler()),
         warnings,
         digest: digest?,
-        config_digest: tensors::digest_files(&[dir.join("config.json")])?,
+        config_digest: digest_files(&[dir.join("config.json")])?,
         name: model_name(dir),
         backbone,
         shape,

@@ -4,21 +4,20 @@
 //! time, so that no second copy of the model ever exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{TensorData, bf16, f16};
+use burn::tensor::TensorData;
 use rayon::prelude::*;
 use safetensors::tensor::Dtype;
-use sha2::{Digest, Sha256};
 
 use super::errors::LoadError;
 use super::header::read_header;
 use super::index::{self, INDEX, SINGLE};
 use super::instead;
-use super::names::{ParameterName, Storage};
+use super::names::ParameterName;
+use super::values::{arrange, read_values};
 use super::wrapping::Wrapping;
+use crate::digest::digest_files;
 use crate::shape::Architecture;
 
 /// All weight files of a model, headers read.
@@ -217,9 +216,12 @@ impl Checkpoint {
     fn read_one(&self, tensor: &str) -> Result<Vec<f32>, LoadError> {
         let stored = &self.tensors[tensor];
         let path = &self.files[stored.file];
-        let values = read_values(path, stored).map_err(|source| LoadError::Read {
-            file: path.clone(),
-            source,
+        let count = stored.dims.iter().product();
+        let values = read_values(path, stored.offset, count, stored.format).map_err(|source| {
+            LoadError::Read {
+                file: path.clone(),
+                source,
+            }
         })?;
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
@@ -235,121 +237,5 @@ impl Checkpoint {
     /// sha256 over the bytes of the weight files in the order of their names: for one file what `sha256sum` prints.
     pub(crate) fn digest(&self) -> Result<String, LoadError> {
         digest_files(&self.files)
-    }
-}
-
-/// sha256 over files, as lower-case hexadecimal digits.
-pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    for path in files {
-        let refused = |source| LoadError::Read {
-            file: path.clone(),
-            source,
-        };
-        let (mut file, _) = files::open(path).map_err(refused)?;
-        loop {
-            let count = file.read(&mut buffer).map_err(refused)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-        }
-    }
-    Ok(format!("{:x}", hasher.finalize()))
-}
-
-fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
-    let count = stored.dims.iter().product();
-    let (mut file, _) = files::open(path)?;
-    file.seek(SeekFrom::Start(stored.offset))?;
-    Ok(match stored.format {
-        Dtype::F16 => convert(file, count, |bytes| f16::from_le_bytes(bytes).to_f32())?,
-        Dtype::BF16 => convert(file, count, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
-        Dtype::F64 => convert(file, count, |bytes| f64::from_le_bytes(bytes) as f32)?,
-        _ => convert(file, count, f32::from_le_bytes)?,
-    })
-}
-
-/// Reads `count` numbers of `N` bytes each, a piece at a time.
-fn convert<const N: usize>(
-    mut file: File,
-    count: usize,
-    number: impl Fn([u8; N]) -> f32,
-) -> std::io::Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(count);
-    let mut piece = vec![0u8; N * count.min(1 << 16)];
-    while values.len() < count {
-        let bytes = &mut piece[..N * (count - values.len()).min(1 << 16)];
-        file.read_exact(bytes)?;
-        values.extend(bytes.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)));
-    }
-    Ok(values)
-}
-
-/// From one stored tensor to the parameters that live in it.
-fn arrange(
-    values: Vec<f32>,
-    stored: &[usize],
-    names: &[&ParameterName],
-) -> Vec<(String, TensorData)> {
-    if let [name] = names {
-        let values = match &name.storage {
-            Storage::Same => values,
-            Storage::Transposed => transpose(&values, stored[0], stored[1]),
-            Storage::Columns { range, of } => columns(&values, *of, range.clone()),
-        };
-        return vec![(
-            name.path.clone(),
-            TensorData::new(values, name.dims.clone()),
-        )];
-    }
-    let parts = names
-        .iter()
-        .map(|name| arrange(values.clone(), stored, &[name]));
-    parts.flatten().collect()
-}
-
-/// `[rows, columns] -> [columns, rows]`, in squares that fit the first-level cache.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const SIDE: usize = 32;
-    let mut out = vec![0f32; values.len()];
-    for row in (0..rows).step_by(SIDE) {
-        for column in (0..columns).step_by(SIDE) {
-            for c in column..columns.min(column + SIDE) {
-                for r in row..rows.min(row + SIDE) {
-                    out[c * rows + r] = values[r * columns + c];
-                }
-            }
-        }
-    }
-    out
-}
-
-fn columns(values: &[f32], of: usize, range: std::ops::Range<usize>) -> Vec<f32> {
-    let rows = values.chunks_exact(of);
-    rows.flat_map(|row| &row[range.clone()]).copied().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transposing_an_odd_matrix_moves_every_element() {
-        let (rows, columns) = (37, 65);
-        let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
-        let turned = transpose(&values, rows, columns);
-        for r in 0..rows {
-            for c in 0..columns {
-                assert_eq!(turned[c * rows + r], values[r * columns + c]);
-            }
-        }
-    }
-
-    #[test]
-    fn columns_are_taken_from_every_row() {
-        let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
-        assert_eq!(columns(&values, 6, 2..4), [2., 3., 8., 9.]);
     }
 }

@@ -8,6 +8,17 @@ use super::TokenizerError;
 use super::class::Class;
 use crate::load::LoadError;
 
+/// Every file that a tokenizer is read from, where it is there.
+pub(crate) const TOKENIZER_FILES: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+];
+
 /// The largest tokenizer.json in use have 35 MB (Gemma 3).
 const JSON_BYTES: u64 = 256 << 20;
 /// The largest word lists in use have 5 MB.

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use serde_json::Value;
 use tokenizers::{NormalizedString, Normalizer};
 
-/// Texts up to here are tokenized as a whole.
-const PIECE_BYTES: usize = 64 << 10;
+/// Texts up to here are tokenized as a whole. Tests cut more often.
+const PIECE_BYTES: usize = if cfg!(test) { 100 } else { 64 << 10 };
 /// The longest text that is tokenized as a whole where it cannot be cut. It takes about 160 bytes a byte.
 pub(super) const UNCUT_BYTES: usize = 4 << 20;
 

@@ -1,5 +1,5 @@
 //! What tokenizer_config.json, special_tokens_map.json and added_tokens.json say, laid over each other as transformers 5 does
-//! (`PreTrainedTokenizerBase._from_pretrained`), and which settings change ids.
+//! (`PreTrainedTokenizerBase._from_pretrained`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -7,75 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::{AddedToken, TruncationDirection};
 
+use super::effects::refuse_what_is_not_done;
 use crate::load::LoadError;
-
-/// What a setting of tokenizer_config.json does to the ids of a text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// As in transformers.
-    Applied,
-    /// Refused, unless null, false or empty.
-    Refused(&'static str),
-    /// In transformers it changes other things than ids.
-    None,
-}
-
-/// Every setting that the classes of transformers read; others are dropped there, and here.
-/// `padding_side` is without effect because the mask hides padding, and `model_max_length` because the run says the length.
-const SETTINGS: [(&str, Effect); 37] = [
-    ("tokenizer_class", Effect::Applied),
-    ("do_lower_case", Effect::Applied),
-    ("strip_accents", Effect::Applied),
-    ("tokenize_chinese_chars", Effect::Applied),
-    ("add_prefix_space", Effect::Applied),
-    ("legacy", Effect::Applied),
-    ("add_bos_token", Effect::Applied),
-    ("add_eos_token", Effect::Applied),
-    ("split_special_tokens", Effect::Applied),
-    ("truncation_side", Effect::Applied),
-    ("model_input_names", Effect::Applied),
-    ("added_tokens_decoder", Effect::Applied),
-    ("additional_special_tokens", Effect::Applied),
-    ("extra_special_tokens", Effect::Applied),
-    (
-        "model_specific_special_tokens",
-        Effect::Refused("name these tokens in extra_special_tokens"),
-    ),
-    (
-        "fast_tokenizer_files",
-        Effect::Refused("only tokenizer.json is read"),
-    ),
-    (
-        "init_inputs",
-        Effect::Refused("the files beside it are read"),
-    ),
-    ("vocab", Effect::Refused("the files beside it are read")),
-    ("merges", Effect::Refused("the files beside it are read")),
-    ("gguf_file", Effect::Refused("the files beside it are read")),
-    (
-        "tokenizer_object",
-        Effect::Refused("the files beside it are read"),
-    ),
-    (
-        "post_processor",
-        Effect::Refused("the files beside it are read"),
-    ),
-    ("padding_side", Effect::None),
-    ("model_max_length", Effect::None),
-    ("max_length", Effect::None),
-    ("clean_up_tokenization_spaces", Effect::None), // of decoded text
-    ("errors", Effect::None),                       // of decoded text
-    ("trim_offsets", Effect::None),
-    ("chat_template", Effect::None),
-    ("backend", Effect::None),
-    ("auto_map", Effect::None),          // programs are not run
-    ("do_basic_tokenize", Effect::None), // of BertTokenizer before transformers 5
-    ("never_split", Effect::None),       // as above
-    ("use_default_system_prompt", Effect::None),
-    ("sp_model_kwargs", Effect::None),
-    ("vocab_file", Effect::None),
-    ("merges_file", Effect::None),
-];
 
 /// Names of the tokens with a function, in the order in which transformers adds them.
 const FUNCTIONS: [&str; 7] = [
@@ -142,7 +75,7 @@ impl Settings {
             by_content: HashMap::new(),
             files,
         };
-        settings.refuse_what_is_not_done()?;
+        refuse_what_is_not_done(&settings.file, &settings.fields)?;
         if has_json {
             settings.fields.remove("add_bos_token");
             settings.fields.remove("add_eos_token");
@@ -160,30 +93,6 @@ impl Settings {
         }
         settings.rename_additional(false);
         Ok(settings)
-    }
-
-    fn refuse_what_is_not_done(&self) -> Result<(), LoadError> {
-        for (name, value) in &self.fields {
-            let effect = SETTINGS.iter().find(|(known, _)| known == name);
-            let Some((_, Effect::Refused(reason))) = effect else {
-                continue;
-            };
-            let empty = match value {
-                Value::Null | Value::Bool(false) => true,
-                Value::Array(list) => list.iter().all(|item| item == "tokenizer.json"),
-                Value::Object(fields) => fields.is_empty(),
-                _ => false,
-            };
-            if !empty {
-                return Err(LoadError::UnsupportedSetting {
-                    file: self.file.clone(),
-                    key: name.clone(),
-                    found: shortened(value),
-                    reason: (*reason).to_owned(),
-                });
-            }
-        }
-        Ok(())
     }
 
     /// `additional_special_tokens` is the old name of `extra_special_tokens`. Where the new one is there too, even empty, it wins.
@@ -432,7 +341,7 @@ pub(super) fn added_token(value: &Value) -> Option<AddedToken> {
 }
 
 /// A value of somebody else's file in an error's words.
-fn shortened(value: &Value) -> String {
+pub(super) fn shortened(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}..", &text[..end]),

@@ -18,5 +18,7 @@ mod past;
 mod reference_tokenizers;
 mod refusals;
 mod sentence;
+mod spelled_padding;
+mod tokenizer_faults;
 mod tokenizers;
 mod untrusted;

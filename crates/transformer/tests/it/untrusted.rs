@@ -71,8 +71,8 @@ fn sizes_beyond_the_tensors_are_refused_before_anything_is_made_of_them() {
             serde_json::from_str(&std::fs::read_to_string(dir.join("config.json")).unwrap())
                 .unwrap();
         for field in fields {
-            // The last is even, as a width of heads must be, and no size of these models.
-            for size in BILLIONS.into_iter().chain([65_536]) {
+            // The last two are even, as a width of heads must be, and no size of these models.
+            for size in BILLIONS.into_iter().chain([65_536, 1 << 30]) {
                 set_config(&dir, good.clone());
                 set_config(&dir, json!({*field: size}));
                 let start = Instant::now();

@@ -3,11 +3,8 @@
 
 use std::io::Read;
 
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use parquet::basic::{Compression, Encoding};
-use parquet::column::page::{Page, PageMetadata, PageReader};
-use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::thrift::{Compact, FieldHead, I32, STRUCT};
@@ -19,7 +16,7 @@ const MOST_NESTING: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) rows: u64,
-    /// Of the pages of one column, and of its texts.
+    /// Of the pages of the columns used, and of their texts.
     pub(super) bytes: u64,
 }
 
@@ -163,12 +160,14 @@ fn number_of_values(at: &mut Compact<'_>, numbers: i16) -> Option<i64> {
     Some(values)
 }
 
-/// Goes through the pages of a column and refuses what they would unpack to before any is unpacked.
+/// Goes through the pages of a column of one row group, before any is unpacked, and adds up what they would unpack to: row groups can share
+/// the bytes they are in.
 pub(super) fn check_column(
     bytes: &[u8],
     column: &ColumnChunkMetaData,
     rows: u64,
     bounds: Bounds,
+    unpacked: &mut u64,
 ) -> Result<(), Refusal> {
     let damaged = Refusal::Damaged;
     let (start, length) = column.byte_range();
@@ -179,7 +178,7 @@ pub(super) fn check_column(
         return Err(damaged("a column that ends behind the end of the file"));
     };
     let (mut at, end) = (start as usize, end as usize);
-    let (mut values, mut unpacked) = (0_u64, 0_u64);
+    let mut values = 0_u64;
     while at < end && values < rows {
         let Some((head, length)) = page_head(&bytes[at..end]) else {
             return Err(damaged("a damaged head of a page"));
@@ -197,8 +196,8 @@ pub(super) fn check_column(
             return Err(damaged("a page that ends behind its column"));
         };
         at += packed;
-        unpacked = unpacked.saturating_add(size);
-        too_many(unpacked, bounds.bytes, "bytes in the pages of a column")?;
+        *unpacked = unpacked.saturating_add(size);
+        too_many(*unpacked, bounds.bytes, "bytes in the pages of its columns")?;
         if matches!(column.compression(), Compression::GZIP(_)) && unzips_to_more(page, size) {
             return Err(damaged("a page that unpacks to more than its head says"));
         }
@@ -220,104 +219,4 @@ pub(super) fn check_column(
 pub(super) fn unzips_to_more(page: &[u8], size: u64) -> bool {
     let mut unzipped = MultiGzDecoder::new(page).take(size.saturating_add(1));
     std::io::copy(&mut unzipped, &mut std::io::sink()).is_ok_and(|length| length > size)
-}
-
-/// Pages of a flat column, each looked at before its values are decoded: lengths and prefixes in delta encoding come with a count of their
-/// own, for which the decoder takes memory.
-pub(super) struct CheckedPages {
-    pub(super) pages: Box<dyn PageReader>,
-    /// Whether values may be missing, so that a page begins with levels.
-    pub(super) has_levels: bool,
-    /// Whether the column may hold values that begin as the one before: each of a few bytes can be long, so they are read one by one.
-    pub(super) has_prefixes: bool,
-}
-
-impl CheckedPages {
-    fn check(&self, page: &Page) -> ParquetResult<()> {
-        let (buffer, from, encoding) = match page {
-            Page::DictionaryPage { .. } => return Ok(()),
-            Page::DataPage { buf, encoding, .. } if self.has_levels => {
-                let length = buf
-                    .first_chunk::<4>()
-                    .map_or(0, |length| u32::from_le_bytes(*length));
-                (buf, 4 + length as usize, encoding)
-            }
-            Page::DataPage { buf, encoding, .. } => (buf, 0, encoding),
-            Page::DataPageV2 {
-                buf,
-                encoding,
-                def_levels_byte_len: levels,
-                ..
-            } => (buf, *levels as usize, encoding),
-        };
-        let lists = match encoding {
-            Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
-            Encoding::DELTA_BYTE_ARRAY if self.has_prefixes => 2,
-            Encoding::DELTA_BYTE_ARRAY => {
-                let problem = "an encoding that its column does not name".to_owned();
-                return Err(ParquetError::General(problem));
-            }
-            _ => return Ok(()),
-        };
-        deltas_fit(buffer, from, lists, u64::from(page.num_values()))
-            .ok_or_else(|| ParquetError::General("a page with more lengths than values".to_owned()))
-    }
-}
-
-/// Whether each of the `lists` of numbers in delta encoding that follow each other from `from` on has at most `most` numbers.
-pub(super) fn deltas_fit(bytes: &Bytes, mut from: usize, lists: usize, most: u64) -> Option<()> {
-    for _ in 0..lists {
-        let mut at = Compact::new(bytes.get(from..)?);
-        let block = at.varint()?;
-        let parts = at.varint()?;
-        let mut left = at.varint()?;
-        at.signed()?; // the first number
-        if left > most || parts == 0 || block == 0 || block > 1 << 20 || parts > block {
-            return None;
-        }
-        left = left.saturating_sub(1);
-        from += at.at;
-        while left > 0 {
-            let mut at = Compact::new(bytes.get(from..)?);
-            at.signed()?; // the smallest difference
-            let widths = bytes.get(from + at.at..)?.get(..parts as usize)?;
-            from += at.at + widths.len();
-            for width in widths {
-                if left > 0 {
-                    from += usize::from(*width) * (block / parts) as usize / 8;
-                    left = left.saturating_sub(block / parts);
-                }
-            }
-            if from > bytes.len() {
-                return None;
-            }
-        }
-    }
-    Some(())
-}
-
-impl PageReader for CheckedPages {
-    fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
-        let page = self.pages.get_next_page()?;
-        if let Some(page) = &page {
-            self.check(page)?;
-        }
-        Ok(page)
-    }
-
-    fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
-        self.pages.peek_next_page()
-    }
-
-    fn skip_next_page(&mut self) -> ParquetResult<()> {
-        self.pages.skip_next_page()
-    }
-}
-
-impl Iterator for CheckedPages {
-    type Item = ParquetResult<Page>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.get_next_page().transpose()
-    }
 }

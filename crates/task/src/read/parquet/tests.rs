@@ -12,12 +12,18 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use super::bounds::{self, Refusal};
+use super::pages;
 use super::read;
 use crate::error::TaskErrorKind;
 use crate::read::Labels;
 
 /// A sound file of `rows` equal texts with label 1, in a dictionary and runs.
 fn repeated(text: &str, rows: usize, compression: Compression) -> Vec<u8> {
+    groups(text, rows, 1, compression)
+}
+
+/// The same in so many row groups of `rows` each.
+fn groups(text: &str, rows: usize, groups: usize, compression: Compression) -> Vec<u8> {
     let schema = "message task { required binary text (UTF8); required int64 label; }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = WriterProperties::builder()
@@ -25,21 +31,23 @@ fn repeated(text: &str, rows: usize, compression: Compression) -> Vec<u8> {
         .build();
     let mut bytes = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties)).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    let texts = vec![ByteArray::from(text); rows];
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&texts, None, None)
-        .unwrap();
-    column.close().unwrap();
-    let mut column = group.next_column().unwrap().unwrap();
-    column
-        .typed::<Int64Type>()
-        .write_batch(&vec![1; rows], None, None)
-        .unwrap();
-    column.close().unwrap();
-    group.close().unwrap();
+    for _ in 0..groups {
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let texts = vec![ByteArray::from(text); rows];
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&texts, None, None)
+            .unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column
+            .typed::<Int64Type>()
+            .write_batch(&vec![1; rows], None, None)
+            .unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
     writer.close().unwrap();
     bytes
 }
@@ -110,6 +118,14 @@ fn one_long_text_on_many_rows_is_refused_by_its_length() {
     let (kind, message) = refusal(&bytes);
     assert_eq!(kind, TaskErrorKind::TooLarge, "{message}");
     assert!(message.contains("bytes of text"), "{message}");
+    let (kind, message) = refusal(&groups(
+        &"long ".repeat(2_000),
+        1_000,
+        10,
+        Compression::SNAPPY,
+    ));
+    assert_eq!(kind, TaskErrorKind::TooLarge, "{message}");
+    assert!(message.contains("bytes of text"), "{message}");
 }
 
 #[test]
@@ -165,7 +181,7 @@ fn lists_of_lengths_are_counted_before_they_are_read() {
         let numbers = [128, 4, count].map(varint);
         [&numbers.concat()[..], &zigzag(3), &zigzag(0), &[0; 4]].concat()
     };
-    let fits = |bytes: Vec<u8>, lists| bounds::deltas_fit(&Bytes::from(bytes), 0, lists, 10);
+    let fits = |bytes: Vec<u8>, lists| pages::deltas_fit(&Bytes::from(bytes), 0, lists, 10);
     assert!(fits(list(10), 1).is_some());
     assert!(fits(list(11), 1).is_none());
     assert!(fits([list(10), list(10)].concat(), 2).is_some());

@@ -1,62 +1,13 @@
-//! Files of every kind that the program reads, changed at random and read: see `tests/src/mutation`. And checkpoints of which a setting is
-//! changed, beside what transformers computes from them (tests/fixtures/mutations.json, written by scripts/reference_mutations.py).
+//! Checkpoints of which a setting is changed, beside what transformers computes from them (tests/fixtures/mutations.json, written by
+//! scripts/reference_mutations.py), and damaged tables beside what Python reads (scripts/reference_damaged_tables.py).
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use tempfile::TempDir;
 use transformer::{Pass, Side, collate};
-
-/// Inputs in the ordinary check; the variable asks for others.
-const INPUTS: &str = "6000";
-const INPUTS_VARIABLE: &str = "ADAPTBENCH_MUTATION_INPUTS";
-
-fn mutate(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tests"));
-    let done = command.arg("mutate").args(arguments).output();
-    done.expect("the program starts")
-}
-
-#[test]
-fn no_changed_file_panics_hangs_takes_much_memory_or_gives_numbers_that_are_none() {
-    let inputs = std::env::var(INPUTS_VARIABLE).unwrap_or_else(|_| INPUTS.to_owned());
-    let done = mutate(&["--inputs", &inputs]);
-    let said = String::from_utf8_lossy(&done.stdout);
-    println!("{said}");
-    assert!(
-        done.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
-
-#[test]
-fn every_kind_of_fault_is_found_where_it_is_planted() {
-    let planted = [
-        ("panic", "panic at"),
-        ("loop", "did not end"),
-        ("memory", "takes more than 1024 MiB"),
-        ("overflow", "ended the process: signal"),
-        ("nan", "a number that is none came out"),
-    ];
-    for (reader, expected) in planted {
-        let reader = format!("planted-{reader}");
-        let done = mutate(&["--reader", &reader, "--inputs", "6", "--seconds", "1"]);
-        let said = String::from_utf8_lossy(&done.stdout);
-        let found = format!("FOUND {reader}: {expected}");
-        let again = format!("cargo run -p tests -- mutate --reader {reader} --first 3 --keep DIR");
-        assert_eq!(done.status.code(), Some(1), "{said}");
-        assert!(said.contains(&found) && said.contains(&again), "{said}");
-        assert!(
-            said.contains("6 inputs: 0 refused, 5 accepted, 1 with findings")
-                || said.contains("6 inputs: 5 refused, 0 accepted, 1 with findings"),
-            "the other inputs are read before and after: {said}"
-        );
-    }
-}
 
 /// A damaged file of texts, and what Python reads from it.
 #[derive(Deserialize)]
@@ -78,8 +29,8 @@ fn a_damaged_table_gives_the_texts_that_python_reads_or_none() {
         let path = dir.path().join(file);
         fs::write(&path, holds).unwrap();
         let read = task::read_texts(&path);
-        let found = read.map(|rows| {
-            rows.rows
+        let found = read.map(|read| {
+            read.rows
                 .into_iter()
                 .map(|row| row.text)
                 .collect::<Vec<_>>()
@@ -168,7 +119,7 @@ fn a_changed_setting_is_computed_as_transformers_does_or_refused_or_warned_of() 
         let usual = usual_warnings(group);
         for (set, there) in &group.changes {
             all += 1;
-            let here = compute(&lay(group, set), texts, &usual);
+            let here = compute(group, set, texts, &usual);
             match (here, there) {
                 (Here::Refused, _) => refused += 1,
                 (Here::Warned, _) => warned += 1,
@@ -218,12 +169,17 @@ fn usual_warnings(group: &Group) -> Vec<String> {
         .warnings
 }
 
-fn compute(dir: &TempDir, texts: &[String], usual: &[String]) -> Here {
-    let device = ops::test_device();
+fn compute(group: &Group, set: &Map<String, Value>, texts: &[String], usual: &[String]) -> Here {
+    let (dir, device) = (lay(group, set), ops::test_device());
     let Ok(base) = transformer::load(dir.path(), &device) else {
         return Here::Refused;
     };
-    if base.warnings.iter().any(|warning| !usual.contains(warning)) {
+    // A warning counts that says of what: the setting, or the file.
+    let names = |warning: &String| {
+        let mut names = set.keys().chain([&group.file]);
+        !usual.contains(warning) && names.any(|name| warning.contains(name.as_str()))
+    };
+    if base.warnings.iter().any(names) {
         return Here::Warned;
     }
     let mut values = Vec::new();
