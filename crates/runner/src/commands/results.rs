@@ -84,7 +84,7 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
     for run in &runs {
         if runs.len() > 1 {
             // Two runs may call two models by the same name.
-            say(&format!("Run {}", run.dir.display()));
+            say(format!("Run {}", run.dir.display()));
         }
         let advice = report::advice_text(&report::recommend(run, &limits));
         say(advice.trim_end_matches('\n'));
