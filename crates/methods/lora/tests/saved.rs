@@ -124,7 +124,7 @@ fn finite_weights_that_overflow_are_refused_by_row_and_never_predicted_from() {
     plant(dir.path(), "query.b", f32::MAX);
     let predictor = load(dir.path()).unwrap();
     let error = predictor.scores(&split(false).examples);
-    let error = error.err().expect("a refusal").to_string();
+    let error = error.expect_err("a refusal").to_string();
     assert!(error.starts_with("a score of row "), "{error}");
 }
 
