@@ -126,6 +126,12 @@ impl Cost {
         if !step.is_null() {
             self.steps += 1;
         }
+        match step.get("type").and_then(Value::as_str) {
+            // Each byte becomes a letter, many of them of two bytes.
+            Some("ByteLevel") => self.growth = self.growth.saturating_mul(2),
+            Some("Precompiled") => check_charsmap(step)?,
+            _ => {}
+        }
         if let Some(text) = step.get("prepend").and_then(Value::as_str) {
             self.prepended += text.len();
         }
@@ -159,6 +165,36 @@ impl Cost {
         over.map_or(Ok(()), |(what, found, unit, most)| {
             Err(beyond(what, *found, unit, *most))
         })
+    }
+}
+
+/// What SentencePiece compiled begins with the size of its trie, in four bytes, for which the library takes memory before it looks
+/// whether the trie is there.
+fn check_charsmap(step: &Value) -> Result<(), String> {
+    let text = step.get("precompiled_charsmap").and_then(Value::as_str);
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Err("the Precompiled normalizer has no precompiled_charsmap".to_owned());
+    };
+    // Six bits a letter of base64, of which the first six hold the four bytes.
+    let bits = text.bytes().take(6).try_fold(0u64, |bits, letter| {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        Some(bits << 6 | u64::from(value))
+    });
+    let size = bits.filter(|_| text.len() > 6).map(|bits| ((bits >> 4) as u32).swap_bytes());
+    let there = text.len() / 4 * 3;
+    match size {
+        Some(size) if (size as usize) < there => Ok(()),
+        Some(size) => Err(format!(
+            "precompiled_charsmap claims a trie of {size} bytes and has {there} bytes in all"
+        )),
+        None => Err("precompiled_charsmap is not base64 of a trie".to_owned()),
     }
 }
 
@@ -218,6 +254,23 @@ mod tests {
 
     fn replace(pattern: &Value, content: &str) -> Value {
         json!({"type": "Replace", "pattern": pattern, "content": content})
+    }
+
+    #[test]
+    fn letters_of_bytes_double_what_they_are_made_of() {
+        let steps = |n: usize| json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": vec![json!({"type": "ByteLevel"}); n]}});
+        assert_eq!(check(steps(6)), Ok(()));
+        assert!(check(steps(7)).is_err());
+    }
+
+    #[test]
+    fn a_compiled_map_that_claims_more_than_it_has_is_refused() {
+        let of = |map: &str| check(json!({"normalizer": {"type": "Precompiled", "precompiled_charsmap": map}}));
+        // Little-endian: 4 and 255 bytes.
+        assert_eq!(of("BAAAAAAAAAAAAAAA"), Ok(()));
+        for map in ["", "/////w==", "/wAAAAAAAAAAAAAA", "BAAA", "!AAAAAAA"] {
+            assert!(of(map).is_err(), "{map}");
+        }
     }
 
     #[test]
