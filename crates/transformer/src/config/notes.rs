@@ -1,20 +1,14 @@
 //! What `config.json` asks for that is done otherwise here, or not at all, and that does no harm to say beside the results.
 
-use serde_json::Value;
-
 use super::Config;
 use crate::load::LoadError;
 use crate::shape::{Architecture, Shape};
 
 impl Config {
-    /// One sentence each. `stored`: the number format of the first tensor in the file, which counts where config.json names none.
-    pub(crate) fn notes(
-        &self,
-        shape: &Shape,
-        stored: Option<&str>,
-    ) -> Result<Vec<String>, LoadError> {
+    /// One sentence each.
+    pub(crate) fn notes(&self, shape: &Shape) -> Result<Vec<String>, LoadError> {
         let mut notes = Vec::new();
-        if let Some(format) = self.other_format(stored)? {
+        if let Some(format) = self.other_format()? {
             notes.push(format!(
                 "the weights are used as float32; transformers would compute in {format}"
             ));
@@ -52,24 +46,20 @@ impl Config {
         Ok(notes)
     }
 
-    /// The format that `transformers` would compute in, where it is not float32.
-    fn other_format(&self, stored: Option<&str>) -> Result<Option<String>, LoadError> {
-        let named = ["dtype", "torch_dtype"]
-            .into_iter()
-            .find(|key| self.present(key).is_some());
-        let format = match named {
-            None => stored.unwrap_or("float32").to_owned(),
-            Some(key) => match self.present(key) {
-                Some(Value::String(name)) => name.trim_start_matches("torch.").to_owned(),
-                _ => return Err(self.field(key, FORMATS)),
-            },
+    /// The format that `config.json` names, in which `transformers` would compute, where it is not float32. Where it names none nothing
+    /// is said: what is stored in half precision is widened without loss.
+    fn other_format(&self) -> Result<Option<String>, LoadError> {
+        let keys = ["dtype", "torch_dtype"];
+        let Some(key) = keys.into_iter().find(|key| self.present(key).is_some()) else {
+            return Ok(None);
         };
-        match format.as_str() {
+        let format = self.text(key, None)?;
+        match format.trim_start_matches("torch.") {
             "float32" | "float" => Ok(None),
-            "float16" | "half" | "bfloat16" | "float64" | "double" => Ok(Some(format)),
-            _ => Err(self.field(named.unwrap_or("dtype"), FORMATS)),
+            named @ ("float16" | "half" | "bfloat16" | "float64" | "double") => {
+                Ok(Some(named.to_owned()))
+            }
+            _ => Err(self.field(key, "float32, float16, bfloat16 or float64")),
         }
     }
 }
-
-const FORMATS: &str = "float32, float16, bfloat16 or float64";

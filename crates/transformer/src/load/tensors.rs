@@ -127,19 +127,6 @@ impl Checkpoint {
         Ok(wrapping.found())
     }
 
-    /// The format of the first tensor that holds fractions, as `transformers` spells it.
-    pub(crate) fn first_format(&self) -> Option<&'static str> {
-        let mut tensors: Vec<&Stored> = self.tensors.values().collect();
-        tensors.sort_by_key(|stored| (stored.file, &stored.name));
-        tensors.into_iter().find_map(|stored| match stored.format {
-            Dtype::F32 => Some("float32"),
-            Dtype::F16 => Some("float16"),
-            Dtype::BF16 => Some("bfloat16"),
-            Dtype::F64 => Some("float64"),
-            _ => None,
-        })
-    }
-
     /// A tensor's name as the file spells it.
     pub(crate) fn spelt(&self, tensor: &str) -> String {
         let stored = self.tensors.get(tensor);
