@@ -163,7 +163,7 @@ mod tests {
         copy("model.safetensors");
         copy("tokenizer.json");
         copy("tokenizer_config.json");
-        let read = || transformer::load(folder.path(), &devices::open("flex").unwrap()).unwrap();
+        let read = || transformer::load(folder.path(), &ops::test_device()).unwrap();
         let saved = |digest: Option<String>| SavedInfo {
             method: "lora".to_owned(),
             config: serde_json::Value::Null,
