@@ -82,6 +82,9 @@ impl Tokenizer {
                 shape.vocab
             ));
         }
+        if read.types_unlisted && shape.token_types > 1 && tells_pairs_apart(&inner) {
+            warnings.push("the second texts of pairs get the token type that tokenizer.json says; transformers 5 gives none where tokenizer_config.json has no \"model_input_names\" with \"token_type_ids\"".to_owned());
+        }
         let special =
             SpecialTokens::resolve(&inner, &read.functions, config, shape.vocab, &mut warnings)?;
         Ok(Tokenizer {
@@ -295,6 +298,12 @@ impl std::fmt::Debug for Tokenizer {
         out.field("files", &self.files).field("vocab", &self.vocab);
         out.finish_non_exhaustive()
     }
+}
+
+/// Whether the second text of a pair has another token type than the first.
+fn tells_pairs_apart(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let pair = guard::caught(|| tokenizer.encode_fast(("a", "a"), true));
+    pair.is_ok_and(|pair| pair.get_type_ids().iter().any(|id| *id != 0))
 }
 
 fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {

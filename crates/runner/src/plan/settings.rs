@@ -148,7 +148,7 @@ mod tests {
             ("warmup_share", json!(1.5)),
             ("dropout", json!(1.0)),
             ("weight_decay", json!(-0.1)),
-            ("clip_norm", json!(0)),
+            ("clip_norm", json!(0.0)),
             ("epochs", json!(100_000_000_000u64)),
             ("batch", json!(1u64 << 63)),
         ] {

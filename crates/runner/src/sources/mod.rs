@@ -129,7 +129,7 @@ mod tests {
         let info = adapt::SavedInfo {
             method: "lora".to_owned(),
             config: serde_json::json!({}),
-            classes: Vec::new(),
+            classes: vec!["good".to_owned()],
             budget: adapt::Budget::default(),
             pooling: None,
             base_model: "org/base".to_owned(),

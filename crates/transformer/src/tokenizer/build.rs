@@ -24,6 +24,8 @@ pub(super) struct Read {
     pub(super) truncation: TruncationDirection,
     /// Whether tokens have types.
     pub(super) types: bool,
+    /// Whether they have them though no file lists token types among the model's inputs.
+    pub(super) types_unlisted: bool,
     pub(super) normalizer: Value,
     pub(super) pre_tokenizer: Value,
     /// `BPE`, `WordPiece`, ..
@@ -105,6 +107,7 @@ pub(super) fn read(dir: &Path, roberta: bool, config: &Config) -> Result<Read, L
     let truncation = settings.truncation_side(stored)?;
     files.extend(settings.files.iter().cloned());
     Ok(Read {
+        types_unlisted: class == Class::AsWritten && types && settings.token_types().is_none(),
         types: settings.token_types().unwrap_or(types),
         tokenizer,
         functions,

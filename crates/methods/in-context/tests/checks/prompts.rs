@@ -310,5 +310,5 @@ fn pairs_fill_both_places() {
         .class_logits(&train().examples)
         .unwrap_err()
         .to_string();
-    assert!(error.contains("row 100 is one text"), "{error}");
+    assert!(error.contains("row 100 has one text"), "{error}");
 }
