@@ -50,23 +50,36 @@ pub(super) fn too_many(count: u64, bound: u64, of: &str) -> Result<(), Refusal> 
     ))
 }
 
-/// Refuses columns nested so deep that reading their schema would exhaust the stack. Footers that are not understood pass: the reader tells.
+/// Refuses columns nested so deep that reading their schema would exhaust the stack, and groups of more columns than the schema has, for
+/// which the reader takes memory beforehand. Footers that are not understood pass: the reader tells.
 pub(super) fn check_schema(bytes: &[u8]) -> Result<(), Refusal> {
     match nesting(bytes) {
-        Some(depth) if depth > MOST_NESTING => Err(Refusal::TooLarge(
+        Some(Nesting::Deep(depth)) if depth > MOST_NESTING => Err(Refusal::TooLarge(
             format!("columns nested {depth} deep or more"),
             format!("at most {MOST_NESTING} levels"),
+        )),
+        Some(Nesting::Wide(children, items)) => Err(Refusal::TooLarge(
+            format!("a group of {children} columns"),
+            format!("at most the {items} of the schema"),
         )),
         _ => Ok(()),
     }
 }
 
-/// How deep columns nest, counted up to one more than is allowed.
-fn nesting(bytes: &[u8]) -> Option<usize> {
+/// How columns nest.
+enum Nesting {
+    /// So deep, counted up to one more than is allowed.
+    Deep(usize),
+    /// A group of more columns than the schema has in all.
+    Wide(u64, u64),
+}
+
+fn nesting(bytes: &[u8]) -> Option<Nesting> {
     let end = bytes.len().checked_sub(8)?;
     let length = u32::from_le_bytes(bytes[end..end + 4].try_into().ok()?) as usize;
     let footer = &bytes[end.checked_sub(length)?..end];
     let mut deepest = 0;
+    let mut wide = None;
     let mut open: Vec<u64> = Vec::new(); // children that each open group still lacks
     let schema = |footer: &mut Compact<'_>, field: FieldHead| {
         if field.id != 2 {
@@ -78,6 +91,10 @@ fn nesting(bytes: &[u8]) -> Option<usize> {
         }
         for _ in 0..items {
             let children = number(footer, 5)?;
+            if children > items {
+                wide = Some(Nesting::Wide(children, items));
+                break;
+            }
             while open.last() == Some(&0) {
                 open.pop();
             }
@@ -95,7 +112,7 @@ fn nesting(bytes: &[u8]) -> Option<usize> {
         None // nothing behind the schema is needed
     };
     let _ = Compact::new(footer).structure(schema);
-    Some(deepest)
+    Some(wide.unwrap_or(Nesting::Deep(deepest)))
 }
 
 /// The number in one field of a structure; 0 where it has none.

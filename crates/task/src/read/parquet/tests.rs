@@ -176,6 +176,26 @@ fn columns_nested_without_end_are_refused() {
 }
 
 #[test]
+fn a_group_of_more_columns_than_there_are_is_refused_before_memory_is_taken_for_it() {
+    let file = |children: i64| {
+        let root = [
+            field(4, 8, b"\x01a"),
+            field(1, 5, &zigzag(children)),
+            vec![0],
+        ]
+        .concat();
+        let leaf = [field(1, 5, &zigzag(0)), field(3, 8, b"\x01b"), vec![0]].concat();
+        let list = [&[0x2c][..], &root, &leaf].concat();
+        let footer = [field(1, 5, &zigzag(1)), field(1, 9, &list), vec![0]].concat();
+        let length = (footer.len() as u32).to_le_bytes();
+        [b"PAR1", &footer[..], &length, b"PAR1"].concat()
+    };
+    assert!(bounds::check_schema(&file(1)).is_ok());
+    let refused = bounds::check_schema(&file(1 << 29));
+    assert!(matches!(refused, Err(Refusal::TooLarge(..))), "{refused:?}");
+}
+
+#[test]
 fn lists_of_lengths_are_counted_before_they_are_read() {
     let list = |count: u64| -> Vec<u8> {
         let numbers = [128, 4, count].map(varint);
