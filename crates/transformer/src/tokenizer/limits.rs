@@ -187,7 +187,9 @@ fn check_charsmap(step: &Value) -> Result<(), String> {
         };
         Some(bits << 6 | u64::from(value))
     });
-    let size = bits.filter(|_| text.len() > 6).map(|bits| ((bits >> 4) as u32).swap_bytes());
+    let size = bits
+        .filter(|_| text.len() > 6)
+        .map(|bits| ((bits >> 4) as u32).swap_bytes());
     let there = text.len() / 4 * 3;
     match size {
         Some(size) if (size as usize) < there => Ok(()),
@@ -265,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_compiled_map_that_claims_more_than_it_has_is_refused() {
-        let of = |map: &str| check(json!({"normalizer": {"type": "Precompiled", "precompiled_charsmap": map}}));
+        let of = |map: &str| {
+            check(json!({"normalizer": {"type": "Precompiled", "precompiled_charsmap": map}}))
+        };
         // Little-endian: 4 and 255 bytes.
         assert_eq!(of("BAAAAAAAAAAAAAAA"), Ok(()));
         for map in ["", "/////w==", "/wAAAAAAAAAAAAAA", "BAAA", "!AAAAAAA"] {

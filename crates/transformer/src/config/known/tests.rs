@@ -105,12 +105,10 @@ fn without_effect(architecture: Architecture) -> &'static [&'static str] {
         Architecture::Bert | Architecture::Roberta => &[
             "classifier_dropout",
             "head_dim",
-            "is_causal",
             "rope_parameters",
         ],
         Architecture::DistilBert => &[
             "head_dim",
-            "is_causal",
             "qa_dropout",
             "rope_parameters",
             "seq_classif_dropout",
