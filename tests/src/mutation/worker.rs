@@ -32,9 +32,12 @@ pub(crate) fn serve(
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let message = info.payload_as_str().unwrap_or("a panic without a message");
+        let said = format!("{message} at {place}");
+        // The parent shows the last of it where the worker itself fails.
+        eprintln!("panic: {said}");
         *LAST_PANIC
             .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = format!("{message} at {place}");
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = said;
     }));
     let entries = reader.entries(corpus)?;
     for seed in first..first + count {

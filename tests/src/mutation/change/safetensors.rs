@@ -72,6 +72,9 @@ fn change_entry(header: &mut Value, body: usize, other: &Value, draws: &mut Draw
     let Some(name) = map.keys().nth(draws.below(map.len())).cloned() else {
         return;
     };
+    if !map[&name].is_object() {
+        return; // by an earlier change
+    }
     let strange = *draws.one(&SIZES);
     match draws.below(10) {
         0 => {

@@ -10,6 +10,10 @@ pub(crate) fn change(text: &[u8], draws: &mut Draws) -> Vec<u8> {
     let Ok(mut document) = serde_json::from_slice::<Value>(text) else {
         return text.to_vec();
     };
+    // An earlier change may have left anything.
+    if !document.is_object() || !document["model"].is_object() {
+        return json::change(text, b"", draws);
+    }
     match draws.below(7) {
         0 | 1 => document["normalizer"] = sequence("normalizers", normalizer, draws),
         2 => document["pre_tokenizer"] = sequence("pretokenizers", pre_tokenizer, draws),
