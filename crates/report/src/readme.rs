@@ -6,7 +6,6 @@ use crate::escape::markdown;
 use crate::run::Run;
 use crate::{ReportError, store, summary, text};
 use record::StoreError;
-use std::fs;
 use std::path::Path;
 
 /// Puts `content` between the marker lines of `name`; `None` if `text` lacks them or has them in the wrong order.
@@ -27,7 +26,8 @@ pub fn replace_between(text: &str, name: &str, content: &str) -> Option<String> 
 /// # Errors
 /// [`ReportError::NoMarker`] if it has an opening marker without its closing one; [`ReportError::Store`].
 pub fn update_readme(readme: &Path, runs: &[&Run]) -> Result<usize, ReportError> {
-    let before = fs::read_to_string(readme).map_err(|e| StoreError::read(readme, e))?;
+    let before =
+        files::read_text(readme, files::SETTINGS_BYTES).map_err(|e| StoreError::read(readme, e))?;
     let mut after = before.clone();
     let mut updated = 0;
     for run in runs {
