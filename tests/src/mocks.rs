@@ -5,7 +5,6 @@ use adapt::{
     Phase, Plan, PredictError, Predictor, SaveError, SavedInfo, Scale, SearchRange, Setting,
     parse_config, write_info,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::Path;
@@ -70,21 +69,13 @@ enum Behaviour {
 
 struct Mock(&'static MethodInfo, Behaviour);
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// The class that is preferred.
-    favourite: usize,
-    /// Searched; how much the favourite is preferred.
-    strength: f64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            favourite: 0,
-            strength: 1.0,
-        }
+adapt::settings! {
+    /// Settings of every mock.
+    pub struct Config {
+        /// The class that is preferred.
+        favourite: usize = 0 => adapt::Range::whole(0, 1000),
+        /// Searched; how much the favourite is preferred.
+        strength: f64 = 1.0 => adapt::Range::above(0.0, 1e3),
     }
 }
 
@@ -247,6 +238,7 @@ impl Predictor for Fitted {
             pooling: None,
             base_model: String::new(),
             base_digest: None,
+            pairs: None,
         };
         write_info(&info, dir)
     }

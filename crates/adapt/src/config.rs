@@ -1,6 +1,7 @@
 //! From JSON settings to a method's typed configuration, with errors that name the nearest setting.
 
-use crate::ConfigError;
+use crate::described::check_ranges;
+use crate::{ConfigError, Described};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -8,8 +9,8 @@ use serde_json::{Map, Value};
 /// Reads a method's configuration from an object of settings laid over its defaults.
 ///
 /// # Errors
-/// A setting that the default configuration does not have, or a value that `C` refuses.
-pub fn parse_config<C: Serialize + DeserializeOwned + Default>(
+/// A setting that the default configuration does not have, a value that `C` refuses, or a number outside its declared range.
+pub fn parse_config<C: Serialize + DeserializeOwned + Default + Described>(
     method: &str,
     given: Value,
 ) -> Result<C, ConfigError> {
@@ -40,10 +41,14 @@ pub fn parse_config<C: Serialize + DeserializeOwned + Default>(
         }
         settings.insert(name, value);
     }
-    serde_json::from_value(Value::Object(settings.clone())).map_err(|error| ConfigError::BadValue {
+    let bad_value = |reason| ConfigError::BadValue {
         method: method.to_owned(),
-        reason: named::<C>(&settings).unwrap_or_else(|| error.to_string()),
-    })
+        reason,
+    };
+    // Ranges first: their words are the setting's own.
+    check_ranges(C::SETTINGS, &settings).map_err(bad_value)?;
+    serde_json::from_value(Value::Object(settings.clone()))
+        .map_err(|error| bad_value(named::<C>(&settings).unwrap_or_else(|| error.to_string())))
 }
 
 /// serde says what was wrong with a value and not whose it was: the first setting that is refused beside the defaults of all others.
@@ -68,23 +73,21 @@ pub fn with_setting(mut config: Value, name: &str, value: Value) -> Value {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "`settings!` declares what a crate exports")]
 mod tests {
     use super::*;
-    use serde::Deserialize;
+    use crate::Range;
     use std::num::NonZeroUsize;
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Example {
-        rank: NonZeroUsize,
-        alpha: f64,
-    }
-
-    impl Default for Example {
-        fn default() -> Self {
-            Self {
-                rank: NonZeroUsize::new(8).unwrap(),
-                alpha: 16.0,
-            }
+    crate::settings! {
+        /// Settings of a method that there is not.
+        pub struct Example {
+            /// Without a declared range: its type refuses 0.
+            rank: NonZeroUsize = NonZeroUsize::new(8).unwrap(),
+            /// With one.
+            alpha: f64 = 16.0 => Range::above(0.0, 1e6),
+            /// Several numbers.
+            blocks: Vec<u64> = vec![1] => Range::whole(1, 12),
         }
     }
 
@@ -95,7 +98,7 @@ mod tests {
             config,
             Example {
                 rank: NonZeroUsize::new(3).unwrap(),
-                alpha: 16.0
+                ..Example::default()
             }
         );
     }
@@ -105,7 +108,7 @@ mod tests {
         let error = parse_config::<Example>("lora", serde_json::json!({"rnak": 3})).unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"lora has no setting "rnak" (did you mean "rank"?); its settings are: rank, alpha"#
+            r#"lora has no setting "rnak" (did you mean "rank"?); its settings are: rank, alpha, blocks"#
         );
     }
 
@@ -123,5 +126,23 @@ mod tests {
         );
         let error = refused(serde_json::json!({"rank": 2, "alpha": "much"}));
         assert!(error.contains("alpha: invalid type"), "{error}");
+    }
+
+    #[test]
+    fn a_number_outside_its_declared_range_is_refused_with_the_range() {
+        let refused = |given| {
+            parse_config::<Example>("lora", given)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            refused(serde_json::json!({"alpha": -5})),
+            "lora: alpha is -5, expected a number above 0 and at most 1e6"
+        );
+        assert_eq!(
+            refused(serde_json::json!({"blocks": [3, 13]})),
+            "lora: blocks is 13, expected a whole number from 1 to 12"
+        );
+        assert!(refused(serde_json::json!({"alpha": "inf"})).contains("alpha: invalid type"));
     }
 }

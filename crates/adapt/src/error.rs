@@ -76,6 +76,28 @@ pub enum PredictError {
     /// A text could not be tokenised.
     #[error(transparent)]
     Tokenize(#[from] transformer::TokenizeError),
+    /// One text where pairs were learnt, or the other way round.
+    #[error(
+        "row {row} has {found}, and the model was adapted to {expected}; give it what it was trained on"
+    )]
+    OtherKind {
+        /// Its number in the file.
+        row: u64,
+        /// What stands there.
+        found: &'static str,
+        /// What was learnt.
+        expected: &'static str,
+    },
+    /// A score that is NaN or infinite: no class can be chosen by it.
+    #[error(
+        "a score of row {row} is {value}, expected a finite number; are weights of the model or of what was trained too large or damaged?"
+    )]
+    NotNumbers {
+        /// Its number in the file.
+        row: u64,
+        /// The score.
+        value: f32,
+    },
     /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),

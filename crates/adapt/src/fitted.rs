@@ -8,7 +8,8 @@ use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
     Adapted, Attach, Budget, FitError, Footprint, Head, HeadPolicy, LoadAdapterError, Logits, Peft,
-    Plan, Portable, PredictError, Predictor, Reading, SaveError, Setting, Trainable, sub_seed,
+    Plan, Portable, PredictError, Predictor, Reading, SaveError, Setting, Trainable, has_pairs,
+    sub_seed,
 };
 use burn::module::Module;
 use burn::tensor::Device;
@@ -33,10 +34,13 @@ impl<P: Peft> Plan for P {
             setting.device,
         )?;
         let (shape, tokenizer) = (base.shape.clone(), base.tokenizer.clone());
-        let (name, digest) = (base.name.clone(), base.digest.clone());
+        let (name, digest) = (base.name.clone(), base.files_digest.clone());
+        let pooling = setting.budget.pooling_of(&shape);
+        let length = setting.budget.max_length.get().min(shape.max_length);
+        crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let job = job(&*self, &setting, &tokenizer, &shape)?;
-        let (pooling, window) = (job.pooling, job.window);
+        let window = job.window;
         let trainable = count_trainable(&model);
         let model = train::train(model, job, setting.events)?;
         Ok(Box::new(Fitted {
@@ -51,6 +55,7 @@ impl<P: Peft> Plan for P {
             trainable,
             base_name: name,
             base_digest: digest,
+            pairs: Some(has_pairs(setting.train)),
             device: setting.device.clone(),
         }))
     }
@@ -71,6 +76,8 @@ impl<P: Peft> Plan for P {
             path: dir.display().to_string(),
             reason: error.to_string(),
         };
+        let head = (base.shape.hidden * info.classes.len()) as u64;
+        let tensors = saved::read_tensors(dir, self.trainable_params(&base.shape) + head)?;
         let model =
             attach(&*self, base, &info.classes, info.budget.head, 0, &device).map_err(unfit)?;
         let window = self
@@ -78,7 +85,7 @@ impl<P: Peft> Plan for P {
             .window(P::INFO.name, &base.shape)
             .map_err(unfit)?;
         let trainable = count_trainable(&model);
-        let model = settle(&*self, saved::read_tensors(model.valid(), dir)?);
+        let model = settle(&*self, saved::place(model.valid(), tensors, dir)?);
         Ok(Box::new(Fitted {
             plan: *self,
             model,
@@ -92,7 +99,8 @@ impl<P: Peft> Plan for P {
             window,
             trainable,
             base_name: base.name.clone(),
-            base_digest: base.digest.clone(),
+            base_digest: base.files_digest.clone(),
+            pairs: info.pairs,
             device,
         }))
     }
@@ -218,6 +226,8 @@ pub struct Fitted<P: Peft> {
     pub(crate) trainable: u64,
     pub(crate) base_name: String,
     pub(crate) base_digest: String,
+    /// Whether it was trained on pairs; `None` where that was not kept.
+    pub(crate) pairs: Option<bool>,
     pub(crate) device: Device,
 }
 
@@ -257,6 +267,10 @@ impl<P: Peft> Predictor for Fitted<P> {
         Ok(logits)
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.pairs
+    }
+
     fn footprint(&self) -> Footprint {
         let head = self.model.head.num_params() as u64;
         let added = self.model.adaptation.num_params() as u64;
@@ -268,6 +282,7 @@ impl<P: Peft> Predictor for Fitted<P> {
             acts_from: Some(self.plan.acts_from(&self.shape)),
             trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
             extra_tokens: self.plan.in_front().tokens as f64,
+            ..Footprint::default()
         }
     }
 
@@ -286,6 +301,7 @@ impl<P: Peft> Predictor for Fitted<P> {
             pooling: Some(self.pooling),
             base_model: self.base_name.clone(),
             base_digest: Some(self.base_digest.clone()),
+            pairs: self.pairs,
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
     }

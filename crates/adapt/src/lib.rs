@@ -16,6 +16,7 @@ mod data;
 mod described;
 mod error;
 mod fitted;
+mod folder;
 mod head;
 pub mod init;
 pub mod linear_fit;
@@ -23,7 +24,9 @@ mod method;
 mod model;
 mod peft;
 mod portable;
+mod range;
 mod saved;
+mod scores;
 mod setting;
 mod sites;
 mod snapshot;
@@ -37,15 +40,21 @@ pub use data::{EncodedSplit, encode_split};
 pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use fitted::Fitted;
+pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
-    Footprint, Level, Logits, Method, MethodInfo, Plan, Predictor, Reading, Scale, SearchRange,
+    Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
+    SearchRange,
 };
 pub use model::Adapted;
 pub use ops::to_floats;
 pub use peft::{Adaptation, Attach, Frozen, InFront, Peft};
 pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
-pub use saved::{SAVED_FILE, SavedInfo, read_saved_info, write_info};
+pub use range::Range;
+pub use saved::{
+    SAVED_FILE, SavedInfo, malformed, read_file, read_saved_info, read_tensor_file, write_info,
+};
+pub use scores::{has_pairs, require_kind};
 pub use setting::{Budget, Event, Phase, Setting};
 pub use sites::{Sites, Target};
 pub use task::{Score, argmax, log_softmax};

@@ -1,5 +1,6 @@
 //! What the registry holds of a method: its description, and the way from settings to a plan to a predictor.
 
+use crate::scores::{require_kind, require_numbers};
 use crate::{
     ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
     SettingDoc, Trainable, read_saved_info,
@@ -172,6 +173,24 @@ pub trait Predictor {
     /// An example that cannot be tokenised or computed.
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError>;
 
+    /// Whether it was fitted to pairs of texts or to single ones; `None` where that was not kept.
+    fn pairs(&self) -> Option<bool> {
+        None
+    }
+
+    /// [`class_logits`](Self::class_logits) of texts of the kind that it was fitted to, all of them finite.
+    ///
+    /// # Errors
+    /// As there; or the row of a text of the other kind, or of a score that is NaN or infinite.
+    fn scores(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
+        if let Some(pairs) = self.pairs() {
+            require_kind(examples, pairs)?;
+        }
+        let scores = self.class_logits(examples)?;
+        require_numbers(examples, &scores)?;
+        Ok(scores)
+    }
+
     /// What it takes to keep and to run it.
     fn footprint(&self) -> Footprint;
 
@@ -225,6 +244,26 @@ impl Reading {
     }
 }
 
+/// How the two texts of a pair run through the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PairEncoding {
+    /// As one sequence, each text seeing the other.
+    #[default]
+    Joint,
+    /// Each by itself, as embedding models read them.
+    Apart,
+}
+
+impl PairEncoding {
+    /// The name in settings and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Joint => "joint",
+            Self::Apart => "apart",
+        }
+    }
+}
+
 /// What it takes to keep and to run an adapted model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Footprint {
@@ -241,6 +280,10 @@ pub struct Footprint {
     pub acts_from: Option<Depth>,
     /// Whether weights of the backbone itself get gradients.
     pub trains_backbone_weights: bool,
-    /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average.
+    /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average; of pairs encoded apart, each text.
     pub extra_tokens: f64,
+    /// How the texts of a pair run when predicting.
+    pub pairs: PairEncoding,
+    /// Whether they ran both ways in the fit, to choose between the two.
+    pub pairs_tried_both: bool,
 }

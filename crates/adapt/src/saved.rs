@@ -30,9 +30,12 @@ pub struct SavedInfo {
     pub pooling: Option<Pooling>,
     /// The pretrained model's name.
     pub base_model: String,
-    /// sha256 of its weight files, where it was kept.
+    /// `Pretrained::files_digest` of it; of its weight files alone in what older builds saved; none where it was not kept.
     #[serde(default)]
     pub base_digest: Option<String>,
+    /// Whether it was trained on pairs of texts, where that was kept.
+    #[serde(default)]
+    pub pairs: Option<bool>,
 }
 
 /// Reads the description.
@@ -40,15 +43,51 @@ pub struct SavedInfo {
 /// # Errors
 /// A file that is missing or is not this program's.
 pub fn read_saved_info(dir: &Path) -> Result<SavedInfo, LoadAdapterError> {
-    let path = dir.join(SAVED_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| LoadAdapterError::Read {
+    let bytes = read_file(dir, SAVED_FILE, files::SETTINGS_BYTES)?;
+    let malformed = |reason| malformed(dir, SAVED_FILE, reason);
+    let info: SavedInfo =
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    info.budget
+        .check()
+        .map_err(|reason| malformed(format!("budget: {reason}")))?;
+    if info.classes.is_empty() {
+        return Err(malformed(
+            "\"classes\" is empty, expected the names of the classes".to_owned(),
+        ));
+    }
+    Ok(info)
+}
+
+/// The bytes of a file of an adapter, of at most `at_most` bytes.
+///
+/// # Errors
+/// As [`files::read`], with the file's name.
+pub fn read_file(dir: &Path, file: &str, at_most: u64) -> Result<Vec<u8>, LoadAdapterError> {
+    let path = dir.join(file);
+    files::read(&path, at_most).map_err(|source| LoadAdapterError::Read {
         path: path.display().to_string(),
         source,
-    })?;
-    serde_json::from_str(&text).map_err(|error| LoadAdapterError::Malformed {
-        path: path.display().to_string(),
-        reason: error.to_string(),
     })
+}
+
+/// The bytes of a file of tensors, see [`files::read_tensors`].
+///
+/// # Errors
+/// A file that is missing or cannot be read.
+pub fn read_tensor_file(dir: &Path, file: &str) -> Result<Vec<u8>, LoadAdapterError> {
+    let path = dir.join(file);
+    files::read_tensors(&path).map_err(|source| LoadAdapterError::Read {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// A file of an adapter that is not what it should be.
+pub fn malformed(dir: &Path, file: &str, reason: impl ToString) -> LoadAdapterError {
+    LoadAdapterError::Malformed {
+        path: dir.join(file).display().to_string(),
+        reason: reason.to_string(),
+    }
 }
 
 /// Writes the description alone, for methods that keep their state in files of their own.
@@ -62,7 +101,7 @@ pub fn write_info(info: &SavedInfo, dir: &Path) -> Result<(), SaveError> {
     })?;
     let path = dir.join(SAVED_FILE);
     let text = serde_json::to_string_pretty(info).expect("a description serialises");
-    std::fs::write(&path, text).map_err(|source| SaveError {
+    files::write(&path, text.as_bytes()).map_err(|source| SaveError {
         path: path.display().to_string(),
         source,
     })
@@ -90,28 +129,43 @@ pub(crate) fn write<P: Peft>(
     })
 }
 
-/// Overwrites the tensors that the file holds.
-pub(crate) fn read_tensors<A: Adaptation>(
-    model: Adapted<A>,
-    dir: &Path,
-) -> Result<Adapted<A>, LoadAdapterError> {
-    let path = dir.join(TENSORS_FILE);
-    let name = path.display().to_string();
-    let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
-        path: name.clone(),
-        source,
-    })?;
-    let malformed = |reason: String| LoadAdapterError::Malformed {
-        path: name.clone(),
-        reason,
-    };
+/// Tensors by name: shape and values.
+type Named = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// The tensors of an adapter whose settings call for at least `values` values.
+///
+/// # Errors
+/// A file that is missing, is not a file of tensors, holds what is no finite number, or fewer values than that: asked here, before a
+/// model is made of those settings.
+pub(crate) fn read_tensors(dir: &Path, values: u64) -> Result<Named, LoadAdapterError> {
+    let bytes = read_tensor_file(dir, TENSORS_FILE)?;
+    let malformed = |reason: String| malformed(dir, TENSORS_FILE, reason);
     let file = Tensors::from_bytes(&bytes).map_err(|error| malformed(error.to_string()))?;
-    let mut tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
+    let mut tensors = Named::new();
     for key in file.names() {
         let found = file.get_floats(key);
         let (shape, values) = found.map_err(|error| malformed(error.to_string()))?;
         tensors.insert(key.to_owned(), (shape.to_vec(), values));
     }
+    let found: usize = tensors.values().map(|(_, values)| values.len()).sum();
+    match (found as u64) < values {
+        true => Err(malformed(format!(
+            "it holds {found} values, the settings and classes in {SAVED_FILE} need {values} on this model; was it trained on another one?"
+        ))),
+        false => Ok(tensors),
+    }
+}
+
+/// Overwrites the tensors that were stored.
+///
+/// # Errors
+/// Tensors that are missing, have another shape, or have no place.
+pub(crate) fn place<A: Adaptation>(
+    model: Adapted<A>,
+    tensors: Named,
+    dir: &Path,
+) -> Result<Adapted<A>, LoadAdapterError> {
+    let malformed = |reason: String| malformed(dir, TENSORS_FILE, reason);
     let mut place = Place {
         path: Vec::new(),
         tensors,
@@ -162,7 +216,7 @@ impl ModuleVisitor for Collect {
 
 struct Place {
     path: Vec<String>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Named,
     wrong: Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! What a plan is given: model, data, budget, seed, and a place to say what it is doing. The test split is not among it.
 
+use crate::described::check_ranges;
 use crate::head::{default_pooling, token_pooling};
-use crate::{FitError, HeadPolicy};
+use crate::{Described, FitError, HeadPolicy, Range, SettingDoc};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -69,7 +70,8 @@ pub struct Budget {
     /// The head that is trained on top.
     pub head: HeadPolicy,
     /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders. The heads of
-    /// transformers have their own way.
+    /// transformers have their own way. A head is trained on what it reads, so that the modules.json of a sentence-transformers folder,
+    /// which is made for vectors as they are, decides nothing here; the record notes what it asks for.
     pub pooling: Option<Pooling>,
     /// Whether the states below the deepest trained computation are computed once.
     pub cache: bool,
@@ -99,7 +101,36 @@ impl Default for Budget {
     }
 }
 
+impl Described for Budget {
+    const SETTINGS: &'static [SettingDoc] = {
+        const EXAMPLES: Range = Range::whole(1, 1 << 24);
+        &[
+            SettingDoc::number("epochs", Range::whole(1, 100_000)),
+            SettingDoc::number("batch", EXAMPLES),
+            SettingDoc::number("micro_batch", EXAMPLES),
+            SettingDoc::number("eval_batch", EXAMPLES),
+            SettingDoc::number("max_length", Range::whole(1, 1 << 24)),
+            SettingDoc::number("warmup_share", Range::SHARE),
+            SettingDoc::number("weight_decay", Range::from(0.0, 1e3)),
+            SettingDoc::number("clip_norm", Range::above(0.0, f64::MAX)),
+            SettingDoc::number("dropout", Range::SHARE),
+            SettingDoc::number("patience", Range::whole(1, 100_000)),
+        ]
+    };
+}
+
 impl Budget {
+    /// Checks every number against its range, and what excludes each other.
+    ///
+    /// # Errors
+    /// The setting's name, its value and what is expected.
+    pub fn check(&self) -> Result<(), String> {
+        let Ok(serde_json::Value::Object(settings)) = serde_json::to_value(self) else {
+            unreachable!("a budget is an object")
+        };
+        check_ranges(Self::SETTINGS, &settings)
+    }
+
     /// What the head reads of this model's hidden states.
     pub fn pooling_of(&self, shape: &Shape) -> Pooling {
         match self.head {

@@ -6,7 +6,6 @@ use adapt::{
     parse_config, tune,
 };
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -15,16 +14,11 @@ use transformer::Pretrained;
 
 struct Pretends;
 
-#[derive(Serialize, Deserialize)]
-struct Rate {
-    learning_rate: f64,
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-3,
-        }
+adapt::settings! {
+    /// Settings of a method that only pretends.
+    pub struct Rate {
+        /// Peak learning rate.
+        learning_rate: f64 = 1e-3 => adapt::Range::LEARNING_RATE,
     }
 }
 

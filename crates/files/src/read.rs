@@ -1,5 +1,6 @@
 //! Reading files that somebody else wrote: regular files only, and never more bytes than the reader asked for.
 
+use safetensors::tensor::Metadata;
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
@@ -7,6 +8,9 @@ use std::path::Path;
 
 /// Bound for files of settings: config.json, run.json, plans, adapter_config.json.
 pub const SETTINGS_BYTES: u64 = 16 << 20;
+
+/// Bound for the header of a safetensors file: room for the names of some hundred thousand tensors.
+const HEADER_BYTES: u64 = 16 << 20;
 
 /// Opens a regular file, through links, and says how many bytes it has.
 ///
@@ -46,6 +50,33 @@ pub fn read_text(path: &Path, at_most: u64) -> io::Result<String> {
         let problem = format!("is not UTF-8 text from byte {place} on");
         io::Error::new(io::ErrorKind::InvalidData, problem)
     })
+}
+
+/// All bytes of a regular safetensors file, for a parser to check; of another file no more than its beginning, which that parser
+/// refuses. Memory is taken for what the header accounts for and the file has, and for nothing else.
+///
+/// # Errors
+/// As [`open`].
+pub fn read_tensors(path: &Path) -> io::Result<Vec<u8>> {
+    let (mut file, length) = open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes)?;
+    let Some(header) = bytes
+        .first_chunk()
+        .map(|length| u64::from_le_bytes(*length))
+    else {
+        return Ok(bytes);
+    };
+    if header > HEADER_BYTES {
+        return Ok(bytes);
+    }
+    file.by_ref().take(header).read_to_end(&mut bytes)?;
+    let claimed = serde_json::from_slice(&bytes[8..]).map(|found: Metadata| found.data_len());
+    let there = length.checked_sub(8 + header);
+    if claimed.is_ok_and(|claimed| Some(claimed as u64) == there) {
+        file.take(there.unwrap_or(0)).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn refuse_unless_regular(kind: FileType) -> io::Result<()> {
@@ -123,6 +154,33 @@ mod tests {
         );
         let error = read(Path::new("/proc/self/status"), 3).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn of_a_file_of_tensors_no_more_is_read_than_its_header_accounts_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        let tensors = crate::Tensors::default().floats("a", &[3], [1.0, 2.0, 3.0]);
+        let sound = tensors.to_bytes();
+        fs::write(&file, &sound).unwrap();
+        assert_eq!(read_tensors(&file).unwrap(), sound);
+        // The same with a tail of 3 GiB, a header of 3 GiB, and nothing but zeros.
+        let beginning = sound.len() - 12;
+        let long = [&(3u64 << 30).to_le_bytes()[..], &sound[8..]].concat();
+        for (bytes, read) in [(&sound, beginning), (&long, 8), (&Vec::new(), 8)] {
+            fs::write(&file, bytes).unwrap();
+            File::options()
+                .write(true)
+                .open(&file)
+                .unwrap()
+                .set_len(3 << 30)
+                .unwrap();
+            let found = read_tensors(&file).unwrap();
+            assert_eq!(found.len(), read);
+            assert!(crate::Tensors::from_bytes(&found).is_err());
+        }
+        fs::write(&file, &sound[..sound.len() - 1]).unwrap();
+        assert_eq!(read_tensors(&file).unwrap().len(), beginning);
     }
 
     #[test]

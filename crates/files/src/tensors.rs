@@ -146,14 +146,17 @@ impl Tensors {
     /// Shape and values of floats.
     ///
     /// # Errors
-    /// When there is no such tensor or it holds something else.
+    /// When there is no such tensor, or it holds something else, or NaN or an infinity.
     pub fn get_floats(&self, name: &str) -> Result<(&[usize], Vec<f32>), Malformed> {
         let (shape, bytes) = self.get(name, Dtype::F32)?;
         let values = bytes.as_chunks::<4>().0.iter();
-        Ok((
-            shape,
-            values.map(|&value| f32::from_le_bytes(value)).collect(),
-        ))
+        let values: Vec<f32> = values.map(|&value| f32::from_le_bytes(value)).collect();
+        match values.iter().find(|value| !value.is_finite()) {
+            None => Ok((shape, values)),
+            Some(value) => Err(Malformed(format!(
+                "tensor \"{name}\" holds {value}, expected finite numbers"
+            ))),
+        }
     }
 
     /// Indices.
@@ -212,5 +215,21 @@ mod tests {
             tensors.write(&file).unwrap();
             std::fs::read(file).unwrap()
         });
+    }
+
+    #[test]
+    fn a_tensor_with_a_value_that_is_no_number_is_refused_by_name() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let tensors = Tensors::default().floats("good", &[1], [f32::MAX]).floats(
+                "bad",
+                &[2],
+                [1.0, wrong],
+            );
+            let read = Tensors::from_bytes(&tensors.to_bytes()).unwrap();
+            assert!(read.get_floats("good").is_ok());
+            let error = read.get_floats("bad").unwrap_err().to_string();
+            let expected = format!("tensor \"bad\" holds {wrong}, expected finite numbers");
+            assert_eq!(error, expected);
+        }
     }
 }

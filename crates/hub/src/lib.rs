@@ -1,20 +1,18 @@
 //! The Hugging Face Hub, as the environment variables of `huggingface_hub` describe it: one client for models and data sets.
 //!
-//! What a Hub or a mirror says is not trusted with places on this machine: the names in its listings go through [`inside`].
+//! What a Hub or a mirror says is not trusted with places on this machine: the names in its listings, and the etags and commits in its
+//! headers, go through [`inside`].
 
+mod client;
 mod name;
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use hf_hub::api::sync::ApiBuilder;
-pub use hf_hub::api::sync::{Api, ApiError, ApiRepo};
+pub use client::{Api, ApiError, ApiRepo, RepoInfo, Sibling};
 pub use hf_hub::{Cache, Repo, RepoType};
 pub use name::{OutsideName, inside};
-
-/// Downloads that break off are tried again so often.
-const RETRIES: usize = 3;
 
 /// Where the Hub is and where its files are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,21 +58,24 @@ impl HubSettings {
         }
     }
 
-    /// The client; it shows its progress on a terminal. (hf-hub 0.4 has no setting for a read timeout: a Hub that accepts a request and then
-    /// stays silent is waited for.)
+    /// The client; it shows its progress on a terminal.
     ///
     /// # Errors
     /// A token that no header can carry.
     pub fn api(&self) -> Result<Api, ApiError> {
-        let mut builder = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-            .with_endpoint(self.endpoint.trim_end_matches('/').to_owned())
-            .with_progress(std::io::stderr().is_terminal())
-            .with_retries(RETRIES);
-        // Without one the client takes the cache's token file, if there is one.
-        if let Some(Token(secret)) = &self.token {
-            builder = builder.with_token(Some(secret.clone()));
-        }
-        builder.build()
+        let cache = Cache::new(self.cache.clone());
+        let token = match &self.token {
+            Some(Token(secret)) => Some(secret.clone()),
+            None => cache.token(),
+        };
+        let progress = std::io::stderr().is_terminal();
+        Api::new(
+            self.endpoint.clone(),
+            cache,
+            token,
+            progress,
+            client::READ_TIMEOUT,
+        )
     }
 }
 
@@ -94,9 +95,14 @@ pub fn refusal(error: &ApiError) -> Option<u16> {
     }
 }
 
-/// Whether the Hub did not answer at all.
+/// Whether the Hub did not answer at all, or stopped in the middle.
 pub fn is_unreachable(error: &ApiError) -> bool {
-    matches!(error, ApiError::RequestError(error) if matches!(**error, ureq::Error::Transport(_)))
+    use io::ErrorKind::{TimedOut, UnexpectedEof, WouldBlock};
+    match error {
+        ApiError::RequestError(error) => matches!(**error, ureq::Error::Transport(_)),
+        ApiError::Io(error) => matches!(error.kind(), TimedOut | WouldBlock | UnexpectedEof),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -211,12 +211,13 @@ fn silu_slope(x: f32) -> f32 {
 
 #[inline(always)]
 fn relu_of(x: f32) -> f32 {
-    if x > 0.0 { x } else { 0.0 }
+    // Not `x > 0`: NaN stays NaN.
+    if x <= 0.0 { 0.0 } else { x }
 }
 
 #[inline(always)]
 fn relu_slope(x: f32) -> f32 {
-    if x > 0.0 { 1.0 } else { 0.0 }
+    if x <= 0.0 { 0.0 } else { 1.0 }
 }
 
 /// Cephes `tanhf`: a polynomial below 0.625, where 1 - 2 / (e^2x + 1) would cancel.

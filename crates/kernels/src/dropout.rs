@@ -105,7 +105,8 @@ simd! {
             let h = h ^ (h >> SHIFTS[1]);
             let h = h.wrapping_mul(MULTIPLIERS[1]);
             let h = h ^ (h >> SHIFTS[2]);
-            *v = if h >= threshold { *v * scale } else { 0.0 };
+            // A product, so that NaN and infinity are not dropped out of sight.
+            *v *= if h >= threshold { scale } else { 0.0 };
             counter = counter.wrapping_add(STRIDE);
         }
     }

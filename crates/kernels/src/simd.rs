@@ -151,7 +151,7 @@ pub(crate) fn squared_deviation(values: &[f32], mean: f32) -> f32 {
     lanes.iter().sum::<f32>() + rest.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>()
 }
 
-/// The largest of `values`; negative infinity when there are none.
+/// The largest of `values`, NaN left out; negative infinity when there are none.
 #[inline(always)]
 pub(crate) fn max(values: &[f32]) -> f32 {
     let (chunks, rest) = values.as_chunks::<LANES>();

@@ -1,6 +1,6 @@
 //! The inverse penalty C by validation: fits along a rising grid, each from the weights of the one before.
 
-use crate::logistic::Training;
+use crate::logistic::{Training, at_least};
 use crate::nearest::argmax;
 use crate::{Convergence, Grid, LOG_ZERO, LogisticRegression, Matrix, Options, log_softmax};
 use serde::Serialize;
@@ -142,7 +142,7 @@ fn score(model: &LogisticRegression, rows: Labelled<'_>) -> Option<(f64, f64)> {
     let (mut right, mut loss) = (0, 0.0);
     for (logits, &label) in model.logits(rows.features).iter().zip(rows.labels) {
         right += usize::from(argmax(logits) == label);
-        loss -= log_softmax(logits)[label].max(LOG_ZERO);
+        loss -= at_least(log_softmax(logits)[label], LOG_ZERO);
     }
     (n > 0).then(|| (right as f64 / n as f64, loss / n as f64))
 }

@@ -266,10 +266,15 @@ impl LogisticRegression {
         }
         let mut logits = vec![LOG_ZERO; self.classes];
         for (&class, log_probability) in self.present.iter().zip(log_softmax(scores)) {
-            logits[class] = log_probability.max(LOG_ZERO);
+            logits[class] = at_least(log_probability, LOG_ZERO);
         }
         logits
     }
+}
+
+/// `value`, or `least` where it is smaller. NaN stays NaN, which `f64::max` would turn into `least`.
+pub(crate) fn at_least(value: f64, least: f64) -> f64 {
+    if value < least { least } else { value }
 }
 
 /// Logarithms of the softmax probabilities.
@@ -282,4 +287,22 @@ pub fn log_softmax(logits: &[f64]) -> Vec<f64> {
             .sum::<f64>()
             .ln();
     logits.iter().map(|logit| logit - log_sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dense;
+
+    #[test]
+    fn scores_that_are_no_numbers_stay_so_beside_a_class_without_examples() {
+        let model = LogisticRegression {
+            classes: 3,
+            present: vec![0, 2],
+            columns: 1,
+            weights: vec![f64::NAN, 0.5],
+        };
+        let logits = model.logits(&Matrix::Dense(Dense::new(1, 1, vec![1.0])));
+        assert!(logits[0][0].is_nan() && logits[0][2].is_nan(), "{logits:?}");
+    }
 }

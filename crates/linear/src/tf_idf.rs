@@ -34,7 +34,7 @@ impl Default for TfIdfSettings {
 
 /// A vocabulary with its document frequencies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Kept", into = "Kept")]
+#[serde(try_from = "Kept", into = "Kept")]
 pub struct TfIdf {
     kept: Kept,
     idf: Vec<f64>,
@@ -51,8 +51,45 @@ struct Kept {
     terms: Vec<(String, usize)>,
 }
 
-impl From<Kept> for TfIdf {
-    fn from(kept: Kept) -> Self {
+impl TryFrom<Kept> for TfIdf {
+    type Error = String;
+
+    /// Refuses numbers that no fit gives: they come from a file.
+    fn try_from(kept: Kept) -> Result<Self, String> {
+        let (shortest, longest) = kept.settings.ngram_range;
+        if !(1..=longest).contains(&shortest) || longest > LONGEST_TERM {
+            return Err(format!(
+                "ngram_range is {shortest} to {longest}, expected rising numbers from 1 to {LONGEST_TERM}"
+            ));
+        }
+        if kept.documents > MOST_TEXTS {
+            return Err(format!(
+                "documents is {}, expected at most {MOST_TEXTS}",
+                kept.documents
+            ));
+        }
+        let wrong = |(_, df): &&(String, usize)| !(1..=kept.documents).contains(df);
+        if let Some((term, df)) = kept.terms.iter().find(wrong) {
+            return Err(format!(
+                "the term {term:?} stands in {df} of {} texts, expected at least 1 and at most all",
+                kept.documents
+            ));
+        }
+        match kept.terms.is_sorted_by(|(a, _), (b, _)| a < b) {
+            true => Ok(Self::of(kept)),
+            false => Err("the terms do not rise, expected each once, in order".to_owned()),
+        }
+    }
+}
+
+/// Most words of a term that a file may ask for.
+const LONGEST_TERM: usize = 64;
+
+/// So many are still told apart as f64.
+const MOST_TEXTS: usize = 1 << 53;
+
+impl TfIdf {
+    fn of(kept: Kept) -> Self {
         let idf =
             |(_, df): &(String, usize)| ((1 + kept.documents) as f64 / (1 + df) as f64).ln() + 1.0;
         let places = kept
@@ -87,7 +124,7 @@ impl TfIdf {
             .into_iter()
             .filter(|(_, df)| *df >= settings.min_df);
         let terms = often.map(|(term, df)| (term.to_owned(), df)).collect();
-        let fitted = Self::from(Kept {
+        let fitted = Self::of(Kept {
             settings,
             documents: texts.len(),
             terms,

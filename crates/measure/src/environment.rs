@@ -4,7 +4,7 @@ use record::{RunInfo, SCHEMA};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What only the program's build knows; the runner's build script passes it in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,13 +25,24 @@ pub struct BuildInfo {
     pub features: Vec<String>,
 }
 
+/// A time as RFC 3339 has it. A clock that shows no year of four digits after 1970 is taken for one that has not been set.
+pub fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    let since = since.filter(|since| *since < END_OF_YEARS);
+    let time = SystemTime::UNIX_EPOCH + since.unwrap_or_default();
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+/// From 1970 to the year 9999.
+const END_OF_YEARS: Duration = Duration::from_secs(253_370_764_800);
+
 /// A run that starts now on this machine. Models, tasks, methods and plan are for the caller to fill.
 pub fn run_info(build: BuildInfo, command_line: Vec<String>) -> RunInfo {
     let (gpu, driver) = graphics().unzip();
     RunInfo {
         schema: SCHEMA,
         command_line,
-        started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        started_at: timestamp(SystemTime::now()),
         git_revision: build.git_revision,
         git_dirty: build.git_dirty,
         rustc: build.rustc,
@@ -131,6 +142,16 @@ fn parse_graphics(said: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_never_set_is_no_reason_to_end() {
+        let at = |since| SystemTime::UNIX_EPOCH + Duration::from_secs(since);
+        assert_eq!(timestamp(at(1_700_000_000)), "2023-11-14T22:13:20Z");
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(86_400);
+        for time in [before, at(300_000_000_000), at(0)] {
+            assert_eq!(timestamp(time), "1970-01-01T00:00:00Z");
+        }
+    }
 
     #[test]
     fn the_first_gpu_and_its_driver_are_named() {

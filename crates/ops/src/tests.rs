@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod attention;
 mod elementwise;
+mod not_a_number;
 mod optimizer;
 
 static WEIGHT_GRADIENTS: AtomicUsize = AtomicUsize::new(0);
@@ -29,14 +30,32 @@ struct Leaves {
     device: Device,
     /// Bit `i`: leaf `i` is tracked.
     tracked: usize,
+    /// Written over one element.
+    planted: Option<Planted>,
     readers: RefCell<Vec<Reader>>,
+}
+
+/// A value at one element of one leaf, the place taken modulo the leaf's size.
+#[derive(Clone, Copy, Debug)]
+struct Planted {
+    leaf: usize,
+    place: usize,
+    value: f32,
 }
 
 impl Leaves {
     /// The next input: repeatable values in [-2, 2].
     fn leaf<const D: usize>(&self, dims: [usize; D]) -> Tensor<D> {
         let number = self.readers.borrow().len();
-        let leaf = constant(number as u64, dims, &self.device);
+        let leaf = match self.planted.filter(|planted| planted.leaf == number) {
+            None => constant(number as u64, dims, &self.device),
+            Some(planted) => {
+                let mut values = numbers(constant(number as u64, dims, &self.device));
+                let place = planted.place % values.len();
+                values[place] = planted.value;
+                Tensor::from_data(TensorData::new(values, dims), &self.device)
+            }
+        };
         let leaf = if self.tracked >> number & 1 == 1 {
             leaf.require_grad()
         } else {
@@ -79,10 +98,21 @@ fn run<const D: usize>(
     device: &Device,
     fused: bool,
 ) -> Run {
+    run_planted(op, tracked, device, fused, None)
+}
+
+fn run_planted<const D: usize>(
+    op: &impl Fn(&Leaves) -> Tensor<D>,
+    tracked: usize,
+    device: &Device,
+    fused: bool,
+    planted: Option<Planted>,
+) -> Run {
     set_fused(fused);
     let leaves = Leaves {
         device: device.clone(),
         tracked,
+        planted,
         readers: RefCell::default(),
     };
     let y = op(&leaves);

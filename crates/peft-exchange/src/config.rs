@@ -1,6 +1,7 @@
-//! `adapter_config.json`: which keys change the mathematics, which do not, and which are refused. PEFT 0.21.2, `peft/tuners/*/config.py`.
+//! `adapter_config.json`: the settings that change the mathematics, each read or refused; which those are: `fields.rs`.
 
 use crate::PeftError;
+use crate::fields::{Meaning, meaning};
 use crate::targets::{Patterns, Targets};
 use serde_json::{Map, Value};
 
@@ -10,8 +11,16 @@ pub(crate) enum Kind {
     Ia3 { feed_forward: Option<Targets> },
     Vera { rank: usize },
     LayerNorm,
-    Prompt { tokens: usize },
-    Prefix { tokens: usize },
+    Prompt(Tokens),
+    Prefix(Tokens),
+}
+
+/// Virtual tokens and how wide they are; what is `None` is the model's.
+pub(crate) struct Tokens {
+    pub(crate) tokens: usize,
+    pub(crate) token_dim: Option<usize>,
+    pub(crate) layers: Option<usize>,
+    pub(crate) heads: Option<usize>,
 }
 
 /// LoRA's settings, shared and by module.
@@ -37,7 +46,7 @@ pub(crate) struct Config {
 }
 
 /// What is read, in PEFT's spelling.
-const TYPES: [&str; 7] = [
+pub(crate) const TYPES: [&str; 7] = [
     "LORA",
     "IA3",
     "VERA",
@@ -45,45 +54,6 @@ const TYPES: [&str; 7] = [
     "PROMPT_TUNING",
     "P_TUNING",
     "PREFIX_TUNING",
-];
-
-/// Where a checkpoint comes from and how it was trained: nothing that its logits depend on. Sizes among them are checked on
-/// the tensors; prompt encoders are saved as what they computed.
-const IGNORED: [&str; 34] = [
-    "auto_mapping",
-    "base_model_name_or_path",
-    "d_initial",
-    "encoder_dropout",
-    "encoder_hidden_size",
-    "encoder_num_layers",
-    "encoder_reparameterization_type",
-    "eva_config",
-    "fan_in_fan_out",
-    "inference_mode",
-    "init_ia3_weights",
-    "init_weights",
-    "loftq_config",
-    "lora_dropout",
-    "megatron_core",
-    "modules_to_save",
-    "num_attention_heads",
-    "num_layers",
-    "peft_type",
-    "peft_version",
-    "prefix_projection",
-    "projection_prng_key",
-    "prompt_tuning_init",
-    "prompt_tuning_init_text",
-    "prompt_tuning_init_state_dict_path",
-    "qalora_group_size",
-    "revision",
-    "save_projection",
-    "token_dim",
-    "tokenizer_kwargs",
-    "tokenizer_name_or_path",
-    "vera_dropout",
-    "lora_ga_config",
-    "corda_config",
 ];
 
 /// Initialisations after which the base weights are what they were; the others subtract from them.
@@ -97,21 +67,20 @@ impl Kind {
             Kind::Ia3 { .. } => "IA3",
             Kind::Vera { .. } => "VERA",
             Kind::LayerNorm => "LN_TUNING",
-            Kind::Prompt { .. } => "PROMPT_TUNING",
-            Kind::Prefix { .. } => "PREFIX_TUNING",
+            Kind::Prompt(_) => "PROMPT_TUNING",
+            Kind::Prefix(_) => "PREFIX_TUNING",
         }
     }
 
     /// Whether it acts on what goes into the model, not on its modules; PEFT names the head's tensors otherwise then.
     pub(crate) fn is_prompt_learning(&self) -> bool {
-        matches!(self, Kind::Prompt { .. } | Kind::Prefix { .. })
+        matches!(self, Kind::Prompt(_) | Kind::Prefix(_))
     }
 }
 
 impl Config {
     pub(crate) fn parse(json: Map<String, Value>) -> Result<Config, PeftError> {
-        let mut keys = Keys(json);
-        let found = keys.0.get("peft_type").cloned().unwrap_or(Value::Null);
+        let found = json.get("peft_type").cloned().unwrap_or(Value::Null);
         let name = found.as_str().filter(|name| TYPES.contains(name));
         let Some(name) = name.map(str::to_owned) else {
             return Err(PeftError::UnknownType {
@@ -119,6 +88,11 @@ impl Config {
                 supported: TYPES.join(", "),
             });
         };
+        let mut keys = Keys {
+            peft_type: name.clone(),
+            left: json,
+        };
+        keys.take("peft_type");
         keys.one_of(
             "task_type",
             &[Value::Null, "SEQ_CLS".into()],
@@ -141,10 +115,15 @@ impl Config {
             "LN_TUNING" => Kind::LayerNorm,
             prompt => {
                 keys.one_of("num_transformer_submodules", &[Value::Null, 1.into()], "")?;
-                let tokens = keys.count("num_virtual_tokens")?;
+                let tokens = Tokens {
+                    tokens: keys.count("num_virtual_tokens")?,
+                    token_dim: keys.count_or_null("token_dim")?,
+                    layers: keys.count_or_null("num_layers")?,
+                    heads: keys.count_or_null("num_attention_heads")?,
+                };
                 match prompt {
-                    "PREFIX_TUNING" => Kind::Prefix { tokens },
-                    _ => Kind::Prompt { tokens },
+                    "PREFIX_TUNING" => Kind::Prefix(tokens),
+                    _ => Kind::Prompt(tokens),
                 }
             }
         };
@@ -196,7 +175,9 @@ fn lora(keys: &mut Keys) -> Result<Lora, PeftError> {
     Ok(Lora {
         rank: keys.count("r")?,
         alpha: keys.number("lora_alpha")?,
-        ranks: Patterns::parse("rank_pattern", keys.take("rank_pattern"))?,
+        ranks: Patterns::parse("rank_pattern", keys.take("rank_pattern"))?
+            .all(|rank| rank.fract() == 0.0 && (1.0..=MOST as f64).contains(&rank))
+            .map_err(|found| refused("rank_pattern", &found.into(), COUNTS, ""))?,
         alphas: Patterns::parse("alpha_pattern", keys.take("alpha_pattern"))?,
         root_scale: keys.flag("use_rslora")?,
         dora,
@@ -205,12 +186,23 @@ fn lora(keys: &mut Keys) -> Result<Lora, PeftError> {
     })
 }
 
+/// Largest size that is read: what goes beyond fits no tensor.
+const MOST: u64 = 1 << 32;
+const COUNTS: &str = "a whole number from 1 to 4294967296";
+
 /// The keys not yet looked at.
-struct Keys(Map<String, Value>);
+struct Keys {
+    peft_type: String,
+    left: Map<String, Value>,
+}
 
 impl Keys {
+    /// The value, or null where the kind has no such field that changes anything: what stands there then is looked at in the end.
     fn take(&mut self, key: &str) -> Value {
-        self.0.shift_remove(key).unwrap_or(Value::Null)
+        match meaning(&self.peft_type, key) {
+            Meaning::Read => self.left.shift_remove(key).unwrap_or(Value::Null),
+            Meaning::NoEffect | Meaning::Off => Value::Null,
+        }
     }
 
     fn one_of(
@@ -236,8 +228,17 @@ impl Keys {
     fn count(&mut self, key: &str) -> Result<usize, PeftError> {
         let found = self.take(key);
         match found.as_u64() {
-            Some(count @ 1..) => Ok(count as usize),
-            _ => Err(refused(key, &found, "a whole number from 1", "")),
+            Some(count @ 1..=MOST) => Ok(count as usize),
+            _ => Err(refused(key, &found, COUNTS, "")),
+        }
+    }
+
+    fn count_or_null(&mut self, key: &str) -> Result<Option<usize>, PeftError> {
+        let found = self.take(key);
+        match found.as_u64() {
+            Some(count @ 1..=MOST) => Ok(Some(count as usize)),
+            None if found.is_null() => Ok(None),
+            _ => Err(refused(key, &found, COUNTS, "")),
         }
     }
 
@@ -256,8 +257,12 @@ impl Keys {
             Value::String(text) => !text.is_empty(),
             _ => true,
         };
-        let known = |key: &String| IGNORED.contains(&key.as_str());
-        match self.0.iter().find(|(key, value)| !known(key) && on(value)) {
+        let changes = |key: &str| meaning(&self.peft_type, key) != Meaning::NoEffect;
+        let left = self.left.iter();
+        match left
+            .into_iter()
+            .find(|(key, value)| changes(key) && on(value))
+        {
             Some((key, value)) => Err(refused(
                 key,
                 value,

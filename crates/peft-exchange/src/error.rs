@@ -78,6 +78,36 @@ pub enum PeftError {
         /// Its type.
         found: String,
     },
+    /// A tensor that no result can come from.
+    #[error(
+        "tensor \"{tensor}\" in {} holds {value}, expected finite numbers; the training has diverged or the file is damaged", path.display()
+    )]
+    NotFinite {
+        /// Its name.
+        tensor: String,
+        /// The file.
+        path: PathBuf,
+        /// NaN or an infinity.
+        value: f32,
+    },
+    /// Numbers that are finite, and what is computed from them is not.
+    #[error("the weights of {module} overflow with this adapter: {how}; expected finite numbers")]
+    Overflow {
+        /// The map, in PEFT's spelling.
+        module: String,
+        /// What it was multiplied by.
+        how: String,
+    },
+    /// Values that a checkpoint of nonsense would be written from.
+    #[error(
+        "what was trained holds {value} in \"{tensor}\": nothing is written; train it again with a smaller learning rate"
+    )]
+    TrainedNonsense {
+        /// What the tensor would be called.
+        tensor: String,
+        /// NaN or an infinity.
+        value: f32,
+    },
     /// Tensors that nothing here uses.
     #[error(
         "{count} tensors have no place in {architecture} with {peft_type}: {first}; adapters are read on the linear maps and norms of the blocks, BERT's pooler, and the classification head"

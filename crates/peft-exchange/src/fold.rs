@@ -34,6 +34,8 @@ pub(crate) fn lora(
         let a: Tensor<2> = tensors.take(&at("lora_A.weight"), [rank, map.d_in], &why)?;
         let b: Tensor<2> = tensors.take(&at("lora_B.weight"), [map.d_out, rank], &why)?;
         let change = a.transpose().matmul(b.transpose()) * scale; // [in, r] x [r, out] -> [in, out]
+        let how = || format!("lora_alpha {alpha:e} and rank {rank} make a scale of {scale:e}");
+        require_numbers(&map, &change, &how)?;
         let magnitude = match lora.dora {
             true => Some(tensors.take(
                 &at("lora_magnitude_vector"),
@@ -77,6 +79,22 @@ pub(crate) fn lora(
         });
     }
     Ok(())
+}
+
+/// Refuses what overflowed: sums of finite numbers, or a scale that f32 does not hold.
+fn require_numbers(
+    map: &Map,
+    change: &Tensor<2>,
+    how: &dyn Fn() -> String,
+) -> Result<(), PeftError> {
+    let values = adapt::to_floats(change.clone());
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(PeftError::Overflow {
+            module: map.name.clone(),
+            how: how(),
+        }),
+    }
 }
 
 /// DoRA: each output's column of `weight` brought to the length `magnitude`; `[in, out]`, `[out]`.
@@ -141,6 +159,7 @@ pub(crate) fn vera(
         let a = a.clone().narrow(1, 0, map.d_in) * inner.unsqueeze_dim::<2>(1); // [r, in] x [r, 1]
         let b = b.clone().narrow(0, 0, map.d_out) * outer.unsqueeze_dim::<2>(1); // [out, r] x [out, 1]
         let change = a.transpose().matmul(b.transpose()); // [in, r] x [r, out] -> [in, out]
+        require_numbers(&map, &change, &|| "the product of its matrices".to_owned())?;
         change_parts(model, &map, |part, columns| {
             part.weight = frozen(part.weight.val() + columns.of(&change));
         });

@@ -28,7 +28,8 @@ pub(crate) fn take(
     let (inner, out) = names(shape.architecture);
     let hidden = shape.hidden;
     let weight = format!("{prefix}{out}.weight");
-    let Some(classes) = tensors.dims(&weight).and_then(|dims| dims.first().copied()) else {
+    let first = tensors.dims(&weight).and_then(|dims| dims.first().copied());
+    let Some(classes) = first.filter(|classes| *classes > 0) else {
         return Err(PeftError::MissingTensor {
             tensor: weight,
             reason: format!(

@@ -26,6 +26,7 @@
 
 mod config;
 mod error;
+mod fields;
 mod fold;
 mod head;
 mod modules;

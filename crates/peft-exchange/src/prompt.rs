@@ -1,6 +1,7 @@
 //! Virtual tokens in front of the text (Lester et al. 2021) or in front of every layer's keys and values (Liu et al. 2022).
 
 use crate::PeftError;
+use crate::config::{Tokens, refused};
 use crate::tensors::Tensors;
 use crate::write::Draft;
 use adapt::PromptNetwork;
@@ -24,8 +25,10 @@ impl Front {
     pub(crate) fn prompt(
         tensors: &mut Tensors,
         shape: &Shape,
-        tokens: usize,
+        config: &Tokens,
     ) -> Result<Front, PeftError> {
+        let tokens = config.tokens;
+        require("token_dim", config.token_dim, shape.hidden)?;
         let why = " (num_virtual_tokens by the model's width)";
         let prompt = tensors.take(TENSOR, [tokens, shape.hidden], why)?;
         Ok(Front::Prompt(Box::new(prompt)))
@@ -35,9 +38,12 @@ impl Front {
     pub(crate) fn prefix(
         tensors: &mut Tensors,
         shape: &Shape,
-        tokens: usize,
+        config: &Tokens,
     ) -> Result<Front, PeftError> {
-        let width = shape.key_value_width();
+        let (tokens, width) = (config.tokens, shape.key_value_width());
+        require("token_dim", config.token_dim, width)?;
+        require("num_layers", config.layers, shape.layers)?;
+        require("num_attention_heads", config.heads, shape.kv_heads)?;
         let why = " (num_virtual_tokens by 2 * layers * width of the keys)";
         let all: Tensor<2> = tensors.take(TENSOR, [tokens, 2 * shape.layers * width], why)?;
         let part = |i: usize| {
@@ -58,6 +64,19 @@ impl Front {
             Front::Prompt(prompt) => prompt.dims()[0],
             Front::Prefix(layers) => layers.first().map_or(0, |layer| layer.key.dims()[1]),
         }
+    }
+}
+
+/// A size that PEFT takes from its configuration and that is the model's here.
+fn require(key: &str, found: Option<usize>, of_the_model: usize) -> Result<(), PeftError> {
+    match found {
+        Some(found) if found != of_the_model => Err(refused(
+            key,
+            &found.into(),
+            &of_the_model.to_string(),
+            ", the model's; was the adapter trained on another one?",
+        )),
+        _ => Ok(()),
     }
 }
 

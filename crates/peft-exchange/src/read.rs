@@ -10,6 +10,7 @@ use crate::prompt::Front;
 use crate::tensors::Tensors;
 use burn::module::Module;
 use serde_json::{Map, Value};
+use std::io::ErrorKind;
 use std::path::Path;
 use transformer::Pretrained;
 
@@ -56,8 +57,8 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
         }
         Kind::Vera { rank } => fold::vera(&mut model, &mut tensors, &config, *rank)?,
         Kind::LayerNorm => fold::layer_norm(&mut model, &mut tensors, &config)?,
-        Kind::Prompt { tokens } => front = Front::prompt(&mut tensors, shape, *tokens)?,
-        Kind::Prefix { tokens } => front = Front::prefix(&mut tensors, shape, *tokens)?,
+        Kind::Prompt(tokens) => front = Front::prompt(&mut tensors, shape, tokens)?,
+        Kind::Prefix(tokens) => front = Front::prefix(&mut tensors, shape, tokens)?,
     }
     let left: Vec<&String> = tensors.names().collect();
     if let Some(first) = left.first() {
@@ -68,7 +69,7 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
             first: (*first).clone(),
         });
     }
-    let classes = classes(dir, model.head.classes());
+    let classes = classes(dir, model.head.classes())?;
     let source = Source {
         dir: dir.to_owned(),
         values,
@@ -77,17 +78,27 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
 }
 
 /// A checkpoint names no classes: what [`LABELS_FILE`] beside it says, or their numbers.
-fn classes(dir: &Path, count: usize) -> Vec<String> {
-    let text = std::fs::read_to_string(dir.join(LABELS_FILE)).unwrap_or_default();
+fn classes(dir: &Path, count: usize) -> Result<Vec<String>, PeftError> {
+    let path = dir.join(LABELS_FILE);
+    let text = match files::read_text(&path, files::SETTINGS_BYTES) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            return Err(PeftError::Read {
+                path,
+                source,
+                hint: "",
+            });
+        }
+        text => text.unwrap_or_default(),
+    };
     let names: Vec<String> = text.lines().map(str::to_owned).collect();
-    match names.len() == count {
+    Ok(match names.len() == count {
         true => names,
         false => (0..count).map(|class| class.to_string()).collect(),
-    }
+    })
 }
 
 fn json(path: &Path) -> Result<Map<String, Value>, PeftError> {
-    let text = std::fs::read(path).map_err(|source| PeftError::Read {
+    let text = files::read(path, files::SETTINGS_BYTES).map_err(|source| PeftError::Read {
         path: path.to_owned(),
         source,
         hint: "",

@@ -51,7 +51,13 @@ impl Targets {
 
     pub(crate) fn layers(&mut self, indices: Value, patterns: Value) -> Result<(), PeftError> {
         const KEY: &str = "layers_to_transform";
+        let given = |value: &Value| !value.is_null() && value.as_str() != Some("");
         let list = match &indices {
+            // PEFT makes no configuration of this.
+            Value::Null if given(&patterns) && patterns != Value::Array(Vec::new()) => {
+                let wanted = "null where layers_to_transform is null";
+                return Err(refused("layers_pattern", &patterns, wanted, ""));
+            }
             Value::Null => return Ok(()),
             Value::Array(list) => list.iter().map(Value::as_u64).collect(),
             one => one.as_u64().map(|one| vec![one]),
@@ -70,7 +76,7 @@ impl Targets {
             true => vec![regex(KEY, r"^.*\.[^.]*\.(\d+)\.")?],
             false => {
                 let each = patterns.iter();
-                each.map(|p| regex("layers_pattern", &format!(r"^.*\.{p}\.(\d+)\.")))
+                each.map(|p| numbered("layers_pattern", p))
                     .collect::<Result<_, _>>()?
             }
         };
@@ -110,7 +116,7 @@ impl Names {
 impl Layers {
     fn contain(&self, module: &str) -> bool {
         let found = self.number.iter().find_map(|regex| regex.captures(module));
-        let number = found.and_then(|groups| groups[1].parse().ok());
+        let number = found.and_then(|groups| groups.get(1)?.as_str().parse().ok());
         number.is_some_and(|number| self.indices.contains(&number))
     }
 }
@@ -133,6 +139,14 @@ impl Patterns {
             Ok((regex(key, &format!(r"^(?:.*\.)?(?:{pattern})$"))?, number))
         });
         Ok(Patterns(pairs.collect::<Result<_, _>>()?))
+    }
+
+    /// Itself, if every number is `valid`; else the first that is not.
+    pub(crate) fn all(self, valid: impl Fn(f64) -> bool) -> Result<Patterns, f64> {
+        match self.0.iter().find(|(_, number)| !valid(*number)) {
+            Some((_, number)) => Err(*number),
+            None => Ok(self),
+        }
     }
 
     pub(crate) fn of(&self, module: &str) -> Option<f64> {
@@ -158,6 +172,16 @@ fn texts(key: &str, value: &Value) -> Result<Vec<String>, PeftError> {
         Some(texts) => Ok(texts),
         None => Err(refused(key, value, wanted, "")),
     }
+}
+
+/// A pattern of what stands before a block's number. PEFT takes the number from the first group, so the pattern must have none of its own.
+fn numbered(key: &str, pattern: &str) -> Result<Regex, PeftError> {
+    let regex = regex(key, &format!(r"^.*\.{pattern}\.(\d+)\."))?;
+    if regex.captures_len() == 2 {
+        return Ok(regex);
+    }
+    let wanted = "a regular expression without groups (write (?:...) for (...))";
+    Err(refused(key, &Value::from(pattern), wanted, ""))
 }
 
 fn regex(key: &str, pattern: &str) -> Result<Regex, PeftError> {

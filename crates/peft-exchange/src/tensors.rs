@@ -14,7 +14,7 @@ pub(crate) struct Tensors {
 
 impl Tensors {
     pub(crate) fn open(path: &Path, device: Device) -> Result<Tensors, PeftError> {
-        let bytes = std::fs::read(path).map_err(|source| PeftError::Read {
+        let bytes = files::read_tensors(path).map_err(|source| PeftError::Read {
             path: path.to_owned(),
             source,
             hint: match path.with_extension("bin").is_file() {
@@ -43,7 +43,16 @@ impl Tensors {
                 }
             };
             let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape(), kind);
-            by_name.insert(name, data.convert::<f32>());
+            let data = data.convert::<f32>(); // A number of f64 may become infinite.
+            let values = data.as_slice::<f32>().unwrap_or_default();
+            if let Some(&value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(PeftError::NotFinite {
+                    tensor: name,
+                    path: path.to_owned(),
+                    value,
+                });
+            }
+            by_name.insert(name, data);
         }
         Ok(Tensors { by_name, device })
     }

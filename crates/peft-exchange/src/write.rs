@@ -35,6 +35,7 @@ pub fn write(
 ) -> Result<&'static str, PeftError> {
     let portable = portable.ok_or(PeftError::NoEquivalent { known: EQUIVALENTS })?;
     let Draft { config, tensors } = draft(portable, base, base_name)?;
+    tensors.require_numbers()?;
     let written = |path: &Path, done: std::io::Result<()>| {
         done.map_err(|source| PeftError::Write {
             path: path.to_owned(),
@@ -49,12 +50,13 @@ pub fn write(
         .classes
         .iter()
         .map(|class| class.replace('\n', " ") + "\n");
-    written(&path, std::fs::write(&path, lines.collect::<String>()))?;
+    let lines = lines.collect::<String>();
+    written(&path, files::write(&path, lines.as_bytes()))?;
     let path = dir.join(CONFIG_FILE); // Last: it is what makes the directory a checkpoint.
     let by_name: BTreeMap<String, Value> = config.into_iter().collect();
     let mut text = serde_json::to_string_pretty(&by_name).expect("JSON");
     text.push('\n');
-    written(&path, std::fs::write(&path, text))?;
+    written(&path, files::write(&path, text.as_bytes()))?;
     Ok(peft_type(&portable.change))
 }
 

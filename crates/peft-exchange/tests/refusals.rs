@@ -218,3 +218,170 @@ fn numbers_of_half_and_double_width_are_read() {
         "{single:?} {brain:?}"
     );
 }
+
+#[test]
+fn a_tensor_with_a_value_that_is_no_number_is_refused_by_name_and_file() {
+    let bert = base("bert");
+    let lora = "oracle/bert/adapters/lora-qv";
+    let key = "base_model.model.bert.encoder.layer.1.attention.self.query.lora_B.weight";
+    for (name, kind, wrong) in [
+        (key, Dtype::F32, f32::NAN.to_le_bytes().to_vec()),
+        (key, Dtype::F32, f32::INFINITY.to_le_bytes().to_vec()),
+        (
+            "base_model.model.classifier.bias",
+            Dtype::F32,
+            f32::NAN.to_le_bytes().to_vec(),
+        ),
+        // Finite in f64, too large for f32.
+        (
+            "base_model.model.classifier.bias",
+            Dtype::F64,
+            1e300f64.to_le_bytes().to_vec(),
+        ),
+    ] {
+        let read = read_changed(lora, &bert, |_, tensors| {
+            let tensor = tensors.get_mut(name).unwrap();
+            let values = tensor.1.iter().product();
+            tensor.0 = kind;
+            tensor.2 = wrong.repeat(values);
+        });
+        refused(read, &[name, TENSORS_FILE, "expected finite numbers"]);
+    }
+}
+
+#[test]
+fn a_scale_that_overflows_is_refused_and_a_negative_one_is_read_as_peft_reads_it() {
+    let bert = base("bert");
+    let lora = "oracle/bert/adapters/lora-qv";
+    let with_alpha = |alpha: f64| {
+        read_changed(lora, &bert, |config, _| {
+            config["lora_alpha"] = json!(alpha);
+        })
+    };
+    for huge in [1e300, -1e300, 1e40] {
+        refused(
+            with_alpha(huge),
+            &["attention.self.query", "lora_alpha", "overflow"],
+        );
+    }
+    assert!(with_alpha(-3.0).is_ok());
+    assert!(with_alpha(0.0).is_ok());
+    let by_pattern = read_changed(lora, &bert, |config, _| {
+        config["alpha_pattern"] = json!({"1.attention.self.query": 1e300});
+    });
+    refused(by_pattern, &["layer.1.attention.self.query", "overflow"]);
+}
+
+#[test]
+fn sizes_and_patterns_that_peft_refuses_are_refused_by_name() {
+    let bert = base("bert");
+    let cases = [
+        ("r", json!(u64::MAX)),
+        ("r", json!(-4)),
+        ("r", json!(4.5)),
+        ("rank_pattern", json!({"query": 0})),
+        ("rank_pattern", json!({"query": 4.5})),
+        ("rank_pattern", json!({"query": 1e300})),
+        ("layers_pattern", json!("layer")),
+    ];
+    for (key, value) in cases {
+        let read = read_changed("oracle/bert/adapters/lora-qv", &bert, |config, _| {
+            config[key] = value;
+        });
+        refused(read, &[key, CONFIG_FILE]);
+    }
+    for pattern in ["(zz)?layer", "(layer)", "(?P<a>layer)"] {
+        let read = read_changed("oracle/bert/adapters/lora-qv", &bert, |config, _| {
+            config["layers_to_transform"] = json!([0, 1, 2]);
+            config["layers_pattern"] = json!(pattern);
+        });
+        refused(read, &["layers_pattern", "without groups"]);
+    }
+    let without = read_changed("oracle/bert/adapters/lora-qv", &bert, |config, _| {
+        config["layers_to_transform"] = json!([0, 1, 2]);
+        config["layers_pattern"] = json!("(?:zz)?layer");
+    });
+    assert!(without.is_ok(), "{:?}", without.err());
+    let no_class = read_changed("oracle/bert/adapters/lora-qv", &bert, |_, tensors| {
+        let head = tensors
+            .get_mut("base_model.model.classifier.weight")
+            .unwrap();
+        head.1[0] = 0;
+        head.2.clear();
+    });
+    refused(no_class, &["classifier.weight"]);
+}
+
+#[test]
+fn a_field_that_the_kind_does_not_have_is_refused_unless_it_is_off() {
+    let bert = base("bert");
+    for (case, key, value) in [
+        (
+            "oracle/bert/adapters/ia3",
+            "layers_to_transform",
+            json!([0]),
+        ),
+        ("oracle/bert/adapters/ia3", "use_dora", json!(true)),
+        ("peft/bert/vera", "exclude_modules", json!(["query"])),
+        ("peft/bert/layer-norm", "layers_to_transform", json!([0])),
+        (
+            "oracle/bert/adapters/prefix",
+            "target_modules",
+            json!(["query"]),
+        ),
+    ] {
+        let changed = |value: Value| read_changed(case, &bert, |config, _| config[key] = value);
+        refused(changed(value), &[key, "absence"]);
+        assert!(changed(Value::Null).is_ok(), "{case} {key}");
+    }
+}
+
+#[test]
+fn sizes_that_peft_takes_from_the_configuration_must_be_those_of_the_model() {
+    let bert = base("bert");
+    for (case, key, wrong) in [
+        ("oracle/bert/adapters/prefix", "token_dim", 24),
+        ("oracle/bert/adapters/prefix", "num_layers", 2),
+        ("oracle/bert/adapters/prefix", "num_attention_heads", 2),
+        ("oracle/bert/adapters/prompt", "token_dim", 24),
+    ] {
+        let changed = |value: Value| read_changed(case, &bert, |config, _| config[key] = value);
+        refused(
+            changed(json!(wrong)),
+            &[key, &wrong.to_string(), "the model's"],
+        );
+        assert!(changed(Value::Null).is_ok(), "{case} {key}");
+    }
+}
+
+#[test]
+fn the_name_of_the_base_model_is_never_read_as_a_file() {
+    let bert = base("bert");
+    for name in ["/dev/zero", "../../../../etc/passwd", "no/such/model"] {
+        let read = read_changed("oracle/bert/adapters/lora-qv", &bert, |config, _| {
+            config["base_model_name_or_path"] = json!(name);
+        });
+        assert!(read.is_ok(), "{name}: {:?}", read.err());
+    }
+}
+
+#[test]
+fn files_that_could_be_read_forever_are_refused() {
+    let bert = base("bert");
+    for name in [CONFIG_FILE, TENSORS_FILE, "labels.txt"] {
+        let dir = tempfile::tempdir().unwrap();
+        for file in [CONFIG_FILE, TENSORS_FILE] {
+            let from = fixture("oracle/bert/adapters/lora-qv").join(file);
+            std::fs::copy(from, dir.path().join(file)).unwrap();
+        }
+        let path = dir.path().join(name);
+        let _ = std::fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let error = read(dir.path(), &bert)
+            .err()
+            .expect("a refusal")
+            .to_string();
+        assert!(error.contains(name) && error.contains("pipe"), "{error}");
+    }
+}

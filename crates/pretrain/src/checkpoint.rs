@@ -47,7 +47,7 @@ pub(crate) fn write(
             reason: error.to_string(),
         })?;
     let text = serde_json::to_string(&state).expect("plain data");
-    fs::write(temporary.join(STATE_FILE), text).map_err(PretrainError::file(&temporary))?;
+    crate::prepare::write(&temporary.join(STATE_FILE), text.as_bytes())?;
     let _ = fs::remove_dir_all(&target);
     fs::rename(&temporary, &target).map_err(PretrainError::file(&target))?;
     for old in all(dir).iter().rev().skip(KEPT) {

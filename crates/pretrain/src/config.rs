@@ -245,23 +245,24 @@ impl Sizes {
         // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width, so that
         // sums over the width begin as large in a narrow model.
         let spread = (0.02 * (768.0 / self.hidden as f64).sqrt() * 1e4).round() / 1e4;
+        // "dtype" is what readers compute in; the weights are stored as half of that.
         match self.family {
             Family::Bert => json!({
-                "architectures": ["BertForMaskedLM"], "model_type": "bert",
+                "architectures": ["BertForMaskedLM"], "model_type": "bert", "dtype": "float32",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "intermediate_size": inner, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
                 "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": spread, "layer_norm_eps": 1e-12,
                 "pad_token_id": special.pad, "tie_word_embeddings": true,
             }),
             Family::Gpt2 => json!({
-                "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
+                "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "dtype": "float32",
                 "vocab_size": vocab, "n_embd": self.hidden, "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
                 "activation_function": "gelu_new", "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
                 "n_positions": length, "initializer_range": spread, "layer_norm_epsilon": 1e-5,
                 "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
             }),
             Family::Llama => json!({
-                "architectures": ["LlamaForCausalLM"], "model_type": "llama",
+                "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": "float32",
                 "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
                 "num_key_value_heads": self.heads, "intermediate_size": inner, "hidden_act": "silu", "attention_dropout": 0.0,
                 "max_position_embeddings": length, "initializer_range": spread, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,

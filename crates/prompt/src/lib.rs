@@ -15,12 +15,14 @@ mod settings;
 mod template;
 mod token_template;
 
+pub use adapt::{has_pairs, require_kind};
 pub use label_tokens::{label_tokens, lone_word_tokens, refuse_indistinct};
 pub use label_words::{LabelSource, LabelWords, label_words};
 pub use model::{AskedModel, Mode};
 pub use pieces::{Frame, Pieces};
 pub use prompted::{PromptedModel, unusable};
 pub use saved::{PROMPT_FILE, SavedPrompt};
-pub use settings::{check_scale, check_templates, one_or_many};
+pub use settings::{SCALE, check_templates, one_or_many};
 pub use template::{Part, Slot, Template};
-pub use token_template::{Texts, TokenPart, TokenTemplate, has_pairs, require_kind};
+
+pub use token_template::{Texts, TokenPart, TokenTemplate};

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use transformer::{
-    Backbone, Batch, Encoded, LanguageHead, Pretrained, Shape, Side, Tokenizer, collate,
+    Backbone, Batch, Encoded, LanguageHead, Pretrained, SentenceFolder, Shape, Side, Tokenizer,
+    collate,
 };
 
 /// How a model is asked for a class.
@@ -31,6 +32,10 @@ pub struct AskedModel {
     pub shape: Shape,
     /// The model's name in messages.
     pub name: String,
+    /// `Pretrained::files_digest` of the model.
+    pub digest: String,
+    /// How sentence-transformers makes a vector of a text.
+    pub sentence: SentenceFolder,
     /// Where the weights are.
     pub device: Device,
 }
@@ -58,6 +63,8 @@ impl AskedModel {
             tokenizer: base.tokenizer.clone(),
             shape: base.shape.clone(),
             name: base.name.clone(),
+            digest: base.files_digest.clone(),
+            sentence: base.sentence.clone(),
         }
     }
 

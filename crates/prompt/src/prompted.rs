@@ -59,7 +59,8 @@ impl<C: Serialize, P: SavedPrompt> PromptedModel<C, P> {
             budget: self.budget.clone(),
             pooling: None,
             base_model: self.model.name.clone(),
-            base_digest: None,
+            base_digest: Some(self.model.digest.clone()),
+            pairs: None, // The prompt says so.
         };
         write_info(&info, dir)?;
         saved::write(&self.prompt, dir)
@@ -75,6 +76,7 @@ impl<C: Serialize, P: SavedPrompt> PromptedModel<C, P> {
             acts_from: None,
             trains_backbone_weights: false,
             extra_tokens,
+            ..Footprint::default()
         }
     }
 

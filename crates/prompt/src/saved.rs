@@ -9,6 +9,9 @@ use std::path::Path;
 /// The file's name.
 pub const PROMPT_FILE: &str = "prompt.json";
 
+/// Bound for it: labelled texts to retrieve from are in it.
+const BYTES: u64 = 1 << 30;
+
 /// Everything that stands around a text, as a method keeps it.
 pub trait SavedPrompt: Serialize + DeserializeOwned {
     /// How the model is asked.
@@ -44,16 +47,12 @@ pub(crate) fn read<P: SavedPrompt>(
     classes: usize,
     model: &AskedModel,
 ) -> Result<P, LoadAdapterError> {
-    let path = dir.join(PROMPT_FILE).display().to_string();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(source) => return Err(LoadAdapterError::Read { path, source }),
-    };
-    parse(&text, classes, model).map_err(|reason| LoadAdapterError::Malformed { path, reason })
+    let bytes = adapt::read_file(dir, PROMPT_FILE, BYTES)?;
+    parse(&bytes, classes, model).map_err(|reason| adapt::malformed(dir, PROMPT_FILE, reason))
 }
 
-fn parse<P: SavedPrompt>(text: &str, classes: usize, model: &AskedModel) -> Result<P, String> {
-    let prompt: P = serde_json::from_str(text).map_err(|error| error.to_string())?;
+fn parse<P: SavedPrompt>(bytes: &[u8], classes: usize, model: &AskedModel) -> Result<P, String> {
+    let prompt: P = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     match prompt.words().len() {
         found if found == classes => prompt.check(classes, model).map(|()| prompt),
         found => Err(format!(

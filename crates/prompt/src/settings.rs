@@ -1,5 +1,6 @@
 //! Settings that hold texts, and the checks that they have in common.
 
+use adapt::Range;
 use serde::{Deserialize, Deserializer};
 
 /// A string or a list of strings, so that `--set METHOD.templates="..."` takes one without brackets.
@@ -37,12 +38,4 @@ pub fn check_templates(
 }
 
 /// `scale`: what a cosine is multiplied by to become a logit.
-///
-/// # Errors
-/// A scale that is not a positive number.
-pub fn check_scale(scale: f64) -> Result<(), String> {
-    match scale.is_finite() && scale > 0.0 {
-        true => Ok(()),
-        false => Err(format!("scale is {scale}, expected a positive number")),
-    }
-}
+pub const SCALE: Range = Range::above(0.0, 1e6);

@@ -2,8 +2,6 @@
 
 use crate::pieces::Pieces;
 use crate::template::{Part, Slot, Template};
-use adapt::PredictError;
-use task::{Example, Split};
 use transformer::TokenizeError;
 
 /// The token ids of a text, or of both of a pair.
@@ -190,25 +188,4 @@ fn literals(parts: &[TokenPart]) -> usize {
         TokenPart::Gap { .. } => 0,
     };
     parts.iter().map(count).sum()
-}
-
-/// Whether the examples of a split are pairs of texts.
-pub fn has_pairs(split: &Split) -> bool {
-    split.iter().any(|example| example.second.is_some())
-}
-
-/// # Errors
-/// One text where the prompt was made for pairs, or the other way round.
-pub fn require_kind(examples: &[Example], pairs: bool) -> Result<(), PredictError> {
-    let other_kind = |example: &&Example| example.second.is_some() != pairs;
-    let Some(Example { row, .. }) = examples.iter().find(other_kind) else {
-        return Ok(());
-    };
-    let (found, expected) = match pairs {
-        true => ("one text", "a pair"),
-        false => ("a pair", "one text"),
-    };
-    Err(PredictError::Other(format!(
-        "row {row} has {found}, and this prompt was made for {expected}"
-    )))
 }

@@ -6,7 +6,6 @@
 use crate::StoreError;
 use crate::store::{PREDICTIONS_FILE, RECORD_FILE};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -25,7 +24,7 @@ const LEVEL: i32 = 22;
 /// Largest window of compression, as a power of two; readers allow this much memory and no more.
 const WINDOW: u32 = 27;
 /// No file of a trial is larger.
-const MOST_BYTES_OF_A_FILE: u64 = 256 << 20;
+pub(crate) const MOST_BYTES_OF_A_FILE: u64 = 256 << 20;
 /// No run is larger.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -76,7 +75,7 @@ fn append(tar: &mut tar::Builder<impl io::Write>, name: &str, bytes: &[u8]) -> i
 /// # Errors
 /// [`StoreError::Read`]; [`StoreError::BrokenArchive`] for anything but the two files of each trial, once each, of a sane size.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Files>, StoreError> {
-    let file = File::open(path).map_err(|e| StoreError::read(path, e))?;
+    let (file, _) = files::open(path).map_err(|e| StoreError::read(path, e))?;
     unpack(file).map_err(|reason| StoreError::broken_archive(path, reason))
 }
 

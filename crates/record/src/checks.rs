@@ -185,7 +185,7 @@ mod tests {
             ),
             (
                 [lines[0], lines[1], lines[1], lines[3]].concat(),
-                "row 0 stands behind row 0",
+                "row 0 a second time",
             ),
             (TEXT.replace("3,b,a", "3,c,a"), "\"c\""),
             (TEXT.replace("3,b,a", "3,b,b"), "3 of its 3 answers"),

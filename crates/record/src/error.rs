@@ -24,8 +24,16 @@ pub enum StoreError {
         source: io::Error,
     },
     /// A file does not hold what its name promises.
-    #[error("{} is broken: {reason}; delete its folder and run the trial again", path.display())]
+    #[error("{} is broken: {reason}; delete the folder of this trial alone and repeat the run's command with the same --out, which runs what is missing", path.display())]
     Broken {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// `run.json` does not hold what it should.
+    #[error("{} is broken: {reason}; the records beside it are whole, do not delete them: put a copy of run.json back, or take the broken one away and repeat the run's command with the same --out, which writes it anew and keeps every record", path.display())]
+    BrokenRun {
         /// The file.
         path: PathBuf,
         /// What was found and what was expected.

@@ -1,6 +1,7 @@
 //! `predictions.csv`: what a trial answered, by row number; never the text.
 
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// One row of `predictions.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,10 @@ fn log_probability(prediction: &Prediction, classes: &[String], name: &str) -> O
 
 /// Reads what [`to_csv`] wrote; the reason names the line.
 pub(crate) fn parse(text: &[u8]) -> Result<Predictions, String> {
+    // Every line that was written ends with one; a number that is cut may still be a number.
+    if !text.ends_with(b"\n") {
+        return Err("it ends within a line, so that something is missing".to_owned());
+    }
     let mut table = csv::Reader::from_reader(text);
     let header = table.headers().map_err(|e| e.to_string())?.clone();
     let (first, classes) = header
@@ -106,19 +111,26 @@ pub(crate) fn parse(text: &[u8]) -> Result<Predictions, String> {
         })
         .collect::<Result<_, _>>()?;
     let mut rows = Vec::new();
+    let mut seen = HashSet::new();
     for (index, cells) in table.records().enumerate() {
         let line = index + 2;
         let cells = cells.map_err(|e| e.to_string())?;
-        let number = |cell: &str| match cell {
-            "" => Ok(f64::NAN),
-            _ => cell
-                .parse::<f64>()
-                .map_err(|_| format!("line {line} has {cell:?} where a number belongs")),
+        let number = |cell: &str| match cell.parse::<f64>() {
+            _ if cell.is_empty() => Ok(f64::NAN),
+            Ok(number) if number > 0.0 => Err(format!(
+                "line {line} has {cell:?} where the logarithm of a probability belongs"
+            )),
+            Ok(number) => Ok(number),
+            Err(_) => Err(format!("line {line} has {cell:?} where a number belongs")),
         };
+        let row = cells[0]
+            .parse()
+            .map_err(|_| format!("line {line} has row {:?}, expected a row number", &cells[0]))?;
+        if !seen.insert(row) {
+            return Err(format!("line {line} has row {row} a second time"));
+        }
         rows.push(Prediction {
-            row: cells[0].parse().map_err(|_| {
-                format!("line {line} has row {:?}, expected a row number", &cells[0])
-            })?,
+            row,
             label: cells[1].to_owned(),
             predicted: cells[2].to_owned(),
             log_probabilities: cells.iter().skip(3).map(number).collect::<Result<_, _>>()?,
@@ -152,5 +164,23 @@ mod tests {
             parse(b"row,label,predicted,logp_a\n0,a,a\n").is_err(),
             "a ragged row was accepted"
         );
+    }
+
+    #[test]
+    fn what_is_cut_within_a_line_is_refused_even_where_it_reads_as_a_number() {
+        let whole = b"row,label,predicted,logp_a\n0,a,a,-0.12345\n";
+        assert_eq!(parse(whole).unwrap().rows.len(), 1);
+        let header = 1 + whole.iter().position(|byte| *byte == b'\n').unwrap();
+        for end in (0..whole.len()).filter(|end| *end != header) {
+            assert!(parse(&whole[..end]).is_err(), "cut to {end} bytes");
+        }
+    }
+
+    #[test]
+    fn rows_that_stand_twice_and_logarithms_above_0_are_refused() {
+        let twice = parse(b"row,label,predicted,logp_a\n4,a,a,-0.1\n4,a,a,-0.1\n").unwrap_err();
+        assert!(twice.contains("line 3 has row 4 a second time"), "{twice}");
+        let above = parse(b"row,label,predicted,logp_a\n0,a,a,1.5\n").unwrap_err();
+        assert!(above.contains("\"1.5\""), "{above}");
     }
 }

@@ -8,7 +8,6 @@ use crate::archive::{self, ARCHIVE, Files};
 use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, checks, predictions};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The file that makes a directory a run.
@@ -44,9 +43,15 @@ pub fn write_run_info(run_dir: &Path, info: &RunInfo) -> Result<(), StoreError> 
 /// Reads `run.json`.
 ///
 /// # Errors
-/// [`StoreError::Read`], [`StoreError::Broken`] or [`StoreError::Newer`], naming the file.
+/// [`StoreError::Read`], [`StoreError::BrokenRun`] or [`StoreError::Newer`], naming the file.
 pub fn read_run_info(run_dir: &Path) -> Result<RunInfo, StoreError> {
-    read_json(&run_dir.join(RUN_FILE))
+    let path = run_dir.join(RUN_FILE);
+    let text = files::read(&path, files::SETTINGS_BYTES).map_err(|e| StoreError::read(&path, e))?;
+    parse_json(&path, &text).map_err(|error| match error {
+        // It is one file of the run, and the records of the trials are none the worse for it.
+        StoreError::Broken { path, reason } => StoreError::BrokenRun { path, reason },
+        other => other,
+    })
 }
 
 /// Writes a trial's `record.json`; the trial counts as done from the rename on, so write its predictions first.
@@ -63,14 +68,11 @@ pub fn write_record(run_dir: &Path, record: &TrialRecord) -> Result<(), StoreErr
 /// Reads the record of trial `trial_id`, or `None` if it has not ended.
 ///
 /// # Errors
-/// As [`read_run_info`].
+/// [`StoreError::Read`], [`StoreError::Broken`] or [`StoreError::Newer`], naming the file.
 pub fn read_record(run_dir: &Path, trial_id: &str) -> Result<Option<TrialRecord>, StoreError> {
     let path = trial_dir(run_dir, trial_id).join(RECORD_FILE);
-    if path.exists() {
-        read_json(&path).map(Some)
-    } else {
-        Ok(None)
-    }
+    let text = read_if_there(&path)?;
+    text.map(|text| parse_json(&path, &text)).transpose()
 }
 
 /// Writes a trial's `predictions.csv`: `row,label,predicted,logp_<class>..`; row numbers, never texts. Returns its digest, for
@@ -162,7 +164,7 @@ pub fn write_compact(run_dir: &Path, out: &Path) -> Result<(), StoreError> {
         Form::Compact => archive::read(&run_dir.join(ARCHIVE))?,
     };
     let info = run_dir.join(RUN_FILE);
-    let info = fs::read(&info).map_err(|e| StoreError::read(&info, e))?;
+    let info = read_file(&info)?;
     let packed = archive::pack(&trials).map_err(|e| StoreError::write(&path, e))?;
     write_file(&path, &packed)?;
     write_file(&out.join(RUN_FILE), &info)
@@ -182,10 +184,12 @@ fn read_files(run_dir: &Path, id: &str) -> Result<Option<Files>, StoreError> {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
+    match read_file(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(StoreError::read(path, e)),
+        Err(StoreError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(e) => Err(e),
     }
 }
 
@@ -211,30 +215,24 @@ fn parse_trial(run_dir: &Path, id: &str, files: &Files) -> Result<Trial, StoreEr
     })
 }
 
-/// Writes `bytes` to `path` by way of a temporary name beside it, making folders as needed.
+/// Writes `bytes` to `path` whole or not at all, making folders as needed: see [`files::write`].
 ///
 /// # Errors
 /// [`StoreError::Write`].
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        let _ = fs::remove_file(&temporary);
-        StoreError::write(path, e)
-    })
+    files::write(path, bytes).map_err(|e| StoreError::write(path, e))
+}
+
+/// Reads a file of a run: a regular one, no larger than any that a run keeps.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
+    files::read(path, archive::MOST_BYTES_OF_A_FILE).map_err(|e| StoreError::read(path, e))
 }
 
 /// Names of the trial folders, sorted, leftovers of a kill passed over.
-fn trial_ids(run_dir: &Path) -> Result<Vec<String>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Read`].
+pub fn trial_ids(run_dir: &Path) -> Result<Vec<String>, StoreError> {
     let folder = run_dir.join(TRIALS);
     let mut ids = Vec::new();
     for entry in fs::read_dir(&folder).map_err(|e| StoreError::read(&folder, e))? {
@@ -253,11 +251,6 @@ fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreEr
         serde_json::to_vec_pretty(value).map_err(|e| StoreError::write(path, e.into()))?;
     text.push(b'\n');
     write_file(path, &text)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
-    let text = fs::read(path).map_err(|e| StoreError::read(path, e))?;
-    parse_json(path, &text)
 }
 
 /// The layout's version is looked at first, so that a newer file is not called broken.
@@ -312,6 +305,36 @@ mod tests {
         assert_eq!(read_predictions(dir.path(), "t2"), None);
         let left = fs::read_dir(trial_dir(dir.path(), "t1")).unwrap().count();
         assert_eq!(left, 1, "a temporary file stayed behind");
+    }
+
+    #[test]
+    fn a_broken_run_json_is_said_to_leave_the_records_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(RUN_FILE);
+        for text in ["", "{", "{\"schema\": 1}", "[]", "{\"schema\": -1}"] {
+            fs::write(&path, text).unwrap();
+            let error = read_run_info(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("run.json is broken: "), "{error}");
+            assert!(error.contains("do not delete them"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_a_file_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let trial = trial_dir(dir.path(), "t");
+        fs::create_dir_all(&trial).unwrap();
+        for path in [trial.join(RECORD_FILE), dir.path().join(ARCHIVE)] {
+            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            assert!(made.unwrap().success());
+        }
+        let read = [
+            read_record(dir.path(), "t").map(drop).unwrap_err(),
+            archive::read(&dir.path().join(ARCHIVE)).unwrap_err(),
+        ];
+        for error in read {
+            assert!(error.to_string().contains("is a pipe"), "{error}");
+        }
     }
 
     #[test]

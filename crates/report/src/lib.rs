@@ -164,10 +164,17 @@ fn remove_stale(plots: &Path, drawn: &[PathBuf]) -> Result<(), ReportError> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let chart = name.matches("--").count() >= 2
+        // Nor is what another report is writing at this moment.
+        let chart = !name.starts_with('.')
+            && name.matches("--").count() >= 2
             && path.extension().is_some_and(|e| e == "svg" || e == "png");
         if chart && !drawn.contains(&path) {
-            std::fs::remove_file(&path).map_err(|e| StoreError::write(&path, e))?;
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::write(&path, error).into());
+                }
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -38,11 +38,12 @@ impl Chart {
 
     /// Writes `<name>.png` into `dir`; returns its path.
     pub(crate) fn write_png(&self, dir: &Path) -> Result<PathBuf, ReportError> {
-        // The drawing library chooses the format by the ending, hence a temporary name that ends in .png too.
-        let temporary = dir.join(format!(".{}.{}.tmp.png", self.name, std::process::id()));
         let path = dir.join(format!("{}.png", self.name));
-        render::png(&self.picture, &temporary).map_err(|reason| self.failed(reason))?;
-        std::fs::rename(&temporary, &path).map_err(|e| StoreError::write(&path, e))?;
+        // The drawing library chooses the format by the ending, which the temporary name shares.
+        let drawn = files::replace(&path, |temporary| {
+            render::png(&self.picture, temporary).map_err(std::io::Error::other)
+        });
+        drawn.map_err(|error| StoreError::write(&path, error))?;
         Ok(path)
     }
 

@@ -265,6 +265,27 @@ fn a_report_written_twice_is_the_same_and_stale_charts_go() {
 }
 
 #[test]
+fn reports_of_one_run_at_the_same_time_do_not_hinder_each_other() {
+    let (dir, run) = made_up("together");
+    let mut fewer = run.clone();
+    fewer.trials.truncate(run.trials.len() / 2);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = [&run, &fewer]
+            .map(|run| scope.spawn(|| (0..2).map(|_| report::write(run, &dir)).collect::<Vec<_>>()))
+            .into_iter()
+            .collect();
+        for writer in writers {
+            for written in writer.join().unwrap() {
+                written.unwrap();
+            }
+        }
+    });
+    let left = fs::read_dir(dir.join("plots")).unwrap().flatten();
+    let left = left.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    assert_eq!(left.filter(|name| name.starts_with('.')).count(), 0);
+}
+
+#[test]
 fn leftovers_of_a_kill_are_passed_over_and_broken_records_are_named() {
     let (dir, run) = made_up("broken");
     let all = run.trials.len();

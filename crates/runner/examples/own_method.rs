@@ -29,7 +29,7 @@ adapt::settings! {
     /// The settings: `--set residual-scale.learning_rate=1e-3`.
     pub struct ResidualScale {
         /// Peak learning rate.
-        learning_rate: f64 = 3e-3,
+        learning_rate: f64 = 3e-3 => adapt::Range::LEARNING_RATE,
     }
 }
 

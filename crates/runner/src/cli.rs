@@ -1,5 +1,7 @@
 //! The command line, as clap reads it.
 
+use crate::plan::names;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -15,10 +17,36 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+/// A path, `~` expanded.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| files::expand_home(&path))
+}
+
+/// A file to write, where `-` is standard output.
+fn output() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Ok(PathBuf::from("/dev/stdout"))
+        } else {
+            files::expand_home(&path)
+        }
+    })
+}
+
+/// A model: a path, `~` expanded, or another name.
+fn model(name: &str) -> anyhow::Result<String> {
+    names::expanded(name)
+}
+
 /// A number of things, of which there must be one at least.
 fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse()
-        .map_err(|_| "expected a whole number above 0".to_owned())
+    text.parse().map_err(|error: std::num::ParseIntError| {
+        let found = match error.kind() {
+            std::num::IntErrorKind::PosOverflow => "no number is that large here, ",
+            _ => "",
+        };
+        format!("{found}expected a whole number above 0")
+    })
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,14 +65,14 @@ pub(crate) enum Command {
     /// Rebuild CSV, plots and page of finished runs from their raw records
     Report {
         /// Directories of runs
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = path())]
         dirs: Vec<PathBuf>,
         /// Leave the runs as they are and write a compact copy of each, DIR/NAME: run.json, tables, the main charts as SVG, and all records and
         /// predictions in one archive, which report, recommend and compare read as they read a run
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", value_parser = path())]
         compact: Option<PathBuf>,
         /// Also rewrite this file's tables between `<!-- results:NAME -->` marks: NAME of a run's directory, or `methods`
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", value_parser = path())]
         readme: Option<PathBuf>,
     },
     /// Say which methods to choose under limits, which are tied, and what would change the answer
@@ -52,8 +80,10 @@ pub(crate) enum Command {
     /// Compare two runs method by method, paired by seed and test example
     Compare {
         /// Directory of the first run
+        #[arg(value_parser = path())]
         first: PathBuf,
         /// Directory of the second run
+        #[arg(value_parser = path())]
         second: PathBuf,
     },
     /// List the methods, or write what the documentation says of them
@@ -75,7 +105,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct RecommendArgs {
     /// Directories of runs
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = path())]
     pub(crate) dirs: Vec<PathBuf>,
     /// Most resident memory while training, such as 2GiB
     #[arg(long, value_name = "BYTES")]
@@ -94,12 +124,13 @@ pub(crate) struct RecommendArgs {
 #[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// A plan: the same settings as below as TOML keys (models, tasks, methods, seeds, epochs, .., [settings.METHOD], [[variant]])
+    #[arg(value_parser = path())]
     pub(crate) plan: Option<PathBuf>,
-    /// Model: a directory in Hugging Face layout, a Hub id, or a bundled name; repeatable
-    #[arg(long, value_name = "M", value_delimiter = ',')]
+    /// Models, commas between them: directories in Hugging Face layout, Hub ids, or bundled names; repeatable
+    #[arg(long, value_name = "M")]
     pub(crate) model: Vec<String>,
-    /// Task: a directory with train, validation and test files, a Hub data set id, or a bundled name; repeatable
-    #[arg(long, value_name = "T", value_delimiter = ',')]
+    /// Tasks, commas between them: directories with train, validation and test files, Hub data set ids, or bundled names; repeatable
+    #[arg(long, value_name = "T")]
     pub(crate) task: Vec<String>,
     /// Methods, or `all`
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
@@ -139,7 +170,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "S")]
     pub(crate) time_limit: Option<f64>,
     /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: Option<PathBuf>,
     /// A first look in a minute or so: one seed, few examples
     #[arg(long)]
@@ -163,18 +194,20 @@ pub(crate) enum PoolingArg {
     First,
     /// The last token's
     Last,
+    /// What the folder's modules.json says (sentence-transformers)
+    Folder,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FeaturesArgs {
     /// Model: a directory in Hugging Face layout, a Hub id, or a bundled name
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: String,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(crate) input: PathBuf,
-    /// The safetensors file to write
-    #[arg(long, value_name = "FILE")]
+    /// The safetensors file to write; `-` for standard output
+    #[arg(long, value_name = "FILE", value_parser = output())]
     pub(crate) output: PathBuf,
     /// How the tokens' states become one vector a text
     #[arg(long, value_enum, default_value = "none")]
@@ -190,16 +223,16 @@ pub(crate) struct FeaturesArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
     /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: String,
     /// What `run --keep-adapters` saved (RUN/trials/<id>), or a PEFT checkpoint
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) adapter: Option<PathBuf>,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(crate) input: PathBuf,
-    /// The CSV file to write: row,label,logit_0,..
-    #[arg(long, value_name = "FILE")]
+    /// The CSV file to write: row,label,logit_0,..; `-` for standard output
+    #[arg(long, value_name = "FILE", value_parser = output())]
     pub(crate) output: PathBuf,
     /// Longest text in tokens [default: as in training; the model's own for PEFT checkpoints]
     #[arg(long, value_name = "N", value_parser = count)]
@@ -212,13 +245,13 @@ pub(crate) struct PredictArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
-    #[arg(value_name = "TRIAL_DIR")]
+    #[arg(value_name = "TRIAL_DIR", value_parser = path())]
     pub(crate) trial: PathBuf,
     /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name [default: as the trial's record has it]
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: Option<String>,
     /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) output: PathBuf,
 }
 
@@ -245,9 +278,9 @@ pub(crate) struct MethodsArgs {
     #[command(flatten)]
     pub(crate) list: ListArgs,
     /// Rewrite the table of methods of these files, between their `<!-- results:methods -->` marks, instead
-    #[arg(long, value_name = "FILE", conflicts_with = "json", num_args = 1..)]
+    #[arg(long, value_name = "FILE", conflicts_with = "json", num_args = 1.., value_parser = path())]
     pub(crate) readme: Vec<PathBuf>,
     /// Rewrite the settings in the READMEs of the methods, one folder a crate in DIR, instead
-    #[arg(long, value_name = "DIR", conflicts_with = "json", num_args = 0..=1, default_missing_value = "crates/methods")]
+    #[arg(long, value_name = "DIR", conflicts_with = "json", num_args = 0..=1, default_missing_value = "crates/methods", value_parser = path())]
     pub(crate) readmes: Option<PathBuf>,
 }

@@ -13,14 +13,17 @@ mod pretrain;
 mod registry;
 mod run;
 mod sources;
+mod terminal;
 mod words;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::{Cli, Command};
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
 use run::{child, parent, probe};
+use std::borrow::Cow;
 use std::process::ExitCode;
+use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
@@ -44,6 +47,15 @@ const BAD_INPUT: u8 = 2;
 /// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
 const NOT_WRITTEN: u8 = 74;
 
+/// Ends with clap's message, in colour unless a name in it would act on the terminal (`compare runs/*` hands over whatever names there are).
+fn refuse_usage(error: &clap::Error) -> ! {
+    if let Cow::Owned(shown) = files::printable(&error.to_string()) {
+        tell(shown.trim_end());
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
+
 /// Runs the command line of this process with `methods`.
 pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     panics::end_quietly_on_closed_output();
@@ -51,9 +63,12 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     let command = Cli::command()
         .mut_subcommand("run", |run| run.after_help(known.clone()))
         .after_help(known);
-    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+    let cli = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => refuse_usage(&error),
     };
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
@@ -85,8 +100,42 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {}", words::of_error(&error));
+            tell(format!("error: {}", words::of_error(&error)));
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// Runs one command that reads foreign files within this process, for tests that give it thousands of them: `features`, `predict`, `report`,
+/// `recommend`, `compare`; of `run` only what its plan comes to, with the models and tasks that it names by path.
+///
+/// # Errors
+/// What the command says, as it is printed.
+pub fn run_within(
+    methods: &'static [&'static dyn adapt::Method],
+    arguments: &[&str],
+) -> Result<(), String> {
+    let cli = Cli::try_parse_from(["adaptbench"].iter().chain(arguments));
+    let done = match cli.map_err(|error| error.to_string())?.command {
+        Some(Command::Run(arguments)) => plan::resolve(methods, &arguments).and_then(|plan| {
+            let paths = |names: &[String]| -> Vec<String> {
+                let names = names.iter().filter(|name| name.contains('/'));
+                names.cloned().collect()
+            };
+            for model in paths(&plan.models) {
+                sources::model(&model)?;
+            }
+            for task in paths(&plan.tasks) {
+                sources::task(&task)?;
+            }
+            Ok(())
+        }),
+        Some(Command::Features(arguments)) => features::write(&arguments),
+        Some(Command::Predict(arguments)) => predict::write(methods, &arguments),
+        Some(Command::Report { dirs, .. }) => results::report(methods, &dirs, None, None),
+        Some(Command::Recommend(arguments)) => results::recommend(&arguments),
+        Some(Command::Compare { first, second }) => results::compare(&first, &second),
+        other => return Err(format!("{other:?} is not run within the process")),
+    };
+    done.map_err(|error| files::printable(&words::of_error(&error)).into_owned())
 }

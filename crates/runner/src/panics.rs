@@ -1,7 +1,10 @@
 //! What a panic says: its message out of the payload, or out of what the default hook printed to a log; and the one panic that is none.
 
+use crate::terminal::tell;
+use files::printable;
 use std::any::Any;
-use std::panic;
+use std::borrow::Cow;
+use std::{panic, thread};
 
 /// The message of a caught panic.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
@@ -67,7 +70,16 @@ pub(crate) fn end_quietly_on_closed_output() {
         if info.payload_as_str().is_some_and(is_closed_output) {
             std::process::exit(0);
         }
-        default(info);
+        // What was read may stand in the message, and the default hook would print it as it is.
+        let message = info.payload_as_str().unwrap_or_default();
+        match (printable(message), info.location()) {
+            (Cow::Owned(shown), Some(location)) => {
+                let thread = thread::current();
+                let name = thread.name().unwrap_or("<unnamed>");
+                tell(format!("thread '{name}' panicked at {location}:\n{shown}"));
+            }
+            _ => default(info),
+        }
     }));
 }
 

@@ -1,5 +1,6 @@
 //! What is said to people: the end of a run on stdout (table, a paragraph in plain words, where everything is), and errors.
 
+use crate::terminal::{say, wrapped};
 use report::{ArmSummary, GroupSummary, Run, Standing, Written, units};
 use std::io;
 use std::path::PathBuf;
@@ -35,20 +36,20 @@ pub(crate) fn print_results(run: &Run, written: &Written) {
     let terminal = console::Term::stdout();
     let width = terminal.is_term().then(|| terminal.size().1.into());
     for line in report::terminal_table(run).trim_end().lines() {
-        println!("{}", wrapped(line, width));
+        say(fitted(line, width));
     }
     for group in report::summarise(run) {
-        println!("\n{}", wrapped(&in_words(&group), width));
+        say(format!("\n{}", fitted(&in_words(&group), width)));
     }
-    println!();
+    say("");
     if let Some(page) = &written.page {
-        println!("Report: {}", page.display());
+        say(format!("Report: {}", page.display()));
     }
     // With a page every chart is there as PNG too, which more programs show.
     let ending = if written.page.is_some() { "png" } else { "svg" };
     for path in &written.files {
         if path.extension().is_some_and(|found| found == ending) {
-            println!("Chart:  {}", path.display());
+            say(format!("Chart:  {}", path.display()));
         }
     }
     let is_table = |path: &&PathBuf| path.extension().is_some_and(|found| found == "csv");
@@ -57,27 +58,15 @@ pub(crate) fn print_results(run: &Run, written: &Written) {
         .filter_map(|path| path.file_stem()?.to_str())
         .collect();
     let tables = run.dir.join(format!("{{{}}}.csv", tables.join(",")));
-    println!("Tables: {}", tables.display());
+    say(format!("Tables: {}", tables.display()));
 }
 
-/// A line of prose broken between words at the terminal's width; a row of a table, whose columns two spaces part, as it is.
-fn wrapped(line: &str, width: Option<usize>) -> String {
-    let Some(width) = width.filter(|_| !line.trim().contains("  ")) else {
-        return line.to_owned();
-    };
-    let mut text = String::new();
-    let mut used = 0;
-    for word in line.split_inclusive(' ') {
-        let length = word.trim_end().chars().count();
-        if used > 0 && used + length > width {
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            used = 0;
-        }
-        text.push_str(word);
-        used += word.chars().count();
+/// A line of prose broken at the terminal's width; a row of a table, whose columns two spaces part, as it is.
+fn fitted(line: &str, width: Option<usize>) -> String {
+    match width.filter(|_| !line.trim().contains("  ")) {
+        Some(width) => wrapped(line, width, ""),
+        None => line.to_owned(),
     }
-    text
 }
 
 /// What a group's figures say: the best, what cannot be told from it, the cheapest of these, and what failed.
@@ -247,16 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_broken_between_words_and_tables_are_not() {
+    fn prose_is_broken_at_the_width_and_tables_are_not() {
         let prose = "≈ best: cannot be told apart";
-        assert_eq!(wrapped(prose, Some(14)), "≈ best: cannot\nbe told apart");
-        assert_eq!(wrapped(prose, None), prose);
+        assert_eq!(fitted(prose, Some(14)), "≈ best: cannot\nbe told apart");
+        assert_eq!(fitted(prose, None), prose);
         let row = "lora  84.3 [82.7, 85.7]  3 x 1821";
-        assert_eq!(wrapped(row, Some(14)), row);
-        assert_eq!(
-            wrapped("averylongword of it", Some(5)),
-            "averylongword\nof it"
-        );
+        assert_eq!(fitted(row, Some(14)), row);
     }
 
     #[test]

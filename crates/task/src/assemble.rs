@@ -4,6 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::classes::Classes;
 use crate::error::{TaskError, TaskErrorKind, listed};
+use crate::hidden::{refuse_hidden, refuse_missing_labels, visible, without_label_column};
+use crate::label::Label;
 use crate::notes;
 use crate::read::{Labels, Table, read_table};
 use crate::source::{File, Files, SplitName};
@@ -12,7 +14,7 @@ use crate::task::{Example, Split, Task};
 
 pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> {
     let mut notes = files.notes.clone();
-    let Some(train) = read_split(&files.train)? else {
+    let Some(train) = read_split(&files.train, SplitName::Train, &mut notes)? else {
         return Err(TaskError::new(
             TaskErrorKind::MissingSplit,
             &files.dir,
@@ -27,18 +29,25 @@ pub(crate) fn assemble(name: &str, files: Files<'_>) -> Result<Task, TaskError> 
     }
 
     let classes = Classes::of(files.labels.as_ref(), &files.cards, &train)?;
+    notes.extend(classes.notes.iter().cloned());
     let digest = digest(&files, &classes.names);
     let pairs = train.pairs;
     let train_file = train.file.clone();
     let mut train = labelled(train, &classes)?;
     refuse_one_class(&train, &classes, &train_file)?;
     let validation = match validation {
-        Some(validation) => labelled(validation, &classes)?,
+        Some(validation) => {
+            refuse_hidden(&validation, SplitName::Validation, &classes)?;
+            labelled(validation, &classes)?
+        }
         None => drawn_validation(&mut train, &classes, &train_file, &mut notes)?,
     };
+    refuse_hidden(&test, SplitName::Test, &classes)?;
     let test = labelled(test, &classes)?;
     notes.extend(notes::of_texts(&train, &validation, &test));
-    notes.extend(notes::of_classes(&train, &classes.names));
+    notes.extend(notes::of_classes(&train, &classes));
+    notes.extend(notes::of_one_class("validation", &validation, &classes));
+    notes.extend(notes::of_one_class("test", &test, &classes));
     Ok(Task {
         name: name.to_owned(),
         classes: classes.names,
@@ -57,9 +66,10 @@ fn evaluation_tables(
     files: &Files<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(Option<Table>, Table), TaskError> {
-    let validation = read_split(&files.validation)?;
+    let validation = read_split(&files.validation, SplitName::Validation, notes)?;
     let validation = visible(validation, SplitName::Validation, notes);
-    let test = visible(read_split(&files.test)?, SplitName::Test, notes);
+    let test = read_split(&files.test, SplitName::Test, notes)?;
+    let test = visible(test, SplitName::Test, notes);
     match (validation, test) {
         (validation, Some(test)) => Ok((validation, test)),
         (Some(validation), None) => {
@@ -113,10 +123,15 @@ fn drawn_validation(
 }
 
 /// All shards of a split in one table; none where it has no file.
-fn read_split(files: &[File<'_>]) -> Result<Option<Table>, TaskError> {
+fn read_split(
+    files: &[File<'_>],
+    split: SplitName,
+    notes: &mut Vec<String>,
+) -> Result<Option<Table>, TaskError> {
     let mut whole: Option<Table> = None;
     for file in files {
-        let table = read_table(&file.shown, &file.bytes, Labels::Required)?;
+        let table = read_table(&file.shown, &file.bytes, Labels::Required)
+            .map_err(|error| without_label_column(file, split, error))?;
         match &mut whole {
             None => whole = Some(table),
             Some(first) => {
@@ -125,24 +140,11 @@ fn read_split(files: &[File<'_>]) -> Result<Option<Table>, TaskError> {
             }
         }
     }
-    Ok(whole)
-}
-
-/// A split whose labels are all −1, as benchmarks hide those of their test, is no split to measure on.
-fn visible(table: Option<Table>, split: SplitName, notes: &mut Vec<String>) -> Option<Table> {
-    let table = table?;
-    if table
-        .rows
-        .iter()
-        .all(|row| row.label.as_deref() == Some("-1"))
-    {
-        notes.push(format!(
-            "the labels of {} are all -1, that is hidden: not used",
-            split.as_str()
-        ));
-        return None;
+    if let Some(table) = &mut whole {
+        refuse_missing_labels(table, split)?;
+        notes.append(&mut table.notes);
     }
-    Some(table)
+    Ok(whole)
 }
 
 fn same_pairs(first: &Table, other: &Table) -> Result<(), TaskError> {
@@ -169,10 +171,10 @@ fn labelled(table: Table, classes: &Classes) -> Result<Split, TaskError> {
     let Table { file, rows, .. } = table;
     let mut examples = Vec::with_capacity(rows.len());
     for (row, raw) in (0..).zip(rows) {
-        let found = raw.label.unwrap_or_default();
-        let Some(label) = classes.index_of(&found) else {
+        let index = raw.label.as_ref().and_then(|label| classes.index_of(label));
+        let Some(label) = index else {
             let file = raw.shard.as_deref().unwrap_or(&file);
-            return Err(classes.unknown(file, &found).at(raw.place));
+            return Err(classes.unknown(file, raw.label.as_ref()).at(raw.place));
         };
         examples.push(Example {
             row,
@@ -207,10 +209,18 @@ fn digest(files: &Files<'_>, classes: &[String]) -> String {
 }
 
 impl Classes {
-    fn unknown(&self, file: &str, found: &str) -> TaskError {
+    fn unknown(&self, file: &str, found: Option<&Label>) -> TaskError {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let meant = crate::nearest_name(found, &names);
+        let meant = found.and_then(|label| crate::nearest_name(label.text(), &names));
+        let last = names.len() as i128 - 1;
+        let counts_from_one = self.without_zero && found.and_then(Label::whole) == Some(last + 1);
         let fix = match meant {
+            _ if counts_from_one => {
+                "no label is 0, so they count from 1, it seems: subtract 1 from each, or write names".to_owned()
+            }
+            _ if self.counted => {
+                format!("write 0 (`{}`) to {last} (`{}`), or names on every row", names[0], names[names.len() - 1])
+            }
             Some(name) => {
                 format!("did you mean `{name}`? A label must occur in train or stand in labels.txt")
             }
@@ -219,11 +229,23 @@ impl Classes {
                     .to_owned()
             }
         };
+        let counted = if self.counted {
+            ", numbered from 0"
+        } else {
+            ""
+        };
         TaskError::new(
             TaskErrorKind::UnknownLabel,
             file,
-            format!("label `{found}`"),
-            format!("one of the {} labels {}", names.len(), listed(&names, 8)),
+            format!(
+                "label {}",
+                found.map_or_else(|| "nothing".to_owned(), Label::quoted)
+            ),
+            format!(
+                "one of the {} labels {}{counted}",
+                names.len(),
+                listed(&names, 8)
+            ),
             fix,
         )
     }

@@ -6,14 +6,14 @@ use std::path::Path;
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
-use crate::error::TaskError;
 use crate::read::decode;
-use crate::source::{File, read_file};
+use crate::source::File;
 
 const CARDS: [&str; 2] = ["README.md", "dataset_infos.json"];
 
 /// The cards of a task directory: in it, or where it lies inside a downloaded data set, at the top of that.
-pub(crate) fn cards_near(dir: &Path) -> Result<Vec<File<'static>>, TaskError> {
+/// One that can't be read, or is no file of a size that cards have, is left out.
+pub(crate) fn cards_near(dir: &Path) -> Vec<File<'static>> {
     let in_snapshot = |dir: &&Path| {
         dir.parent()
             .and_then(Path::file_name)
@@ -23,15 +23,15 @@ pub(crate) fn cards_near(dir: &Path) -> Result<Vec<File<'static>>, TaskError> {
     let mut cards = Vec::new();
     for name in CARDS {
         let path = top.join(name);
-        if path.is_file() {
+        if let Ok(bytes) = files::read(&path, files::SETTINGS_BYTES) {
             cards.push(File {
                 name: name.to_owned(),
                 shown: path.display().to_string(),
-                bytes: Cow::Owned(read_file(&path)?),
+                bytes: Cow::Owned(bytes),
             });
         }
     }
-    Ok(cards)
+    cards
 }
 
 /// The names that a card gives to the integers of `label_column`. None where no card does, or where several subsets disagree.
@@ -73,7 +73,8 @@ fn names_in_readme(text: &str, label_column: &str) -> Vec<Vec<String>> {
     let front = text
         .strip_prefix("---")
         .and_then(|rest| rest.split_once("\n---"));
-    let Some(documents) = front.and_then(|(front, _)| Yaml::load_from_str(front).ok()) else {
+    let tame = front.filter(|(front, _)| is_tame(front));
+    let Some(documents) = tame.and_then(|(front, _)| Yaml::load_from_str(front).ok()) else {
         return Vec::new();
     };
     let Some(info) = documents
@@ -90,6 +91,37 @@ fn names_in_readme(text: &str, label_column: &str) -> Vec<Vec<String>> {
         .into_iter()
         .filter_map(|subset| names_in_subset(subset, label_column))
         .collect()
+}
+
+/// Whether YAML is of a kind that does not grow when it is read: few aliases, each of which repeats what it names, and shallow nesting.
+fn is_tame(yaml: &str) -> bool {
+    const ALIASES: usize = 12;
+    const DEPTH: usize = 64;
+    let starts_alias = |(before, mark): (char, char)| mark == '*' && !before.is_alphanumeric();
+    let pairs = yaml.chars().zip(yaml.chars().skip(1));
+    if pairs.filter(|pair| starts_alias(*pair)).count() > ALIASES {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for line in yaml.lines() {
+        let marks = line
+            .chars()
+            .take_while(|c| matches!(c, ' ' | '-' | '?' | ':'));
+        if marks.filter(|c| *c != ' ').count() > DEPTH {
+            return false;
+        }
+        for c in line.chars() {
+            match c {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEPTH {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 fn names_in_subset(subset: &Yaml<'_>, label_column: &str) -> Option<Vec<String>> {
@@ -149,6 +181,26 @@ mod tests {
             Some(vec!["yes!".to_owned(), "no".to_owned()])
         );
         assert_eq!(readme("yes!", "maybe"), None);
+    }
+
+    #[test]
+    fn a_card_that_grows_when_it_is_read_names_nothing() {
+        let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let before = format!("*a{}", level - 1);
+            let list = [before.as_str(); 9].join(", ");
+            laughs += &format!("a{level}: &a{level} [{list}]\n");
+        }
+        let deep = format!("a: {}{}\n", "[".repeat(200_000), "]".repeat(200_000));
+        let dashes = format!("a:\n  {}x\n", "- ".repeat(200_000));
+        for bomb in [laughs, deep, dashes] {
+            let info = "dataset_info:\n  features:\n  - name: label\n    dtype: int32\n";
+            let text = format!("---\n{info}{bomb}---\n");
+            assert_eq!(
+                class_names(&[card("README.md", text.as_bytes())], "label"),
+                None
+            );
+        }
     }
 
     #[test]

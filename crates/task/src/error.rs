@@ -91,6 +91,8 @@ pub enum TaskErrorKind {
     UnknownLabel,
     /// A `labels.txt` with repeated or half-described names.
     BadLabelsFile,
+    /// More than is read: bytes, rows, classes, or what a file unpacks to.
+    TooLarge,
     /// Too few training examples to draw a validation split from.
     TooFewExamples,
 }

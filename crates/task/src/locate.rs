@@ -167,10 +167,14 @@ impl<'a> HubId<'a> {
         for revision in REVISIONS {
             let repo = self.repo(revision);
             let base = settings.cache.join(repo.folder_name());
-            let Ok(commit) = std::fs::read_to_string(base.join("refs").join(revision)) else {
+            let at = base.join("refs").join(revision);
+            let Ok(commit) = files::read_text(&at, files::SETTINGS_BYTES) else {
                 continue;
             };
-            let snapshot = base.join("snapshots").join(commit.trim());
+            let Ok(commit) = hub::inside(commit.trim()) else {
+                continue;
+            };
+            let snapshot = base.join("snapshots").join(commit);
             let mut names = Vec::new();
             let unreadable = |source| LocateError::Cache {
                 id: self.given.to_owned(),

@@ -58,7 +58,7 @@ pub fn accuracy(log_probs: &[Vec<f32>], labels: &[usize]) -> f64 {
 /// Mean over classes of `F1 = 2·tp / (2·tp + fp + fn)`, 0 to 1. As `f1_score(average="macro", zero_division=0)`: over the classes that
 /// occur among labels or predictions; a class that is never predicted, or only wrongly, counts 0.
 pub fn macro_f1(log_probs: &[Vec<f32>], labels: &[usize]) -> f64 {
-    let counts = Marginals::new(&confusion(log_probs, labels));
+    let counts = Marginals::of(log_probs, labels);
     let occurring: Vec<f64> = (0..counts.labelled.len())
         .map(|class| {
             (
@@ -74,7 +74,7 @@ pub fn macro_f1(log_probs: &[Vec<f32>], labels: &[usize]) -> f64 {
 
 /// Matthews correlation, −1 to 1; for more than two classes R_K of Gorodkin 2004. 0 where labels or predictions are all of one class.
 pub fn matthews(log_probs: &[Vec<f32>], labels: &[usize]) -> f64 {
-    let counts = Marginals::new(&confusion(log_probs, labels));
+    let counts = Marginals::of(log_probs, labels);
     let n: f64 = counts.labelled.iter().sum();
     if n == 0.0 {
         return f64::NAN;
@@ -143,20 +143,23 @@ struct Marginals {
 }
 
 impl Marginals {
-    fn new(confusion: &[Vec<u64>]) -> Self {
-        let classes = 0..confusion.len();
-        let column = |class: usize| confusion.iter().map(|row| row[class]).sum::<u64>();
-        Self {
-            hits: classes
-                .clone()
-                .map(|class| confusion[class][class] as f64)
-                .collect(),
-            labelled: confusion
-                .iter()
-                .map(|row| row.iter().sum::<u64>() as f64)
-                .collect(),
-            predicted: classes.map(|class| column(class) as f64).collect(),
+    fn of(log_probs: &[Vec<f32>], labels: &[usize]) -> Self {
+        check(log_probs, labels);
+        let classes = log_probs.first().map_or(0, Vec::len);
+        let mut counts = Self {
+            hits: vec![0.0; classes],
+            labelled: vec![0.0; classes],
+            predicted: vec![0.0; classes],
+        };
+        for (row, &label) in log_probs.iter().zip(labels) {
+            let predicted = argmax(row);
+            counts.labelled[label] += 1.0;
+            counts.predicted[predicted] += 1.0;
+            if predicted == label {
+                counts.hits[label] += 1.0;
+            }
         }
+        counts
     }
 }
 
@@ -192,6 +195,15 @@ mod tests {
             confusion(&log_probs, &[0, 0, 2]),
             [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
         );
+    }
+
+    #[test]
+    fn memory_grows_with_the_classes_and_not_with_their_square() {
+        // Counts of 200,000 by 200,000 would be 320 GB.
+        let mut row = vec![-20.0; 200_000];
+        row[7] = -0.1;
+        let scores = scores(&[row.clone(), row], &[7, 8]);
+        assert_eq!((scores.accuracy, scores.macro_f1), (0.5, 1.0 / 3.0));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::classes::Classes;
 use crate::error::listed;
 use crate::split::{VALIDATION_SEED, VALIDATION_SHARE};
 use crate::task::Split;
@@ -49,48 +50,92 @@ pub(crate) fn of_texts(train: &Split, validation: &Split, test: &Split) -> Vec<S
             labels.len()
         ));
     }
-    for (name, split) in [("validation", validation), ("test", test)] {
-        let leaked = split
-            .texts()
-            .into_iter()
-            .filter(|text| labels.contains_key(text))
-            .count();
-        if leaked > 0 {
-            notes.push(format!(
-                "leak: {leaked} of {} texts of {name} also occur in train",
-                split.len()
-            ));
-        }
-    }
-    let seen: HashSet<_> = validation.texts().into_iter().collect();
-    let shared = test
-        .texts()
-        .into_iter()
-        .filter(|text| seen.contains(text))
-        .count();
-    if shared > 0 {
-        notes.push(format!(
-            "leak: {shared} of {} texts of test also occur in validation",
-            test.len()
-        ));
-    }
+    notes.extend(notes_of_leaks(train, validation, test));
     notes
 }
 
-pub(crate) fn of_classes(train: &Split, names: &[String]) -> Option<String> {
-    let counts = train.class_counts(names.len());
-    let absent: Vec<&String> = names
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| *count == 0)
-        .map(|(name, _)| name)
-        .collect();
+/// Notes on texts that stand in more than one of these splits: a score on texts that were trained or chosen on says little about new ones.
+/// For the splits as a trial uses them; those of the whole task are among [`Task::notes`](crate::Task::notes).
+pub fn notes_of_leaks(train: &Split, validation: &Split, test: &Split) -> Vec<String> {
+    let sides = [
+        ("validation", validation, "train", train),
+        ("test", test, "train", train),
+        ("test", test, "validation", validation),
+    ];
+    sides
+        .into_iter()
+        .filter_map(|(name, split, other, seen)| leak(name, split, other, seen))
+        .collect()
+}
+
+fn leak(name: &str, split: &Split, other: &str, seen: &Split) -> Option<String> {
+    let seen: HashSet<_> = seen.texts().into_iter().collect();
+    let texts = split.texts();
+    let leaked = texts.iter().filter(|text| seen.contains(*text)).count();
+    let all = match leaked == split.len() && leaked > 1 {
+        true => format!(": {name} measures nothing that {other} does not"),
+        false => String::new(),
+    };
+    (leaked > 0).then(|| {
+        format!(
+            "leak: {leaked} of {} texts of {name} also occur in {other}{all}",
+            split.len()
+        )
+    })
+}
+
+/// Notes on a draw of training examples, as `--train-limit` makes them: the classes of which it has none.
+pub fn notes_of_draw(drawn: &Split, classes: &[String]) -> Vec<String> {
+    let counts = drawn.class_counts(classes.len());
+    let absent = absent(&counts, classes);
+    let note = || {
+        let (have, they) = match absent.len() {
+            1 => ("has", "it"),
+            _ => ("have", "they"),
+        };
+        format!(
+            "{} of {} classes {have} no training example among {}: {they} cannot be learnt ({})",
+            absent.len(),
+            classes.len(),
+            drawn.len(),
+            listed(&absent, 8)
+        )
+    };
+    (!absent.is_empty()).then(note).into_iter().collect()
+}
+
+pub(crate) fn of_classes(train: &Split, classes: &Classes) -> Option<String> {
+    let counts = train.class_counts(classes.names.len());
+    let absent = absent(&counts, &classes.names);
+    let counted = match classes.without_zero {
+        true => "; numbers count from 0, and no label is 0: check that they do not count from 1",
+        false => "",
+    };
     (!absent.is_empty()).then(|| {
         format!(
-            "no training example of {} of {} classes: {}",
+            "no training example of {} of {} classes: {}{counted}",
             absent.len(),
-            names.len(),
+            classes.names.len(),
             listed(&absent, 8)
+        )
+    })
+}
+
+fn absent<'n>(counts: &[usize], names: &'n [String]) -> Vec<&'n str> {
+    let named = names.iter().zip(counts);
+    let absent = named.filter(|(_, count)| **count == 0);
+    absent.map(|(name, _)| name.as_str()).collect()
+}
+
+/// Every example of `split` has one class, where train has several: labels that are hidden, or a file in the order of its classes that was cut.
+pub(crate) fn of_one_class(name: &str, split: &Split, classes: &Classes) -> Option<String> {
+    let first = split.examples.first()?.label;
+    let all = split.len() > 1 && split.iter().all(|example| example.label == first);
+    all.then(|| {
+        format!(
+            "all {} examples of {name} have the label `{}`: check that its labels are not hidden and its rows are in no order",
+            split.len(),
+            classes.names[first]
         )
     })
 }

@@ -5,15 +5,20 @@ mod csv;
 mod jsonl;
 mod parquet;
 mod plain;
+mod records;
+mod signature;
 mod text;
 mod tsv;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Place, TaskError, TaskErrorKind};
+use crate::label::Label;
 use crate::source::read_file;
 
-pub(crate) use text::decode;
+pub(crate) use signature::advice;
+pub(crate) use text::{decode, lines};
 
 /// One text, or pair of texts, to compute features of or to predict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,34 +43,45 @@ pub(crate) struct Table {
     pub(crate) label_column: String,
     /// Class names that the file itself declares for its integer labels.
     pub(crate) class_names: Option<Vec<String>>,
+    /// What a reader of results must know of how the file was read.
+    pub(crate) notes: Vec<String>,
 }
 
 pub(crate) struct Raw {
     pub(crate) place: Place,
     /// The file, where it is not the table's own.
-    pub(crate) shard: Option<String>,
+    pub(crate) shard: Option<Arc<str>>,
     pub(crate) text: String,
     pub(crate) second: Option<String>,
-    /// Trimmed and not empty.
-    pub(crate) label: Option<String>,
+    pub(crate) label: Option<Label>,
 }
 
 impl Table {
     /// Adds the rows of the next shard.
     pub(crate) fn append(&mut self, next: Self) {
-        let shard = next.file;
+        let shard: Arc<str> = next.file.into();
         self.rows.extend(next.rows.into_iter().map(|row| Raw {
-            shard: Some(shard.clone()),
+            shard: Some(Arc::clone(&shard)),
             ..row
         }));
+        self.notes.extend(next.notes);
     }
 }
 
-/// Whether a file must have labels.
+/// Whether a file must have a column of labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Labels {
     Required,
     Optional,
+}
+
+/// The texts of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// In file order.
+    pub rows: Vec<TextRow>,
+    /// What a reader of results must know of how the file was read: records that span lines, quotes that were undone.
+    pub notes: Vec<String>,
 }
 
 /// Reads the texts of `path`, in file order: one text a line (`.txt`), or a `.tsv`, `.csv`, `.jsonl` or `.parquet` file with the columns of a
@@ -73,22 +89,26 @@ pub(crate) enum Labels {
 ///
 /// # Errors
 /// A [`TaskError`], as [`load`](crate::load).
-pub fn read_texts(path: &Path) -> Result<Vec<TextRow>, TaskError> {
+pub fn read_texts(path: &Path) -> Result<Texts, TaskError> {
     let file = path.display().to_string();
     let table = read_table(&file, &read_file(path)?, Labels::Optional)?;
     let row = |(row, raw): (u64, Raw)| TextRow {
         row,
         text: raw.text,
         second: raw.second,
-        label: raw.label,
+        label: raw.label.map(|label| label.text().to_owned()),
     };
-    Ok((0..).zip(table.rows).map(row).collect())
+    Ok(Texts {
+        rows: (0..).zip(table.rows).map(row).collect(),
+        notes: table.notes,
+    })
 }
 
-/// Reads a file by its ending.
+/// Reads a file by its ending, in upper or lower case.
 pub(crate) fn read_table(file: &str, bytes: &[u8], labels: Labels) -> Result<Table, TaskError> {
     let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
-    let read = match (ending, labels) {
+    let ending = ending.to_lowercase();
+    let read = match (ending.as_str(), labels) {
         ("tsv", _) => tsv::read,
         ("csv", _) => csv::read,
         ("jsonl", _) => jsonl::read,
@@ -103,7 +123,7 @@ pub(crate) fn read_table(file: &str, bytes: &[u8], labels: Labels) -> Result<Tab
                     Labels::Required => ".tsv, .csv, .jsonl or .parquet",
                     Labels::Optional => ".txt (one text a line), .tsv, .csv, .jsonl or .parquet",
                 },
-                "convert or rename it",
+                signature::advice(&ending),
             ));
         }
     };
@@ -116,6 +136,7 @@ pub(crate) fn read_table(file: &str, bytes: &[u8], labels: Labels) -> Result<Tab
             "write the file anew",
         ));
     }
+    signature::refuse_other_formats(file, &ending, bytes)?;
     let table = read(file, bytes, labels)?;
     if table.rows.is_empty() {
         return Err(TaskError::new(
@@ -129,31 +150,15 @@ pub(crate) fn read_table(file: &str, bytes: &[u8], labels: Labels) -> Result<Tab
     Ok(table)
 }
 
-/// A label as it counts: trimmed, and refused where it is empty and needed.
-fn checked_label(
-    file: &str,
-    place: Place,
-    label: Option<&str>,
-    labels: Labels,
-) -> Result<Option<String>, TaskError> {
-    let label = label.map(str::trim).filter(|label| !label.is_empty());
-    if label.is_none() && labels == Labels::Required {
-        return Err(TaskError::new(
-            TaskErrorKind::MissingLabel,
-            file,
-            "no label",
-            "a class name or number on every row",
-            "label the row or remove it",
-        )
-        .at(place));
-    }
-    Ok(label.map(str::to_owned))
-}
-
 /// A text from a format that can hide NUL in an escape or a binary page.
 fn checked_text(file: &str, place: Place, text: &str) -> Result<String, TaskError> {
     if text.contains('\0') {
         return Err(text::nul(file).at(place));
     }
     Ok(text.to_owned())
+}
+
+/// The name of a file without the directory, for notes, which go into results.
+fn base_name(file: &str) -> &str {
+    file.rsplit('/').next().unwrap_or(file)
 }

@@ -1,10 +1,12 @@
 //! Where the files of a task are: a directory, or bytes in the program. Which file is which split.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::assemble::assemble;
 use crate::error::{TaskError, TaskErrorKind, listed};
+use crate::read::advice;
 use crate::task::Task;
 
 /// Endings of the formats that have a reader.
@@ -43,8 +45,9 @@ pub(crate) enum SplitName {
 }
 
 impl SplitName {
+    /// The split of this name, in upper or lower case.
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        match word {
+        match word.to_lowercase().as_str() {
             "train" => Some(Self::Train),
             "validation" | "valid" | "val" | "dev" => Some(Self::Validation),
             "test" => Some(Self::Test),
@@ -62,28 +65,31 @@ impl SplitName {
 }
 
 /// What a file's name says.
-struct FileName<'a> {
+struct FileName {
     split: SplitName,
-    ending: &'a str,
+    /// In lower case.
+    ending: String,
     /// `(index, of)` in `train-00000-of-00002.parquet`; `of` is not known in `train/0000.parquet`.
     shard: Option<(u64, Option<u64>)>,
 }
 
-impl<'a> FileName<'a> {
-    fn parse(name: &'a str) -> Option<Self> {
-        let (stem, ending) = name.split_once('.')?;
-        if let Some((directory, number)) = stem.rsplit_once('/') {
+impl FileName {
+    fn parse(name: &str) -> Option<Self> {
+        let (directory, file) = name.rsplit_once('/').unwrap_or(("", name));
+        let (stem, ending) = file.split_once('.')?;
+        let ending = ending.to_lowercase();
+        if !directory.is_empty() {
             return Some(Self {
                 split: SplitName::parse(directory)?,
                 ending,
-                shard: Some((number.parse().ok()?, None)),
+                shard: Some((stem.parse().ok()?, None)),
             });
         }
         let mut words = stem.splitn(4, '-');
         let split = SplitName::parse(words.next()?)?;
         let shard = match (words.next(), words.next(), words.next()) {
             (None, ..) => None,
-            (Some(index), Some("of"), Some(rest)) => {
+            (Some(index), Some(of), Some(rest)) if of.eq_ignore_ascii_case("of") => {
                 let of = rest.split('-').next()?; // a content hash may follow
                 Some((index.parse().ok()?, Some(of.parse().ok()?)))
             }
@@ -100,7 +106,11 @@ impl<'a> FileName<'a> {
 /// The split that a file name belongs to, if its format has a reader.
 pub(crate) fn split_of(name: &str) -> Option<SplitName> {
     let parsed = FileName::parse(name)?;
-    FORMATS.contains(&parsed.ending).then_some(parsed.split)
+    has_reader(&parsed.ending).then_some(parsed.split)
+}
+
+fn has_reader(ending: &str) -> bool {
+    FORMATS.contains(&ending)
 }
 
 /// Reads the task in `dir`: `train`, `validation` (or `valid`, `val`, `dev`) and `test`, each in one `.tsv`, `.csv`, `.jsonl` or `.parquet`
@@ -127,7 +137,7 @@ pub fn load(dir: &Path) -> Result<Task, TaskError> {
         })
     };
     let mut files = sort_files(&dir.display().to_string(), &names, read)?;
-    files.cards = crate::card::cards_near(&dir)?;
+    files.cards = crate::card::cards_near(&dir);
     assemble(&crate::locate::name_of(&dir), files)
 }
 
@@ -148,16 +158,36 @@ pub fn from_bytes(name: &str, files: &[(&str, &[u8])]) -> Result<Task, TaskError
     assemble(name, sort_files(name, &names, read)?)
 }
 
-/// The bytes of a file.
+/// The most that is read of one file of texts: all of it is held in memory, and its texts a second time. Larger sets come in shards.
+const TEXT_BYTES: u64 = 2 << 30;
+
+/// The bytes of a file of texts.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, TaskError> {
-    std::fs::read(path).map_err(|error| {
-        TaskError::new(
-            TaskErrorKind::Unreadable,
-            path.display().to_string(),
-            error.to_string(),
-            "a file that can be read",
-            "check the path and its permissions",
-        )
+    files::read(path, TEXT_BYTES).map_err(|error| {
+        let said = error.to_string();
+        let (kind, found, expected, fix) = match error.kind() {
+            ErrorKind::FileTooLarge => (
+                TaskErrorKind::TooLarge,
+                "a file of more than 2 GiB",
+                "at most that",
+                "split it into shards: train-00000-of-00002.tsv ..",
+            ),
+            // "is a pipe, expected a regular file"
+            ErrorKind::InvalidInput => (
+                TaskErrorKind::Unreadable,
+                said.split(", expected").next().unwrap_or(&said),
+                "a regular file",
+                "give a file; what a pipe or a device gives can be written into one",
+            ),
+            _ => (
+                TaskErrorKind::Unreadable,
+                said.as_str(),
+                "a file that can be read",
+                "check the path and its permissions",
+            ),
+        };
+        let found = found.strip_prefix("is ").unwrap_or(found);
+        TaskError::new(kind, path.display().to_string(), found, expected, fix)
     })
 }
 
@@ -166,7 +196,7 @@ fn names_in(dir: &Path) -> Result<Vec<String>, TaskError> {
     let shown = dir.display().to_string();
     let unreadable = |error: std::io::Error| {
         let found = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such directory".to_owned(),
+            ErrorKind::NotFound => "no such directory".to_owned(),
             _ => error.to_string(),
         };
         TaskError::new(
@@ -206,7 +236,9 @@ fn sort_files<'a>(
         let shards = files_of_split(dir, names, split)?;
         shards.into_iter().map(&read).collect()
     };
-    let labels = names.iter().find(|name| *name == "labels.txt");
+    let labels = names
+        .iter()
+        .find(|name| name.eq_ignore_ascii_case("labels.txt"));
     Ok(Files {
         dir: dir.to_owned(),
         train: split(SplitName::Train)?,
@@ -219,11 +251,9 @@ fn sort_files<'a>(
 }
 
 fn no_split_files(dir: &str, names: &[String]) -> TaskError {
-    let (kind, fix) = if names.iter().any(|name| FileName::parse(name).is_some()) {
-        (
-            TaskErrorKind::UnknownFormat,
-            "convert the files to one of these formats",
-        )
+    let known = names.iter().find_map(|name| FileName::parse(name));
+    let (kind, fix) = if let Some(known) = known {
+        (TaskErrorKind::UnknownFormat, advice(&known.ending))
     } else {
         (
             TaskErrorKind::EmptyDirectory,
@@ -245,7 +275,7 @@ fn files_of_split<'n>(
     for name in names {
         match FileName::parse(name) {
             Some(parsed) if parsed.split != split => {}
-            Some(parsed) if !FORMATS.contains(&parsed.ending) => unknown.push(name),
+            Some(parsed) if !has_reader(&parsed.ending) => unknown.push((name, parsed.ending)),
             Some(FileName {
                 shard: Some((index, of)),
                 ending,
@@ -265,7 +295,7 @@ fn files_of_split<'n>(
     };
     let mixed = shards
         .iter()
-        .any(|shard| (shard.1, shard.2) != (shards[0].1, shards[0].2));
+        .any(|shard| (shard.1, &shard.2) != (shards[0].1, &shards[0].2));
     if whole.len() > 1 || (!whole.is_empty() && !shards.is_empty()) || mixed {
         return Err(TaskError::new(
             TaskErrorKind::DuplicateSplit,
@@ -275,13 +305,15 @@ fn files_of_split<'n>(
             "keep the one that is meant and move the others away",
         ));
     }
-    if let (true, true, Some(name)) = (whole.is_empty(), shards.is_empty(), unknown.first()) {
+    if let (true, true, Some((name, ending))) =
+        (whole.is_empty(), shards.is_empty(), unknown.first())
+    {
         return Err(TaskError::new(
             TaskErrorKind::UnknownFormat,
             dir,
             format!("`{name}`"),
             format!("{} as .tsv, .csv, .jsonl or .parquet", split.as_str()),
-            "convert it to one of these formats",
+            advice(ending),
         ));
     }
     let complete = shards

@@ -1,7 +1,11 @@
 //! From `config.json` to a [`Shape`]. Names and defaults are those of `transformers`; what would change the arithmetic and is not
-//! implemented is refused by name.
+//! implemented is refused by name ([`known`]), and so is a value out of its range ([`fields`]).
 
 mod fields;
+mod known;
+mod notes;
+mod python;
+mod rotary;
 
 use std::path::{Path, PathBuf};
 
@@ -31,56 +35,64 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn read(dir: &Path) -> Result<Config, LoadError> {
         let file = dir.join("config.json");
-        if !file.is_file() {
+        // A link that leads nowhere is an error of its own.
+        if file.symlink_metadata().is_err() {
             let dir = dir.to_path_buf();
             return Err(LoadError::NoConfig { dir });
         }
-        match std::fs::read_to_string(&file) {
+        match files::read_text(&file, files::SETTINGS_BYTES) {
             Ok(text) => Config::parse(file, &text),
             Err(source) => Err(LoadError::Read { file, source }),
         }
     }
 
     pub(crate) fn parse(file: PathBuf, text: &str) -> Result<Config, LoadError> {
-        match serde_json::from_str(text) {
-            Ok(fields) => Ok(Config { file, fields }),
+        match serde_json::from_str(&python::to_json(text)) {
+            Ok(fields) => Ok(Config { file, fields }.with_own_names()),
             Err(source) => Err(LoadError::Json { file, source }),
         }
     }
 
     pub(crate) fn shape(&self) -> Result<Shape, LoadError> {
+        let architecture = self.architecture()?;
+        self.refuse_what_is_not_implemented(architecture)?;
+        match architecture {
+            Architecture::Bert | Architecture::Roberta => self.bert(architecture),
+            Architecture::DistilBert => self.distilbert(),
+            Architecture::Gpt2 => self.gpt2(),
+            Architecture::Llama => self.llama(),
+        }
+    }
+
+    fn architecture(&self) -> Result<Architecture, LoadError> {
         let model_type = self.text("model_type", None)?;
-        let shape = match model_type.as_str() {
-            "bert" => self.bert(Architecture::Bert)?,
-            "roberta" | "xlm-roberta" | "camembert" => self.bert(Architecture::Roberta)?,
-            "distilbert" => self.distilbert()?,
-            "gpt2" => self.gpt2()?,
-            "llama" => self.llama()?,
-            _ => {
-                return Err(LoadError::UnsupportedModel {
-                    file: self.file.clone(),
-                    found: model_type,
-                    supported: MODEL_TYPES.join(", "),
-                });
-            }
-        };
-        self.refuse_pruned_heads()?;
-        Ok(shape)
+        match model_type.as_str() {
+            "bert" => Ok(Architecture::Bert),
+            "roberta" | "xlm-roberta" | "camembert" => Ok(Architecture::Roberta),
+            "distilbert" => Ok(Architecture::DistilBert),
+            "gpt2" => Ok(Architecture::Gpt2),
+            "llama" => Ok(Architecture::Llama),
+            _ => Err(LoadError::UnsupportedModel {
+                file: self.file.clone(),
+                found: model_type,
+                supported: MODEL_TYPES.join(", "),
+            }),
+        }
     }
 
     fn bert(&self, architecture: Architecture) -> Result<Shape, LoadError> {
-        self.refuse_unless_absent_or("position_embedding_type", &Value::from("absolute"))?;
-        self.refuse_unless_absent_or("is_decoder", &Value::from(false))?;
-        self.refuse_unless_absent_or("add_cross_attention", &Value::from(false))?;
         let hidden = self.count("hidden_size")?;
         let heads = self.count("num_attention_heads")?;
         let rows = self.count_or("max_position_embeddings", 512)?;
-        let pad_id = self.id("pad_token_id")?;
-        let (offset, types) = match architecture {
+        let offset = match architecture {
             // RoBERTa counts positions from the padding id + 1; fairseq kept one table for both.
-            Architecture::Roberta => (pad_id.unwrap_or(1) as usize + 1, 1),
-            _ => (0, 2),
+            Architecture::Roberta => self.counted_from()? + 1,
+            _ => 0,
         };
+        if rows <= offset {
+            let expected = format!("more than {offset}, since positions begin at pad_token_id + 1");
+            return Err(self.field("max_position_embeddings", &expected));
+        }
         Ok(Shape {
             architecture,
             vocab: self.count("vocab_size")?,
@@ -90,25 +102,34 @@ impl Config {
             kv_heads: heads,
             head_dim: self.whole_heads(hidden, heads, "hidden_size", "num_attention_heads")?,
             intermediate: self.count("intermediate_size")?,
-            max_length: rows.saturating_sub(offset),
-            token_types: self.count_or("type_vocab_size", types)?,
+            max_length: rows - offset,
+            token_types: self.count_or("type_vocab_size", 2)?,
             causal: false,
             positions: Positions::Learned { rows, offset },
             norm: NormKind::Layer,
             norm_order: NormOrder::Post,
-            norm_epsilon: self.number_or("layer_norm_eps", 1e-12)?,
+            norm_epsilon: self.epsilon_or("layer_norm_eps", 1e-12)?,
             activation: self.activation("hidden_act", "gelu")?,
             gated: false,
             attention_bias: true,
             feed_forward_bias: true,
             scale_by_inverse_layer: false,
             scale_scores: true,
-            attention_dropout: self.number_or("attention_probs_dropout_prob", 0.1)?,
-            hidden_dropout: self.number_or("hidden_dropout_prob", 0.1)?,
-            initializer_range: self.number_or("initializer_range", 0.02)?,
-            pad_id,
+            attention_dropout: self.probability_or("attention_probs_dropout_prob", 0.1)?,
+            hidden_dropout: self.probability_or("hidden_dropout_prob", 0.1)?,
+            initializer_range: self.deviation_or("initializer_range", 0.02)?,
+            pad_id: self.id_in_table("pad_token_id")?,
             tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
         })
+    }
+
+    /// RoBERTa's padding id: -1 stands for none elsewhere, and positions can't be counted from it.
+    fn counted_from(&self) -> Result<usize, LoadError> {
+        match (self.present("pad_token_id"), self.id("pad_token_id")?) {
+            (_, Some(id)) => Ok(id as usize),
+            (None, None) => Ok(1),
+            (Some(_), None) => Err(self.field("pad_token_id", "the id that positions count from")),
+        }
     }
 
     fn distilbert(&self) -> Result<Shape, LoadError> {
@@ -137,16 +158,15 @@ impl Config {
             feed_forward_bias: true,
             scale_by_inverse_layer: false,
             scale_scores: true,
-            attention_dropout: self.number_or("attention_dropout", 0.1)?,
-            hidden_dropout: self.number_or("dropout", 0.1)?,
-            initializer_range: self.number_or("initializer_range", 0.02)?,
-            pad_id: self.id("pad_token_id")?,
+            attention_dropout: self.probability_or("attention_dropout", 0.1)?,
+            hidden_dropout: self.probability_or("dropout", 0.1)?,
+            initializer_range: self.deviation_or("initializer_range", 0.02)?,
+            pad_id: self.id_in_table("pad_token_id")?,
             tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
         })
     }
 
     fn gpt2(&self) -> Result<Shape, LoadError> {
-        self.refuse_unless_absent_or("add_cross_attention", &Value::from(false))?;
         let hidden = self.count("n_embd")?;
         let heads = self.count("n_head")?;
         let rows = self.count_or("n_positions", 1024)?;
@@ -165,17 +185,17 @@ impl Config {
             positions: Positions::Learned { rows, offset: 0 },
             norm: NormKind::Layer,
             norm_order: NormOrder::Pre,
-            norm_epsilon: self.number_or("layer_norm_epsilon", 1e-5)?,
+            norm_epsilon: self.epsilon_or("layer_norm_epsilon", 1e-5)?,
             activation: self.activation("activation_function", "gelu_new")?,
             gated: false,
             attention_bias: true,
             feed_forward_bias: true,
             scale_by_inverse_layer: self.flag_or("scale_attn_by_inverse_layer_idx", false)?,
             scale_scores: self.flag_or("scale_attn_weights", true)?,
-            attention_dropout: self.number_or("attn_pdrop", 0.1)?,
-            hidden_dropout: self.number_or("resid_pdrop", 0.1)?,
-            initializer_range: self.number_or("initializer_range", 0.02)?,
-            pad_id: self.id("pad_token_id")?,
+            attention_dropout: self.probability_or("attn_pdrop", 0.1)?,
+            hidden_dropout: self.probability_or("resid_pdrop", 0.1)?,
+            initializer_range: self.deviation_or("initializer_range", 0.02)?,
+            pad_id: self.id_in_table("pad_token_id")?,
             tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
         })
     }
@@ -212,71 +232,19 @@ impl Config {
             },
             norm: NormKind::Rms,
             norm_order: NormOrder::Pre,
-            norm_epsilon: self.number_or("rms_norm_eps", 1e-6)?,
+            norm_epsilon: self.epsilon_or("rms_norm_eps", 1e-6)?,
             activation: self.activation("hidden_act", "silu")?,
             gated: true,
             attention_bias: self.flag_or("attention_bias", false)?,
             feed_forward_bias: self.flag_or("mlp_bias", false)?,
             scale_by_inverse_layer: false,
             scale_scores: true,
-            attention_dropout: self.number_or("attention_dropout", 0.0)?,
+            attention_dropout: self.probability_or("attention_dropout", 0.0)?,
             hidden_dropout: 0.0,
-            initializer_range: self.number_or("initializer_range", 0.02)?,
-            pad_id: self.id("pad_token_id")?,
+            initializer_range: self.deviation_or("initializer_range", 0.02)?,
+            pad_id: self.id_in_table("pad_token_id")?,
             tied_embeddings: self.flag_or("tie_word_embeddings", false)?,
         })
-    }
-
-    /// θ^(-2i/d), rescaled as `rope_scaling` (older files) or `rope_parameters` (newer ones) says.
-    fn inverse_frequencies(
-        &self,
-        head_dim: usize,
-        max_length: usize,
-    ) -> Result<Vec<f64>, LoadError> {
-        if head_dim % 2 == 1 {
-            return Err(self.field("head_dim", "an even number"));
-        }
-        self.refuse_unless_absent_or("partial_rotary_factor", &Value::from(1.0))?;
-        let (key, scaling) = match self.object("rope_parameters")? {
-            Some(fields) => ("rope_parameters", fields),
-            None => (
-                "rope_scaling",
-                self.object("rope_scaling")?.unwrap_or_default(),
-            ),
-        };
-        let inner = Config {
-            file: self.file.clone(),
-            fields: scaling,
-        };
-        inner.refuse_unless_absent_or("partial_rotary_factor", &Value::from(1.0))?;
-        let theta = inner.number_or("rope_theta", self.number_or("rope_theta", 10_000.0)?)?;
-        let pairs = (0..head_dim / 2).map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64));
-
-        let name = inner.text("type", Some("default"))?;
-        let name = inner.text("rope_type", Some(&name))?;
-        match name.as_str() {
-            "default" => Ok(pairs.collect()),
-            "linear" => {
-                let factor = inner.number("factor")?;
-                Ok(pairs.map(|frequency| frequency / factor).collect())
-            }
-            "llama3" => {
-                let scale = Llama3Scaling {
-                    factor: inner.number("factor")?,
-                    low: inner.number("low_freq_factor")?,
-                    high: inner.number("high_freq_factor")?,
-                    length: inner
-                        .number_or("original_max_position_embeddings", max_length as f64)?,
-                };
-                Ok(pairs.map(|frequency| scale.apply(frequency)).collect())
-            }
-            _ => Err(LoadError::UnsupportedSetting {
-                file: self.file.clone(),
-                key: key.to_owned(),
-                found: format!("\"{name}\""),
-                reason: "supported types are default, linear and llama3".to_owned(),
-            }),
-        }
     }
 
     fn activation(&self, key: &str, default: &str) -> Result<Activation, LoadError> {
@@ -295,28 +263,6 @@ impl Config {
                          relu and tanh"
                     .to_owned(),
             }),
-        }
-    }
-}
-
-/// Llama 3.1's stretching of long wavelengths, as `_compute_llama3_parameters` in `transformers`.
-struct Llama3Scaling {
-    factor: f64,
-    low: f64,
-    high: f64,
-    length: f64,
-}
-
-impl Llama3Scaling {
-    fn apply(&self, frequency: f64) -> f64 {
-        let turns = self.length * frequency / (2.0 * std::f64::consts::PI); // Full turns over the original window.
-        if turns < self.low {
-            frequency / self.factor
-        } else if turns > self.high {
-            frequency
-        } else {
-            let smooth = (turns - self.low) / (self.high - self.low);
-            (1.0 - smooth) * frequency / self.factor + smooth * frequency
         }
     }
 }

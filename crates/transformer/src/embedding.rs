@@ -42,6 +42,12 @@ impl Embeddings {
             Some(past) => past.shift(e.positions),
             None => e.positions + pass.hooks.prefix_length() as i64,
         };
+        if let Some(pad) = shape.padding_row()
+            && pass.past.is_none()
+            && e.x.dims()[1] == batch.ids.dims()[1]
+        {
+            e.positions = count_past_padding(batch, pad, pass.hooks.prefix_length());
+        }
         e.types = e.types.map(|types| fill_front(types, e.x.dims()[1]));
 
         if let Some(table) = &self.position {
@@ -70,6 +76,15 @@ impl Embeddings {
 /// Place of each token in its text, from 0, counted over the mask `[b, t]`. What padding gets is never seen by a token.
 fn count(mask: &Tensor<2>) -> Tensor<2, Int> {
     (mask.clone().cumsum(1).int() - 1).clamp_min(0)
+}
+
+/// Place of each token in a RoBERTa's text: counted over the tokens other than `pad`, which stand at -1, in the table's row `pad`.
+/// `create_position_ids_from_input_ids` of transformers, which counts so even where a text spells the padding token, and only
+/// where it sees ids: with prompts in front it counts all.
+fn count_past_padding(batch: &Batch, pad: usize, prefix: usize) -> Tensor<2, Int> {
+    let words = batch.ids.clone().not_equal_elem(pad as i64).int(); // [b, t], 1 or 0
+    let seen = words.clone() * batch.mask.clone().int();
+    (seen.cumsum(1) + prefix as i64) * words - 1
 }
 
 fn position_vectors(table: &Embedding, shape: &Shape, e: &Embedded, pass: &Pass) -> Tensor<3> {

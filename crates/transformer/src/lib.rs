@@ -9,6 +9,7 @@ mod backbone;
 mod batch;
 mod block;
 mod config;
+mod digest;
 mod dropout;
 mod embedding;
 mod feed_forward;
@@ -21,6 +22,7 @@ mod norm;
 mod past;
 mod pooling;
 mod save;
+mod sentence;
 mod shape;
 mod tokenizer;
 
@@ -29,6 +31,7 @@ pub use backbone::{Backbone, Pass};
 pub use batch::{Batch, Side, collate, collate_to};
 pub use block::Block;
 pub use config::MODEL_TYPES;
+pub use digest::{model_digest, model_files};
 pub use dropout::{Depth, DropoutPlan};
 pub use embedding::Embeddings;
 pub use feed_forward::FeedForward;
@@ -36,13 +39,14 @@ pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
 pub use load::{
-    LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load, load_backbone,
-    load_shape,
+    IndexError, LoadError, ParameterName, Pretrained, PretrainedBackbone, Storage, load,
+    load_backbone, load_shape,
 };
 pub use locate::{LocateError, locate, locate_with};
 pub use norm::Norm;
 pub use past::Past;
 pub use pooling::{Pooling, pool};
 pub use save::{Precision, SaveError, save_weights};
+pub use sentence::{Embedder, SentenceError, SentenceFolder, SentenceModules, sentence_files};
 pub use shape::{Architecture, NormKind, NormOrder, Positions, Shape};
 pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};

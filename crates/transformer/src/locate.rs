@@ -1,97 +1,17 @@
 //! From what a user calls a model to a directory: a path, or an id of the Hugging Face Hub, fetched once and kept in its cache.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hub::{Api, ApiRepo, Cache, HubSettings, OutsideName, Repo, RepoType};
-use thiserror::Error;
+use hub::{Api, ApiRepo, Cache, HubSettings, Repo, RepoType};
 
-/// A model that is neither a directory nor to be had from the Hub.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LocateError {
-    /// A directory without a model.
-    #[error("the directory {} holds no config.json; give a model directory in Hugging Face layout", dir.display())]
-    NoConfig {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// Neither a directory nor like `org/name`.
-    #[error(
-        "there is no directory \"{model}\", and it is not a Hub id either; those look like org/name"
-    )]
-    NotAnId {
-        /// What was asked for.
-        model: String,
-    },
-    /// Offline and not in the cache.
-    #[error(
-        "HF_HUB_OFFLINE is set and {file} of \"{model}\" is not in the cache {}; run once without HF_HUB_OFFLINE, or give a directory",
-        cache.display()
-    )]
-    Offline {
-        /// The Hub id.
-        model: String,
-        /// The missing file.
-        file: String,
-        /// The cache.
-        cache: PathBuf,
-    },
-    /// The Hub does not have it.
-    #[error(
-        "{endpoint} has no {file} for \"{model}\" (HTTP {status}); check the name, and HF_TOKEN if the model is private or gated"
-    )]
-    NotFound {
-        /// The Hub id.
-        model: String,
-        /// The missing file.
-        file: String,
-        /// The Hub.
-        endpoint: String,
-        /// 401, 403 or 404.
-        status: u16,
-    },
-    /// The Hub has the model, in a format that is not read.
-    #[error(
-        "{endpoint} has neither model.safetensors nor model.safetensors.index.json for \"{model}\"; look for a revision in safetensors format"
-    )]
-    NoWeights {
-        /// The Hub id.
-        model: String,
-        /// The Hub.
-        endpoint: String,
-    },
-    /// A damaged index of shards.
-    #[error("{} is not an index of shards: {source}", file.display())]
-    Index {
-        /// model.safetensors.index.json.
-        file: PathBuf,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// An index of shards that leads out of the model's directory.
-    #[error("{}: {source}", file.display())]
-    OutsideShard {
-        /// model.safetensors.index.json.
-        file: PathBuf,
-        /// The name.
-        source: OutsideName,
-    },
-    /// Anything else on the way.
-    #[error(
-        "cannot fetch {file} of \"{model}\" from {endpoint}: {source}; set HF_ENDPOINT for a mirror, HF_HUB_OFFLINE=1 to use the cache alone, or give a directory"
-    )]
-    Fetch {
-        /// The Hub id.
-        model: String,
-        /// The file under way.
-        file: String,
-        /// The Hub.
-        endpoint: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
+pub use error::LocateError;
+
+use crate::load::index::{self, INDEX, SINGLE};
+use crate::load::instead;
+use crate::tokenizer::TOKENIZER_FILES;
 
 /// The directory of a model: `model` itself where it is a directory with a config.json, else the Hub's cache, filled where
 /// needed. `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured. Shows progress on a terminal.
@@ -108,18 +28,54 @@ pub fn locate(model: &str) -> Result<PathBuf, LocateError> {
 /// As [`locate`].
 pub fn locate_with(model: &str, settings: &HubSettings) -> Result<PathBuf, LocateError> {
     let dir = Path::new(model);
-    if dir.join("config.json").is_file() {
+    if dir.join("config.json").symlink_metadata().is_ok() {
+        refuse_irregular(dir)?;
         return Ok(dir.to_path_buf());
     }
+    if let Some(base) = instead::adapter(dir) {
+        let model = model.to_owned();
+        return Err(LocateError::Adapter { model, base });
+    }
     if dir.is_dir() {
+        let hint = instead::of_config(dir);
         let dir = dir.to_path_buf();
-        return Err(LocateError::NoConfig { dir });
+        return Err(LocateError::NoConfig { dir, hint });
+    }
+    if dir.exists() {
+        return Err(is_file(dir));
     }
     if !is_hub_id(model) {
         let model = model.to_owned();
         return Err(LocateError::NotAnId { model });
     }
     Fetch::new(model, settings)?.all()
+}
+
+/// The files of a model, of which each is read to its end by somebody: none may be a pipe or a device.
+fn refuse_irregular(dir: &Path) -> Result<(), LocateError> {
+    let ours = [".json", ".safetensors", ".txt", ".model"];
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let file = entry.path();
+        if ours.iter().any(|ending| name.ends_with(ending))
+            && file.metadata().is_ok_and(|found| !found.is_dir())
+            && let Err(source) = files::open(&file)
+        {
+            return Err(LocateError::Read { file, source });
+        }
+    }
+    Ok(())
+}
+
+fn is_file(file: &Path) -> LocateError {
+    let dir = file
+        .parent()
+        .filter(|dir| dir.join("config.json").is_file());
+    LocateError::IsFile {
+        hint: dir.map_or(String::new(), |dir| format!(": {}", dir.display())),
+        file: file.to_path_buf(),
+    }
 }
 
 /// `org/name`, or the bare `name` of the oldest models.
@@ -137,16 +93,6 @@ struct Fetch<'a> {
     settings: &'a HubSettings,
     api: Api,
 }
-
-/// Read where present, beside tokenizer.json or instead of it.
-const TOKENIZER_FILES: [&str; 6] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-];
 
 impl<'a> Fetch<'a> {
     fn new(model: &'a str, settings: &'a HubSettings) -> Result<Fetch<'a>, LocateError> {
@@ -168,10 +114,7 @@ impl<'a> Fetch<'a> {
     fn all(&self) -> Result<PathBuf, LocateError> {
         let config = match self.cached_config() {
             Some(config) => config,
-            None => {
-                let repo = self.api.model(self.model.to_owned());
-                self.fetch(&repo, "config.json")?
-            }
+            None => self.fetch_config()?,
         };
         let dir = config
             .parent()
@@ -187,7 +130,39 @@ impl<'a> Fetch<'a> {
             }
             self.optional(&repo, &dir, name)?;
         }
+        self.sentence_modules(&repo, &dir)?;
         Ok(dir)
+    }
+
+    fn fetch_config(&self) -> Result<PathBuf, LocateError> {
+        let repo = self.api.model(self.model.to_owned());
+        let missing = match self.fetch(&repo, "config.json") {
+            Err(error @ LocateError::NotFound { status: 404, .. }) => error,
+            other => return other,
+        };
+        match self.fetch(&repo, "adapter_config.json") {
+            Ok(file) => Err(LocateError::Adapter {
+                model: self.model.to_owned(),
+                base: instead::base_of_adapter(&file),
+            }),
+            Err(_) => Err(missing),
+        }
+    }
+
+    /// What a model of sentence-transformers has beside its checkpoint: without it, its vectors would be made in another way.
+    fn sentence_modules(&self, repo: &ApiRepo, dir: &Path) -> Result<(), LocateError> {
+        if !self.optional(repo, dir, crate::sentence::MODULES_FILE)? {
+            return Ok(());
+        }
+        for name in crate::sentence::settings_files() {
+            if self.optional(repo, dir, name)? && name != crate::sentence::PROMPTS_FILE {
+                break; // the first of the Transformer's settings is the one that is read
+            }
+        }
+        for name in crate::sentence::module_files(dir) {
+            self.optional(repo, dir, &name)?;
+        }
+        Ok(())
     }
 
     fn cached_config(&self) -> Option<PathBuf> {
@@ -205,20 +180,21 @@ impl<'a> Fetch<'a> {
     }
 
     fn weights(&self, repo: &ApiRepo, dir: &Path) -> Result<(), LocateError> {
-        if self.optional(repo, dir, "model.safetensors")? {
+        if self.optional(repo, dir, SINGLE)? {
             return Ok(());
         }
-        let index = "model.safetensors.index.json";
-        if !self.optional(repo, dir, index)? {
+        if !self.optional(repo, dir, INDEX)? {
             if self.settings.offline {
-                return Err(self.offline("model.safetensors"));
+                return Err(self.offline(SINGLE));
             }
             return Err(LocateError::NoWeights {
                 model: self.model.to_owned(),
                 endpoint: self.settings.endpoint.clone(),
+                conversion: instead::conversion(self.model, dir),
             });
         }
-        for shard in shards(&dir.join(index))? {
+        let shards = index::read(&dir.join(INDEX))?;
+        for shard in shards.into_values().collect::<BTreeSet<_>>() {
             if !dir.join(&shard).is_file() {
                 self.fetch(repo, &shard)?;
             }
@@ -271,24 +247,6 @@ impl<'a> Fetch<'a> {
             file: name.to_owned(),
             cache: self.settings.cache.clone(),
         }
-    }
-}
-
-/// The files that an index of shards names.
-fn shards(index: &Path) -> Result<BTreeSet<String>, LocateError> {
-    #[derive(serde::Deserialize)]
-    struct Index {
-        weight_map: std::collections::BTreeMap<String, String>,
-    }
-    let file = index.to_path_buf();
-    let text = std::fs::read_to_string(index).unwrap_or_default();
-    let shards: BTreeSet<String> = match serde_json::from_str::<Index>(&text) {
-        Ok(parsed) => parsed.weight_map.into_values().collect(),
-        Err(source) => return Err(LocateError::Index { file, source }),
-    };
-    match shards.iter().find_map(|shard| hub::inside(shard).err()) {
-        None => Ok(shards),
-        Some(source) => Err(LocateError::OutsideShard { file, source }),
     }
 }
 

@@ -43,7 +43,7 @@ pub enum SaveError {
     },
 }
 
-/// Writes backbone and language head (the tied output matrix apart) to `file`, whole or not at all. [`load`](crate::load) reads the same values back.
+/// Writes backbone and language head (the tied output matrix apart) to `file`, whole or not at all. [`load`](crate::load()) reads the same values back.
 ///
 /// # Errors
 /// If the file cannot be written, or a value does not fit the precision.

@@ -115,6 +115,14 @@ impl Shape {
         self.architecture != Architecture::DistilBert
     }
 
+    /// The row of the position table for padding, which is also the id of padding: RoBERTa's tables begin with it.
+    pub(crate) fn padding_row(&self) -> Option<usize> {
+        match self.positions {
+            Positions::Learned { offset, .. } => offset.checked_sub(1),
+            Positions::Rotary { .. } => None,
+        }
+    }
+
     /// What the attention scores of block `layer` are multiplied by.
     pub fn attention_scale(&self, layer: usize) -> f64 {
         let mut scale = 1.0;

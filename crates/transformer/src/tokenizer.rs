@@ -1,17 +1,35 @@
 //! From text to token ids, as the checkpoint's own tokenizer does it.
 
+mod added;
+mod build;
+mod class;
+mod effects;
+mod errors;
 mod files;
+mod guard;
+mod limits;
+#[cfg(test)]
+mod long_texts;
+mod lower_case;
+mod pieces;
+mod rebuild;
+mod settings;
+mod special;
+mod truncate;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use thiserror::Error;
-use tokenizers::{Encoding, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{Encoding, TruncationDirection};
 
 use crate::config::Config;
-use crate::shape::Shape;
-use files::SpecialTokens;
+use crate::shape::{Architecture, Shape};
+pub use errors::{TokenizeError, TokenizerError};
+pub(crate) use files::TOKENIZER_FILES;
+use pieces::{Cuts, Keep};
+use special::SpecialTokens;
+use truncate::{cut, longest_first};
 
 /// A checkpoint's tokenizer. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +37,10 @@ pub struct Tokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     special: SpecialTokens,
     truncation: TruncationDirection,
+    /// Where a long text can be cut.
+    cuts: Cuts,
+    /// Whether tokens have types; else all are 0.
+    types: bool,
     /// Rows of the model's embedding.
     vocab: usize,
     files: Vec<PathBuf>,
@@ -36,90 +58,41 @@ pub struct Encoded {
     pub truncated_tokens: usize,
 }
 
-/// A tokenizer that cannot be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    /// None of the files that are known.
-    #[error("{} holds no tokenizer.json{hint}", dir.display())]
-    Missing {
-        /// The model directory.
-        dir: PathBuf,
-        /// What else could be there, or what was found.
-        hint: String,
-    },
-    /// There, and not readable.
-    #[error("{} is not a tokenizer: {source}; fetch it again, or write it anew with `save_pretrained` of transformers", file.display())]
-    Broken {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-/// A text that cannot be encoded.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum TokenizeError {
-    /// No room for the text beside the special tokens.
-    #[error("a maximum length of {max_length} tokens leaves no room for a text beside {special} special tokens; allow at least {}", special + 1)]
-    NoRoom {
-        /// The maximum asked for.
-        max_length: usize,
-        /// Special tokens added to each text.
-        special: usize,
-    },
-    /// Tokenizer and weights do not belong together.
-    #[error(
-        "the tokenizer gives id {id} (\"{token}\"), and the model has embeddings for {vocab} ids; are tokenizer.json and model.safetensors of the same model?"
-    )]
-    NotInModel {
-        /// The id.
-        id: u32,
-        /// Its text.
-        token: String,
-        /// Rows of the embedding.
-        vocab: usize,
-    },
-    /// The tokenizer itself gave up.
-    #[error("the tokenizer cannot encode \"{text}\": {source}")]
-    Failed {
-        /// Beginning of the text.
-        text: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
 impl Tokenizer {
     pub(crate) fn read(
         dir: &Path,
         shape: &Shape,
         config: &Config,
     ) -> Result<Tokenizer, crate::LoadError> {
-        let read = files::read(dir, shape.architecture)?;
+        let read = build::read(dir, shape.architecture == Architecture::Roberta, config)?;
         let mut inner = read.tokenizer;
+        let file = &read.files[0];
+        let broken = |source| files::broken(file, source);
         // Some checkpoints carry a fixed truncation or padding; both are ours to decide.
-        let broken = |source| TokenizerError::Broken {
-            file: read.files[0].clone(),
-            source,
-        };
         inner.with_truncation(None).map_err(broken)?;
         inner.with_padding(None);
-        let special = SpecialTokens::resolve(&inner, &read.settings, config)?;
+        let split = read.settings.flag("split_special_tokens")?;
+        inner.set_encode_special_tokens(split == Some(true));
+        special::check_around(&inner, shape, file)?;
         let count = inner.get_vocab_size(true);
-        let mut warnings = Vec::new();
+        let mut warnings = read.notes;
         if count > shape.vocab {
             warnings.push(format!(
                 "the tokenizer knows {count} tokens, the model has embeddings for {}; a text that needs one of the others is refused",
                 shape.vocab
             ));
         }
+        if read.types_unlisted && shape.token_types > 1 && tells_pairs_apart(&inner) {
+            warnings.push("the second texts of pairs get the token type that tokenizer.json says; transformers 5 gives none where tokenizer_config.json has no \"model_input_names\" with \"token_type_ids\"".to_owned());
+        }
+        let special =
+            SpecialTokens::resolve(&inner, &read.functions, config, shape.vocab, &mut warnings)?;
         Ok(Tokenizer {
+            cuts: Cuts::of(&inner, &read.normalizer, &read.pre_tokenizer, &read.model),
             inner: Arc::new(inner),
             special,
-            truncation: read.settings.truncation_side(),
+            truncation: read.truncation,
+            types: read.types,
             vocab: shape.vocab,
             files: read.files,
             warnings,
@@ -156,37 +129,46 @@ impl Tokenizer {
                 special,
             });
         }
-        let failed = |source| failed(a, source);
-        let first = self.inner.encode_fast(a, false).map_err(failed)?;
-        let second = b.map(|b| self.inner.encode_fast(b, false));
-        let second = second.transpose().map_err(failed)?;
-        let before = count(&first, second.as_ref());
-        let cut = TruncationParams {
-            direction: self.truncation,
-            max_length: max_length - special,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
+        let room = max_length - special;
+        let keep = match self.truncation {
+            TruncationDirection::Right => Keep::First(room),
+            TruncationDirection::Left => Keep::Last(room),
         };
-        let (first, second) =
-            tokenizers::truncate_encodings(first, second, &cut).map_err(failed)?;
-        let truncated_tokens = before - count(&first, second.as_ref());
-        let encoding = self
-            .inner
-            .post_process(first, second, true)
-            .map_err(failed)?;
+        let (mut first, first_count) = self.plain(a, keep)?;
+        let second = b.map(|b| self.plain(b, keep)).transpose()?;
+        let (mut second, second_count) =
+            second.map_or((None, 0), |(ids, count)| (Some(ids), count));
+        let (first_kept, second_kept) = longest_first(first_count, second_count, room);
+        cut(&mut first, first_kept, self.truncation);
+        if let Some(second) = &mut second {
+            cut(second, second_kept, self.truncation);
+        }
+        let encoding = guard::caught(|| {
+            let second = second.map(encoding);
+            self.inner.post_process(encoding(first), second, true)
+        });
+        let encoding = encoding.map_err(|source| failed(a, source))?;
         let mut encoded = Encoded {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
-            truncated_tokens,
+            truncated_tokens: first_count + second_count - first_kept - second_kept,
         };
+        if !self.types {
+            encoded.types.fill(0);
+        }
         if encoded.ids.is_empty() {
             encoded
                 .ids
                 .push(self.bos_id().or(self.eos_id()).unwrap_or(self.pad_id()));
             encoded.types.push(0);
         }
-        match encoded.ids.iter().find(|&&id| id as usize >= self.vocab) {
-            None => Ok(encoded),
+        self.check_in_model(&encoded.ids)?;
+        Ok(encoded)
+    }
+
+    fn check_in_model(&self, ids: &[u32]) -> Result<(), TokenizeError> {
+        match ids.iter().find(|&&id| id as usize >= self.vocab) {
+            None => Ok(()),
             Some(&id) => Err(TokenizeError::NotInModel {
                 id,
                 token: self.token(id).unwrap_or_default(),
@@ -198,17 +180,32 @@ impl Tokenizer {
     /// Token ids of a piece of text, without special tokens: label words, parts of prompts.
     ///
     /// # Errors
-    /// If the tokenizer cannot encode the text: it has no token for unknown words.
+    /// If the tokenizer cannot encode the text: it has no token for unknown words; or gives ids that the model does not have.
     pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, TokenizeError> {
-        match self.inner.encode_fast(text, false) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(source) => Err(failed(text, source)),
-        }
+        let (ids, _) = self.plain(text, Keep::All)?;
+        self.check_in_model(&ids)?;
+        Ok(ids)
+    }
+
+    /// Token ids of one text without special tokens, and how many there are with those that are not kept.
+    fn plain(&self, text: &str, keep: Keep) -> Result<(Vec<u32>, usize), TokenizeError> {
+        let tokens = |piece: &str| {
+            let encoding = guard::caught(|| self.inner.encode_fast(piece, false));
+            let encoding = encoding.map_err(|source| failed(piece, source))?;
+            Ok(encoding.get_ids().to_vec())
+        };
+        let too_long = |bytes, reason| TokenizeError::TooLong {
+            text: text.chars().take(60).collect(),
+            bytes,
+            reason,
+        };
+        let normalizer = self.inner.get_normalizer();
+        self.cuts.run(text, keep, normalizer, tokens, too_long)
     }
 
     /// The text of token ids.
     pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
-        let text = self.inner.decode(ids, skip_special_tokens);
+        let text = guard::caught(|| self.inner.decode(ids, skip_special_tokens));
         text.unwrap_or_default()
     }
 
@@ -235,9 +232,10 @@ impl Tokenizer {
         self.vocab
     }
 
-    /// What padding is filled with: the padding token, else the end-of-text token, else 0. The mask makes it immaterial.
+    /// What padding is filled with: the padding token, else the end-of-text token, else 0; an id that the model has. The mask
+    /// makes it immaterial.
     pub fn pad_id(&self) -> u32 {
-        self.special.pad.or(self.special.eos).unwrap_or(0)
+        self.special.pad
     }
 
     /// The masked word of cloze tasks.
@@ -270,6 +268,20 @@ impl Tokenizer {
         self.special.unk
     }
 
+    /// Whether the id is of a token with a function. Padding is none that ends a text, and may be any id.
+    pub(crate) fn is_special(&self, id: u32) -> bool {
+        let SpecialTokens {
+            pad: _,
+            mask,
+            bos,
+            eos,
+            cls,
+            sep,
+            unk,
+        } = self.special;
+        [mask, bos, eos, cls, sep, unk].contains(&Some(id))
+    }
+
     /// Files it was read from.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
@@ -288,6 +300,12 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
+/// Whether the second text of a pair has another token type than the first.
+fn tells_pairs_apart(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let pair = guard::caught(|| tokenizer.encode_fast(("a", "a"), true));
+    pair.is_ok_and(|pair| pair.get_type_ids().iter().any(|id| *id != 0))
+}
+
 fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {
     TokenizeError::Failed {
         text: text.chars().take(60).collect(),
@@ -295,6 +313,18 @@ fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {
     }
 }
 
-fn count(first: &Encoding, second: Option<&Encoding>) -> usize {
-    first.len() + second.map_or(0, Encoding::len)
+/// Ids as the library's own type, for its post-processors.
+fn encoding(ids: Vec<u32>) -> Encoding {
+    let n = ids.len();
+    Encoding::new(
+        ids,
+        vec![0; n],
+        vec![String::new(); n],
+        vec![None; n],
+        vec![(0, 0); n],
+        vec![0; n],
+        vec![1; n],
+        Vec::new(),
+        Default::default(),
+    )
 }

@@ -55,6 +55,52 @@ pub(crate) fn run_methods(methods: &str, out: &Path, options: &[&str]) -> Ended 
     run(&[&["run", "--methods", methods, "--out", out], model, options].concat())
 }
 
+/// A copy of a bundled model or task in `dir`.
+pub(crate) fn bundled(kind: &str, name: &str, dir: &Path) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/runner/bundled");
+    fs::create_dir_all(dir).unwrap();
+    for entry in fs::read_dir(root.join(kind).join(name)).unwrap().flatten() {
+        fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
+    }
+    dir.to_owned()
+}
+
+/// The program in the directory `here`, which is its home as well.
+pub(crate) fn run_in(here: &Path, arguments: &[&str]) -> Ended {
+    let done = program(arguments)
+        .current_dir(here)
+        .env("HOME", here)
+        .output();
+    let done = done.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended {
+        code: done.status.code(),
+        stdout: text(done.stdout),
+        stderr: text(done.stderr),
+    }
+}
+
+/// A run of the quickest method with one seed, in the directory `here`.
+pub(crate) fn majority(here: &Path, options: &[&str]) -> Ended {
+    let common = [
+        "run",
+        "--methods",
+        "majority",
+        "--model",
+        "tiny-bert",
+        "--seeds",
+        "1",
+    ];
+    run_in(here, &[&common, options].concat())
+}
+
+/// The ids of the trials on record.
+pub(crate) fn ids(run: &Path) -> Vec<String> {
+    let mut ids: Vec<String> = records(run).into_keys().collect();
+    ids.sort();
+    ids
+}
+
 /// A directory that is removed at the end.
 pub(crate) fn scratch() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")

@@ -1,6 +1,6 @@
 //! Help, listings, and words that were not meant.
 
-use crate::harness::{program, run, run_methods, scratch};
+use crate::harness::{majority, program, run, run_in, run_methods, scratch};
 use std::fs;
 
 #[test]
@@ -185,4 +185,65 @@ fn a_plan_with_variants_runs_each_with_its_own_settings() {
             ("third".to_owned(), config(2), 7)
         ]
     );
+}
+
+#[test]
+fn numbers_beyond_any_use_are_refused_by_name_on_the_command_line_and_in_plans() {
+    let dir = scratch();
+    let here = dir.path();
+    for (options, name) in [
+        (&["--time-limit", "1e308"][..], "time limit"),
+        (&["--time-limit", "inf"], "time limit"),
+        (&["--epochs", "100000000000"], "epochs"),
+        (&["--batch", "18446744073709551615"], "batch"),
+        (&["--max-length", "18446744073709551615"], "max_length"),
+        (&["--tune", "1000000000000000000"], "tune"),
+        (&["--train-limit", "18446744073709551615"], "train_limit"),
+        (&["--set", "budget.epochs=100000000000"], "epochs"),
+        (
+            &["--epochs", "99999999999999999999"],
+            "no number is that large",
+        ),
+    ] {
+        let done = majority(
+            here,
+            &[&["--task", "reviews", "--out", "r"], options].concat(),
+        );
+        assert_eq!(done.code, Some(2), "{options:?}: {}", done.stderr);
+        assert!(done.stderr.contains(name), "{options:?}: {}", done.stderr);
+    }
+    for (line, name) in [
+        (
+            "seeds = 9223372036854775807",
+            "seeds is 9223372036854775807",
+        ),
+        ("epochs = 100000000000", "epochs is 100000000000"),
+        ("time_limit = 1e308", "time limit"),
+        ("tune = 1000000000", "tune"),
+    ] {
+        fs::write(here.join("plan.toml"), format!("# plan\n{line}\n")).unwrap();
+        let done = run_in(here, &["run", "plan.toml", "--out", "r"]);
+        assert_eq!(done.code, Some(2), "{line}: {}", done.stderr);
+        assert!(done.stderr.contains(name), "{line}: {}", done.stderr);
+        assert!(done.stderr.contains("plan.toml, line 2"), "{}", done.stderr);
+    }
+    assert!(!here.join("r").exists());
+}
+
+#[test]
+fn listings_are_as_wide_as_they_are_shown() {
+    for list in ["methods", "models", "tasks", "devices"] {
+        for width in ["60", "100"] {
+            let done = program(&[list]).env("COLUMNS", width).output().unwrap();
+            let text = String::from_utf8(done.stdout).unwrap();
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(
+                widest <= width.parse().unwrap(),
+                "{list} at {width}: {widest}"
+            );
+        }
+    }
+    for method in runner::METHODS {
+        assert!(run(&["methods"]).stdout.contains(method.info().name));
+    }
 }

@@ -88,7 +88,8 @@ simd! {
             *v = if *keep > 0.0 { *v } else { f32::NEG_INFINITY };
         }
         let highest = max(row);
-        if highest == f32::NEG_INFINITY {
+        // Scores that are all NaN (`max` skips them) have no highest either, and must stay NaN: only the mask tells them apart.
+        if highest == f32::NEG_INFINITY && mask.iter().all(|keep| *keep <= 0.0) {
             row.fill(0.0);
             return (0.0, 0.0);
         }

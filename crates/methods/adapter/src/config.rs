@@ -13,17 +13,17 @@ adapt::settings! {
     /// The adapters' settings.
     pub struct Adapter {
         /// Peak learning rate. Houlsby et al. 2019 sweep 3e-5 to 3e-3.
-        learning_rate: f64 = 5e-4,
+        learning_rate: f64 = 5e-4 => adapt::Range::LEARNING_RATE,
         /// Where in a block, see above. `houlsby` is the first and strongest of the three at equal m in He et al. 2022 for classification.
         placement: Placement = Placement::Houlsby,
         /// m. Houlsby et al. 2019 sweep 2 to 64 on GLUE for h = 1024.
-        bottleneck: NonZeroUsize = NonZeroUsize::new(32).expect("not zero"),
+        bottleneck: NonZeroUsize = NonZeroUsize::new(32).expect("not zero") => adapt::Range::WIDTH,
         /// f: `gelu`, that of the models adapted, or `relu`, `silu`, `tanh`.
         activation: Activation = Activation::Gelu,
         /// s. For `parallel` He et al. 2022 use 4.
-        scale: f64 = 1.0,
+        scale: f64 = 1.0 => adapt::Range::above(0.0, 1e6),
         /// Standard deviation of the initial weights. Houlsby et al. 2019, §3.6: at most 1e-2, so that the block starts near the identity.
-        init_deviation: f64 = 0.01,
+        init_deviation: f64 = 0.01 => adapt::Range::from(0.0, 1e3),
     }
 }
 

@@ -61,8 +61,7 @@ impl Method for TfIdfMethod {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        let config: TfIdf = parse_config(TF_IDF_INFO.name, config)?;
-        Ok(Box::new(config.check(TF_IDF_INFO.name)?))
+        Ok(Box::new(parse_config::<TfIdf>(TF_IDF_INFO.name, config)?))
     }
 
     fn settings(&self) -> &'static [SettingDoc] {

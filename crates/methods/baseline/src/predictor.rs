@@ -3,7 +3,7 @@
 use crate::method::{MAJORITY_INFO, TF_IDF_INFO};
 use adapt::{
     Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError,
-    SavedInfo, Setting, write_info,
+    SavedInfo, Setting, has_pairs, malformed, read_file, write_info,
 };
 use linear::{LOG_ZERO, LogisticRegression, Matrix, Tensors, Text, TfIdf};
 use serde_json::Value;
@@ -14,12 +14,16 @@ const COUNTS_FILE: &str = "class_counts.json";
 const TF_IDF_FILE: &str = "tf_idf.json";
 const CLASSIFIER_FILE: &str = "classifier.safetensors";
 
+/// Bound for each of them: a vocabulary of some ten million terms, and thousands of classes.
+const BYTES: u64 = 4 << 30;
+
 /// What the description beside the files says.
 pub(crate) struct Common {
     method: &'static str,
     config: Value,
     classes: Vec<String>,
     budget: Budget,
+    pairs: Option<bool>,
 }
 
 impl Common {
@@ -29,6 +33,7 @@ impl Common {
             config,
             classes: setting.classes.to_vec(),
             budget: setting.budget.clone(),
+            pairs: Some(has_pairs(setting.train)),
         }
     }
 
@@ -41,6 +46,7 @@ impl Common {
             pooling: None,
             base_model: String::new(),
             base_digest: None,
+            pairs: self.pairs,
         };
         write_info(&info, dir)
     }
@@ -51,6 +57,7 @@ impl Common {
             config: info.config,
             classes: info.classes,
             budget: info.budget,
+            pairs: info.pairs,
         }
     }
 }
@@ -64,7 +71,7 @@ pub(crate) struct FittedMajority {
 impl FittedMajority {
     pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
         let common = Common::from_info(MAJORITY_INFO.name, info);
-        let counts: Vec<usize> = serde_json::from_slice(&read(dir, COUNTS_FILE)?)
+        let counts: Vec<usize> = serde_json::from_slice(&read_file(dir, COUNTS_FILE, BYTES)?)
             .map_err(|error| malformed(dir, COUNTS_FILE, error.to_string()))?;
         if counts.len() != common.classes.len() {
             let reason = format!(
@@ -74,7 +81,18 @@ impl FittedMajority {
             );
             return Err(malformed(dir, COUNTS_FILE, reason));
         }
-        Ok(Self { counts, common })
+        let all = counts
+            .iter()
+            .try_fold(0usize, |all, count| all.checked_add(*count));
+        match all {
+            Some(1..) => Ok(Self { counts, common }),
+            _ => {
+                let reason = format!(
+                    "the counts are {counts:?}, expected numbers of texts, not all of them 0"
+                );
+                Err(malformed(dir, COUNTS_FILE, reason))
+            }
+        }
     }
 }
 
@@ -94,6 +112,10 @@ impl Predictor for FittedMajority {
             .map(|count| log_share(count) as f32)
             .collect();
         Ok(vec![logits; examples.len()])
+    }
+
+    fn pairs(&self) -> Option<bool> {
+        self.common.pairs
     }
 
     fn footprint(&self) -> Footprint {
@@ -129,9 +151,9 @@ pub(crate) struct FittedTfIdf {
 impl FittedTfIdf {
     pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
         let common = Common::from_info(TF_IDF_INFO.name, info);
-        let tf_idf: TfIdf = serde_json::from_slice(&read(dir, TF_IDF_FILE)?)
+        let tf_idf: TfIdf = serde_json::from_slice(&read_file(dir, TF_IDF_FILE, BYTES)?)
             .map_err(|error| malformed(dir, TF_IDF_FILE, error.to_string()))?;
-        let classifier = Tensors::from_bytes(&read(dir, CLASSIFIER_FILE)?)
+        let classifier = Tensors::from_bytes(&read_file(dir, CLASSIFIER_FILE, BYTES)?)
             .and_then(|tensors| LogisticRegression::from_tensors(&tensors, common.classes.len()))
             .map_err(|error| malformed(dir, CLASSIFIER_FILE, error.to_string()))?;
         let (features, terms) = (classifier.columns(), tf_idf.vocabulary().len());
@@ -163,6 +185,10 @@ impl Predictor for FittedTfIdf {
             .into_iter()
             .map(to_f32)
             .collect())
+    }
+
+    fn pairs(&self) -> Option<bool> {
+        self.common.pairs
     }
 
     fn footprint(&self) -> Footprint {
@@ -197,25 +223,10 @@ pub(crate) fn texts_of(examples: &[Example]) -> Vec<Text<'_>> {
         .collect()
 }
 
-fn read(dir: &Path, file: &str) -> Result<Vec<u8>, LoadAdapterError> {
-    let path = dir.join(file);
-    std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
-        path: path.display().to_string(),
-        source,
-    })
-}
-
 fn write(dir: &Path, file: &str, bytes: &[u8]) -> Result<(), SaveError> {
     let path = dir.join(file);
     std::fs::write(&path, bytes).map_err(|source| SaveError {
         path: path.display().to_string(),
         source,
     })
-}
-
-fn malformed(dir: &Path, file: &str, reason: String) -> LoadAdapterError {
-    LoadAdapterError::Malformed {
-        path: dir.join(file).display().to_string(),
-        reason,
-    }
 }

@@ -211,11 +211,14 @@ fn misspelt_and_impossible_settings_are_refused() {
     let error = |method: &dyn Method, config| method.plan(config).err().unwrap().to_string();
     assert!(error(&TF_IDF, json!({"max_ngrams": 2})).contains("did you mean \"max_ngram\"?"));
     assert!(
-        error(&TF_IDF, json!({"c": [1, -1]}))
+        error(&TF_IDF, json!({"c": [1, 1]}))
             .contains("expected one or several different numbers above 0")
     );
-    assert!(error(&TF_IDF, json!({"max_ngram": 0})).contains("max_ngram: invalid value"));
-    assert!(error(&TF_IDF, json!({"max_ngram": 100})).contains("expected 1 to 8"));
+    assert!(error(&TF_IDF, json!({"c": [1, -1]})).contains("c is -1, expected a number of at"));
+    for wrong in [0, 100] {
+        let expected = format!("max_ngram is {wrong}, expected a whole number from 1 to 8");
+        assert!(error(&TF_IDF, json!({"max_ngram": wrong})).contains(&expected));
+    }
     assert!(error(&MAJORITY, json!({"c": 1})).contains("has no setting \"c\""));
 }
 
@@ -261,4 +264,65 @@ fn a_damaged_file_is_named() {
         error.contains("cannot read") && error.contains("tf_idf.json"),
         "{error}"
     );
+}
+
+/// The message about what `method` saved, of which one file is changed.
+fn refused(method: &dyn Method, file: &str, change: impl FnOnce(&mut Value)) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    fitted(method, Value::Null).save(dir.path()).unwrap();
+    let path = dir.path().join(file);
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut json);
+    std::fs::write(&path, json.to_string()).unwrap();
+    let plan = method.plan(Value::Null).unwrap();
+    let error = plan.load(dir.path(), None).err().expect("a refusal");
+    let error = error.to_string();
+    assert!(error.contains(file), "{error}");
+    error
+}
+
+#[test]
+fn numbers_that_no_fit_gives_are_refused_with_the_name_of_their_file() {
+    let most = u64::MAX;
+    let error = refused(&TF_IDF, "tf_idf.json", |json| {
+        json["documents"] = json!(most)
+    });
+    assert!(error.contains("documents is"), "{error}");
+    let error = refused(&TF_IDF, "tf_idf.json", |json| {
+        json["terms"][0][1] = json!(most);
+    });
+    assert!(
+        error.contains("expected at least 1 and at most all"),
+        "{error}"
+    );
+    let error = refused(&TF_IDF, "tf_idf.json", |json| {
+        json["settings"]["ngram_range"] = json!([0, most]);
+    });
+    assert!(error.contains("ngram_range"), "{error}");
+    let error = refused(&TF_IDF, "tf_idf.json", |json| {
+        json["terms"][1] = json["terms"][0].clone();
+    });
+    assert!(error.contains("each once"), "{error}");
+    for counts in [
+        json!([most, most]),
+        json!([0, 0]),
+        json!([1]),
+        json!([1, -1]),
+    ] {
+        refused(&MAJORITY, "class_counts.json", |json| *json = counts);
+    }
+}
+
+#[test]
+fn texts_of_another_kind_than_in_training_are_refused() {
+    let mut pairs = validation().examples;
+    for pair in &mut pairs {
+        pair.second = Some("and another".to_owned());
+    }
+    for method in [&MAJORITY as &dyn Method, &TF_IDF] {
+        let predictor = fitted(method, Value::Null);
+        assert!(predictor.scores(&validation().examples).is_ok());
+        let error = predictor.scores(&pairs).unwrap_err().to_string();
+        assert!(error.contains("a pair of texts"), "{error}");
+    }
 }

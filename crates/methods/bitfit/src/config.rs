@@ -11,7 +11,7 @@ adapt::settings! {
     /// BitFit's settings.
     pub struct Bitfit {
         /// Peak learning rate. Ben Zaken et al. 2022, §3: 1e-4 to 1e-3, far above full finetuning's.
-        learning_rate: f64 = 1e-3,
+        learning_rate: f64 = 1e-3 => adapt::Range::LEARNING_RATE,
     }
 }
 
@@ -58,7 +58,7 @@ adapt::settings! {
     /// LayerNorm tuning's settings.
     pub struct LayerNorm {
         /// Peak learning rate. The same as BitFit's, which trains the same kind of vectors.
-        learning_rate: f64 = 1e-3,
+        learning_rate: f64 = 1e-3 => adapt::Range::LEARNING_RATE,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Settings of `feature-based` and `knn`.
 
-use adapt::ConfigError;
+use adapt::PairEncoding;
 use linear::{Grid, Metric, Votes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,26 +27,53 @@ pub enum Layer {
 pub enum Scaling {
     /// As they are.
     None,
-    /// Each example's features to length 1.
+    /// Each text's features to length 1, before those of a pair are combined.
     UnitLength,
     /// Each feature to mean 0 and deviation 1 over the training split.
     Standardise,
 }
 
+/// How the two texts of a pair become features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pairs {
+    /// The better of the two on the validation split; joint where that is empty.
+    Auto,
+    /// The states of both texts read as one sequence.
+    Joint,
+    /// u, v, |u - v| and u * v side by side, of the texts' vectors u and v.
+    Apart,
+}
+
+impl Pairs {
+    /// What is tried, the one kept in a tie first.
+    pub(crate) fn encodings(self, validated: bool) -> &'static [PairEncoding] {
+        match self {
+            Self::Auto if validated => &[PairEncoding::Joint, PairEncoding::Apart],
+            Self::Auto | Self::Joint => &[PairEncoding::Joint],
+            Self::Apart => &[PairEncoding::Apart],
+        }
+    }
+}
+
 adapt::settings! {
     /// Settings of `feature-based`.
     pub struct FeatureBased {
-        /// How hidden states become one vector: `mean`, `first` or `last-token`; null: the run's pooling, else mean for encoders and last
-        /// token for decoders.
+        /// How hidden states become one vector: `mean`, `first`, `last-token`, `max`, `mean-sqrt-length` or `weighted-mean`; null: the
+        /// run's pooling, else what the modules.json of a sentence-transformers folder says, else mean for encoders and last token for
+        /// decoders. Given, here or for the run, it sets the folder's modules aside.
         pooling: Option<Pooling> = None,
         /// Which hidden states: `"last"`, `"auto"` (best on validation), `"all"` (the embeddings' and every block's side by side; Devlin et
         /// al. 2019, table 7, put the last four so) or a number of blocks, 0 for the embeddings.
         layer: Layer = Layer::Last,
-        /// Scaling before the classifier: `"none"` as scikit-learn, `"unit-length"` as sentence-transformers, `"standardise"` to mean 0,
-        /// deviation 1.
+        /// The two texts of a pair: `"joint"` as one sequence, `"apart"` each by itself, as u, v, |u - v|, u * v (Conneau et al. 2017,
+        /// Reimers & Gurevych 2019), or `"auto"` (the better on validation; joint where that is empty).
+        pairs: Pairs = Pairs::Auto,
+        /// Scaling before the classifier: `"none"` as scikit-learn, `"unit-length"` (each text's vector) as sentence-transformers,
+        /// `"standardise"` to mean 0, deviation 1.
         scaling: Scaling = Scaling::None,
         /// Inverse penalties: a number, or several of which the best on the validation split is taken.
-        c: Grid = Grid::powers_of_ten(-3, 3),
+        c: Grid = Grid::powers_of_ten(-3, 3) => adapt::Range::from(1e-12, 1e12),
     }
 }
 
@@ -57,27 +84,16 @@ adapt::settings! {
         pooling: Option<Pooling> = None,
         /// As for `feature-based`.
         layer: Layer = Layer::Last,
+        /// As for `feature-based`.
+        pairs: Pairs = Pairs::Auto,
         /// How far apart two texts are: `"cosine"` or `"euclidean"`.
         metric: Metric = Metric::Cosine,
         /// What a neighbour's vote weighs: `"distance"` or `"uniform"`; neighbours at distance 0 outvote all others.
         votes: Votes = Votes::Distance,
         /// Numbers of neighbours: a number, or several of which the best on the validation split is taken.
-        k: Ks = Ks([1, 3, 5, 10, 20, 50].to_vec()),
+        k: Ks = Ks([1, 3, 5, 10, 20, 50].to_vec()) => adapt::Range::whole(1, 1 << 32),
         /// So many votes are spread evenly over the classes (Laplace, divided by their number).
-        smoothing: f64 = 1.0,
-    }
-}
-
-impl Knn {
-    pub(crate) fn check(self, method: &str) -> Result<Self, ConfigError> {
-        if self.smoothing.is_finite() && self.smoothing > 0.0 {
-            return Ok(self);
-        }
-        let reason = format!("smoothing is {}, expected a number above 0", self.smoothing);
-        Err(ConfigError::BadValue {
-            method: method.to_owned(),
-            reason,
-        })
+        smoothing: f64 = 1.0 => adapt::Range::above(0.0, 1e6),
     }
 }
 

@@ -1,17 +1,18 @@
 //! `feature-based` and `knn` as the registry holds them.
 
-use crate::config::{FeatureBased, Knn, Layer, Scaling};
-use crate::features::{Extractor, Features};
-use crate::predictor::{Common, FittedClassifier, FittedNeighbours};
+use crate::common::Common;
+use crate::config::{FeatureBased, Knn, Scaling};
+use crate::predictor::{FittedClassifier, FittedNeighbours};
+use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
     ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
-    Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, default_pooling, parse_config,
+    Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
-use transformer::{Pooling, Pretrained};
+use transformer::Pretrained;
 
 /// `feature-based` in the registry.
 pub static FEATURE_BASED: FeatureBasedMethod = FeatureBasedMethod;
@@ -66,8 +67,7 @@ impl Method for KnnMethod {
     }
 
     fn plan(&self, config: Value) -> Result<Box<dyn Plan>, ConfigError> {
-        let config: Knn = parse_config(KNN_INFO.name, config)?;
-        Ok(Box::new(config.check(KNN_INFO.name)?))
+        Ok(Box::new(parse_config::<Knn>(KNN_INFO.name, config)?))
     }
 
     fn settings(&self) -> &'static [SettingDoc] {
@@ -81,19 +81,14 @@ impl Plan for FeatureBased {
     }
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
-        let prepared = Prepared::new(
-            FEATURE_BASED_INFO.name,
-            self.pooling,
-            self.layer,
-            self.scaling == Scaling::UnitLength,
-            &mut setting,
-        )?;
+        let prepared = Prepared::new(FEATURE_BASED_INFO.name, self.wanted(), &mut setting)?;
         let candidates = self.c.values().len() * prepared.candidates.len();
         need_validation(setting.validation.len(), candidates)?;
         let (labels, validation_labels) = (setting.train.labels(), setting.validation.labels());
-        let mut best: Option<(Vec<usize>, Choice)> = None;
+        let mut best: Option<(Candidate, Choice)> = None;
+        let mut tried = PairsTried::default();
         let mut step = 0;
-        for (layers, train, validation) in prepared.each_candidate() {
+        for (candidate, train, validation) in prepared.each_candidate() {
             let (train, validation, standardisation) = self.scaled(train, validation);
             let train = Labelled {
                 features: &train,
@@ -115,31 +110,31 @@ impl Plan for FeatureBased {
                 choice.model = standardisation.undo(choice.model);
             }
             let score = |choice: &Choice| score_of(choice.best_trial());
+            let c = choice.best_trial().c;
+            tried.add(candidate, score(&choice), json!({"c": c}));
             // The first stays where nothing was validated: there is one candidate then.
             if best
                 .as_ref()
                 .is_none_or(|(_, best)| score(&choice).beats(Some(score(best))))
             {
-                best = Some((layers.to_vec(), choice));
+                best = Some((candidate.clone(), choice));
             }
         }
-        let (layers, choice) = best.expect("at least one layer");
-        (setting.events)(Event::Note {
-            name: "layer".to_owned(),
-            value: named(&layers),
-        });
+        let (chosen, choice) = best.expect("at least one layer");
+        note(&mut setting, "layer", named(&chosen.layers));
+        prepared.note_truncated(&chosen, &mut setting);
+        tried.note(&prepared, &chosen, &mut setting);
         note_choice(&choice, setting.events);
         let common = Common::new(
             FEATURE_BASED_INFO.name,
             self.resolved(),
+            self.scaling,
             &setting,
-            prepared.extractor,
-            layers,
+            prepared,
+            chosen,
         );
-        let unit_length = self.scaling == Scaling::UnitLength;
         Ok(Box::new(FittedClassifier {
             classifier: choice.model.rounded_to_f32(),
-            unit_length,
             common,
         }))
     }
@@ -155,6 +150,15 @@ impl Plan for FeatureBased {
 }
 
 impl FeatureBased {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            pooling: self.pooling,
+            layer: self.layer,
+            pairs: self.pairs,
+            scaling: self.scaling,
+        }
+    }
+
     /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
     fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
         if self.scaling != Scaling::Standardise {
@@ -173,8 +177,13 @@ impl Plan for Knn {
     }
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
-        let mut prepared =
-            Prepared::new(KNN_INFO.name, self.pooling, self.layer, false, &mut setting)?;
+        let wanted = Wanted {
+            pooling: self.pooling,
+            layer: self.layer,
+            pairs: self.pairs,
+            scaling: Scaling::None,
+        };
+        let mut prepared = Prepared::new(KNN_INFO.name, wanted, &mut setting)?;
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
@@ -186,9 +195,10 @@ impl Plan for Knn {
         (setting.events)(Event::Began(Phase::Validate));
         let mut trials = Vec::new();
         let mut candidate_of = Vec::new();
-        for (candidate, (layers, train, validation)) in prepared.each_candidate().enumerate() {
+        for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
+            let layers = &candidate.layers;
             trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
-            candidate_of.resize(trials.len(), candidate);
+            candidate_of.resize(trials.len(), number);
         }
         let best = (1..trials.len()).fold(0, |best, i| {
             if trials[i].score().beats(Some(trials[best].score())) {
@@ -211,28 +221,28 @@ impl Plan for Knn {
                 loss,
             });
         }
-        let mut note = |name: &str, value: Value| {
-            (setting.events)(Event::Note {
-                name: name.to_owned(),
-                value,
-            })
-        };
-        note("layer", chosen.layer.clone());
-        note("k", chosen.k.into());
+        note(&mut setting, "layer", chosen.layer.clone());
+        note(&mut setting, "k", chosen.k.into());
         if !setting.validation.is_empty() {
-            note(
-                "k_trials",
-                serde_json::to_value(&trials).expect("trials serialise"),
-            );
+            let trials = serde_json::to_value(&trials).expect("trials serialise");
+            note(&mut setting, "k_trials", trials);
+        }
+        let mut tried = PairsTried::default();
+        for (trial, &number) in trials.iter().zip(&candidate_of) {
+            let candidate = &prepared.candidates[number];
+            tried.add(candidate, trial.score(), json!({"k": trial.k}));
         }
         let stored = prepared.train.swap_remove(candidate_of[best]);
-        let layers = prepared.candidates.swap_remove(candidate_of[best]);
+        let kept = prepared.candidates[candidate_of[best]].clone();
+        prepared.note_truncated(&kept, &mut setting);
+        tried.note(&prepared, &kept, &mut setting);
         let common = Common::new(
             KNN_INFO.name,
             self.resolved(),
+            Scaling::None,
             &setting,
-            prepared.extractor,
-            layers,
+            prepared,
+            kept,
         );
         Ok(Box::new(FittedNeighbours::new(
             *self, chosen.k, stored, labels, common,
@@ -246,6 +256,45 @@ impl Plan for Knn {
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError> {
         Ok(Box::new(FittedNeighbours::load(*self, dir, info, base)?))
+    }
+}
+
+/// The best of each way to encode pairs, for the record.
+#[derive(Default)]
+struct PairsTried(Vec<(Candidate, Score, Value)>);
+
+impl PairsTried {
+    fn add(&mut self, candidate: &Candidate, score: Score, setting: Value) {
+        let same =
+            |(other, _, _): &&mut (Candidate, Score, Value)| other.encoding == candidate.encoding;
+        match self.0.iter_mut().find(same) {
+            Some(best) if score.beats(Some(best.1)) => *best = (candidate.clone(), score, setting),
+            Some(_) => {}
+            None => self.0.push((candidate.clone(), score, setting)),
+        }
+    }
+
+    fn note(self, prepared: &Prepared, chosen: &Candidate, setting: &mut Setting<'_>) {
+        let Some(encodings) = prepared.encodings else {
+            return;
+        };
+        note(setting, "pairs", chosen.encoding.as_str().into());
+        if encodings.len() < 2 {
+            return;
+        }
+        let trials = self.0.into_iter().map(|(candidate, score, found)| {
+            let mut trial = json!({
+                "pairs": candidate.encoding.as_str(),
+                "layer": named(&candidate.layers),
+                "validation_accuracy": score.accuracy,
+                "validation_loss": score.loss,
+            });
+            for (name, value) in found.as_object().into_iter().flatten() {
+                trial[name] = value.clone();
+            }
+            trial
+        });
+        note(setting, "pairs_trials", trials.collect());
     }
 }
 
@@ -310,90 +359,5 @@ impl Knn {
             }
         };
         ks.iter().map(of_k).collect()
-    }
-}
-
-/// Features of both splits for everything that is tried.
-struct Prepared {
-    extractor: Extractor,
-    /// The layer of each candidate, or the layers that stand side by side in it, rising.
-    candidates: Vec<Vec<usize>>,
-    train: Vec<Features>,
-    validation: Vec<Features>,
-}
-
-impl Prepared {
-    fn new(
-        method: &str,
-        pooling: Option<Pooling>,
-        layer: Layer,
-        unit_length: bool,
-        setting: &mut Setting<'_>,
-    ) -> Result<Self, FitError> {
-        let base = setting.take_model(method)?;
-        let layers = match layer {
-            Layer::Last => vec![base.shape.layers],
-            Layer::Auto | Layer::All => (0..=base.shape.layers).collect(),
-            Layer::After(blocks) if blocks <= base.shape.layers => vec![blocks],
-            Layer::After(blocks) => {
-                let most = base.shape.layers;
-                let reason = format!(
-                    "{method}: layer is {blocks} and the model has {most} blocks; expected 0 to {most}, \"last\", \"auto\" or \"all\""
-                );
-                return Err(FitError::NotApplicable(reason));
-            }
-        };
-        (setting.events)(Event::Began(Phase::Prepare));
-        let pooling = pooling
-            .or(setting.budget.pooling)
-            .unwrap_or_else(|| default_pooling(&base.shape));
-        let extractor = Extractor::new(
-            &base,
-            pooling,
-            setting.budget.max_length,
-            setting.budget.eval_batch,
-        );
-        let truncated = extractor.truncated(&setting.train.examples)?
-            + extractor.truncated(&setting.validation.examples)?;
-        if truncated > 0 {
-            (setting.events)(Event::Note {
-                name: "truncated_texts".to_owned(),
-                value: truncated.into(),
-            });
-        }
-        let mut train = extractor.features(&setting.train.examples, &layers)?;
-        let mut validation = extractor.features(&setting.validation.examples, &layers)?;
-        if unit_length {
-            train
-                .iter_mut()
-                .chain(&mut validation)
-                .for_each(Features::scale_to_unit_length);
-        }
-        let (candidates, train, validation) = match layer {
-            Layer::All => (
-                vec![layers],
-                vec![Features::side_by_side(&train)],
-                vec![Features::side_by_side(&validation)],
-            ),
-            _ => (
-                layers.into_iter().map(|layer| vec![layer]).collect(),
-                train,
-                validation,
-            ),
-        };
-        Ok(Self {
-            extractor,
-            candidates,
-            train,
-            validation,
-        })
-    }
-
-    fn each_candidate(&self) -> impl Iterator<Item = (&[usize], Dense, Dense)> + '_ {
-        let splits = self.train.iter().zip(&self.validation);
-        self.candidates
-            .iter()
-            .zip(splits)
-            .map(|(layers, (train, validation))| (&layers[..], train.dense(), validation.dense()))
     }
 }

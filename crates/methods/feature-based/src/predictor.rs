@@ -1,158 +1,19 @@
 //! The fitted classifiers of frozen features, kept in `features.safetensors` beside `adaptbench.json`.
 
+use crate::common::{Common, malformed};
 use crate::config::{FeatureBased, Knn, Scaling};
-use crate::features::{Extractor, Features};
+use crate::features::Features;
 use adapt::{
-    Budget, Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError,
-    SavedInfo, Setting, default_pooling, write_info,
+    Footprint, LoadAdapterError, Logits, PredictError, Predictor, Reading, SaveError, SavedInfo,
 };
 use linear::{Dense, LogisticRegression, Malformed, Matrix, Tensors};
-use serde_json::Value;
 use std::path::Path;
 use task::Example;
-use transformer::{Depth, Pretrained};
-
-const FILE: &str = "features.safetensors";
-
-/// The model and what the description beside the tensors says.
-pub(crate) struct Common {
-    method: &'static str,
-    config: Value,
-    classes: Vec<String>,
-    budget: Budget,
-    extractor: Extractor,
-    /// The numbers of blocks whose states are the features, side by side; rising.
-    layers: Vec<usize>,
-}
-
-impl Common {
-    pub(crate) fn new(
-        method: &'static str,
-        config: Value,
-        setting: &Setting<'_>,
-        extractor: Extractor,
-        layers: Vec<usize>,
-    ) -> Self {
-        Self {
-            method,
-            config,
-            classes: setting.classes.to_vec(),
-            budget: setting.budget.clone(),
-            extractor,
-            layers,
-        }
-    }
-
-    /// The features, after `scale` was applied to each layer's.
-    fn features(
-        &self,
-        examples: &[Example],
-        scale: impl Fn(&mut Features),
-    ) -> Result<Features, PredictError> {
-        let mut layers = self.extractor.features(examples, &self.layers)?;
-        layers.iter_mut().for_each(scale);
-        Ok(match layers.len() {
-            1 => layers.remove(0),
-            _ => Features::side_by_side(&layers),
-        })
-    }
-
-    /// Parameters that run for the features.
-    fn params(&self) -> u64 {
-        let last = self.layers.last().copied().unwrap_or(0);
-        self.extractor.params_below(last)
-    }
-
-    fn write(&self, tensors: Tensors, dir: &Path) -> Result<(), SaveError> {
-        let info = SavedInfo {
-            method: self.method.to_owned(),
-            config: self.config.clone(),
-            classes: self.classes.clone(),
-            budget: self.budget.clone(),
-            pooling: Some(self.extractor.pooling()),
-            base_model: self.extractor.model_name().to_owned(),
-            base_digest: None,
-        };
-        write_info(&info, dir)?;
-        let path = dir.join(FILE);
-        std::fs::write(&path, tensors.indices("layer", &self.layers).to_bytes()).map_err(|source| {
-            SaveError {
-                path: path.display().to_string(),
-                source,
-            }
-        })
-    }
-
-    fn read(
-        method: &'static str,
-        config: Value,
-        dir: &Path,
-        info: SavedInfo,
-        base: Option<&Pretrained>,
-    ) -> Result<(Self, Tensors), LoadAdapterError> {
-        let base = base.ok_or(LoadAdapterError::NeedsModel)?;
-        let path = dir.join(FILE);
-        let bytes = std::fs::read(&path).map_err(|source| LoadAdapterError::Read {
-            path: path.display().to_string(),
-            source,
-        })?;
-        let tensors = Tensors::from_bytes(&bytes).map_err(|error| malformed(dir, error))?;
-        let layers = tensors
-            .get_indices("layer")
-            .map_err(|error| malformed(dir, error))?;
-        let most = base.shape.layers;
-        if layers.is_empty()
-            || !layers.is_sorted_by(|a, b| a < b)
-            || layers.iter().any(|&layer| layer > most)
-        {
-            let reason = format!(
-                "tensor \"layer\" is {layers:?}, expected rising numbers up to {most}; was it trained on another model?"
-            );
-            return Err(malformed(dir, Malformed(reason)));
-        }
-        let pooling = info.pooling.unwrap_or_else(|| default_pooling(&base.shape));
-        let extractor = Extractor::new(
-            base,
-            pooling,
-            info.budget.max_length,
-            info.budget.eval_batch,
-        );
-        Ok((
-            Self {
-                method,
-                config,
-                classes: info.classes,
-                budget: info.budget,
-                extractor,
-                layers,
-            },
-            tensors,
-        ))
-    }
-
-    fn check_width(&self, found: usize, dir: &Path) -> Result<(), LoadAdapterError> {
-        let expected = self.layers.len() * self.extractor.width();
-        if found == expected {
-            return Ok(());
-        }
-        let reason = format!(
-            "its classifier has {found} features, the model gives {expected}; was it trained on another model?"
-        );
-        Err(malformed(dir, Malformed(reason)))
-    }
-}
-
-fn malformed(dir: &Path, error: Malformed) -> LoadAdapterError {
-    LoadAdapterError::Malformed {
-        path: dir.join(FILE).display().to_string(),
-        reason: error.0,
-    }
-}
+use transformer::Pretrained;
 
 /// Logistic regression on features.
 pub(crate) struct FittedClassifier {
     pub(crate) classifier: LogisticRegression,
-    pub(crate) unit_length: bool,
     pub(crate) common: Common,
 }
 
@@ -167,6 +28,7 @@ impl FittedClassifier {
         let (common, tensors) = Common::read(
             crate::method::FEATURE_BASED_INFO.name,
             resolved,
+            config.scaling,
             dir,
             info,
             base,
@@ -174,39 +36,35 @@ impl FittedClassifier {
         let classifier = LogisticRegression::from_tensors(&tensors, common.classes.len())
             .map_err(|error| malformed(dir, error))?;
         common.check_width(classifier.columns(), dir)?;
-        Ok(Self {
-            classifier,
-            unit_length: config.scaling == Scaling::UnitLength,
-            common,
-        })
+        Ok(Self { classifier, common })
     }
 }
 
 impl Predictor for FittedClassifier {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let features = self.common.features(examples, |layer| {
-            if self.unit_length {
-                layer.scale_to_unit_length();
-            }
-        })?;
+        let features = self.common.features(examples)?;
         Ok(to_f32(
             self.classifier.logits(&Matrix::Dense(features.dense())),
         ))
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.common.reads_pairs()
+    }
+
     fn footprint(&self) -> Footprint {
         let trainable = self.classifier.parameters() as u64;
+        let common = self.common.footprint();
         Footprint {
             trainable_params: trainable,
-            total_params: self.common.params() + trainable,
+            total_params: common.total_params + trainable,
             stored_bytes: 4 * trainable,
-            acts_from: Some(Depth::Head),
-            ..Footprint::default()
+            ..common
         }
     }
 
     fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
-        self.common.extractor.reading(examples).map(Some)
+        self.common.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {
@@ -250,8 +108,14 @@ impl FittedNeighbours {
         base: Option<&Pretrained>,
     ) -> Result<Self, LoadAdapterError> {
         let resolved = serde_json::to_value(&config).expect("settings serialise");
-        let (common, tensors) =
-            Common::read(crate::method::KNN_INFO.name, resolved, dir, info, base)?;
+        let (common, tensors) = Common::read(
+            crate::method::KNN_INFO.name,
+            resolved,
+            Scaling::None,
+            dir,
+            info,
+            base,
+        )?;
         let in_file = |error| malformed(dir, error);
         let (shape, values) = tensors.get_floats("neighbours.features").map_err(in_file)?;
         let labels = tensors.get_indices("neighbours.labels").map_err(in_file)?;
@@ -286,7 +150,7 @@ impl FittedNeighbours {
 
 impl Predictor for FittedNeighbours {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let queries = self.common.features(examples, |_| {})?.dense();
+        let queries = self.common.features(examples)?.dense();
         let found = linear::nearest(&self.dense, &queries, self.k, self.config.metric);
         let shares = linear::vote(
             &found,
@@ -303,17 +167,19 @@ impl Predictor for FittedNeighbours {
         ))
     }
 
+    fn pairs(&self) -> Option<bool> {
+        self.common.reads_pairs()
+    }
+
     fn footprint(&self) -> Footprint {
         Footprint {
-            total_params: self.common.params(),
             stored_bytes: 4 * (self.stored.values.len() + self.labels.len()) as u64,
-            acts_from: Some(Depth::Head),
-            ..Footprint::default()
+            ..self.common.footprint()
         }
     }
 
     fn reading(&self, examples: &[Example]) -> Result<Option<Reading>, PredictError> {
-        self.common.extractor.reading(examples).map(Some)
+        self.common.reading(examples).map(Some)
     }
 
     fn save(&self, dir: &Path) -> Result<(), SaveError> {

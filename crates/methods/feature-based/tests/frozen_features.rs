@@ -1,14 +1,14 @@
 //! What frozen features promise: the same numbers as the model's own forward pass, scikit-learn's classifier, bit-equal files.
 
-use adapt::{Budget, Event, FitError, Method, Predictor, Setting, read_saved_info};
+use adapt::{Budget, Event, FitError, Method, PairEncoding, Predictor, Setting, read_saved_info};
 use burn::tensor::Device;
-use feature_based::{Extractor, FEATURE_BASED, KNN};
+use feature_based::{Extractor, FEATURE_BASED, Features, KNN, Scaling};
 use linear::{Dense, Matrix, Metric, Options, Votes};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use task::{Example, Split};
-use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
+use transformer::{Embedder, Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
 
 fn model(device: &Device) -> Pretrained {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runner/bundled/models/tiny-bert");
@@ -97,7 +97,21 @@ fn fit_on(
 }
 
 fn extractor(base: &Pretrained, pooling: Pooling) -> Extractor {
-    Extractor::new(base, pooling, budget().max_length, budget().eval_batch)
+    let (max_length, batch) = (budget().max_length.get(), budget().eval_batch);
+    let embedder = Embedder::plain(&base.tokenizer, &base.shape, max_length, pooling);
+    Extractor::new(base, embedder, batch)
+}
+
+/// Features of single texts, unscaled.
+fn features(
+    base: &Pretrained,
+    pooling: Pooling,
+    examples: &[Example],
+    layers: &[usize],
+) -> Vec<Features> {
+    extractor(base, pooling)
+        .features(examples, layers, PairEncoding::Joint, Scaling::None)
+        .unwrap()
 }
 
 fn note(events: &[Event], wanted: &str) -> Value {
@@ -122,7 +136,7 @@ fn features_are_the_pooled_states_of_the_models_own_forward_pass_in_input_order(
     let batch = collate(&together, base.tokenizer.pad_id(), Side::Left, &device);
     let all: Vec<usize> = (0..=base.shape.layers).collect();
     for pooling in [Pooling::First, Pooling::LastToken, Pooling::Mean] {
-        let found = extractor(&base, pooling).features(&examples, &all).unwrap();
+        let found = features(&base, pooling, &examples, &all);
         let embedded = pool(&base.backbone.embed(&batch, &Pass::plain()), pooling);
         let last = pool(&base.backbone.forward(&batch, &Pass::plain()), pooling);
         for (found, expected) in [(&found[0], embedded), (&found[base.shape.layers], last)] {
@@ -140,7 +154,7 @@ fn features_are_the_pooled_states_of_the_models_own_forward_pass_in_input_order(
                 "{pooling:?}: {worst:e} of {largest}"
             );
         }
-        let single = extractor(&base, pooling).features(&examples, &[1]).unwrap();
+        let single = features(&base, pooling, &examples, &[1]);
         assert_eq!(single[0], found[1]);
     }
 }
@@ -150,9 +164,7 @@ fn features_on_a_device_with_autodiff_are_the_same() {
     let examples = train().examples;
     let [plain, tracked] = [Device::default(), Device::default().autodiff()].map(|device| {
         let base = model(&device);
-        extractor(&base, Pooling::Mean)
-            .features(&examples, &[base.shape.layers])
-            .unwrap()
+        features(&base, Pooling::Mean, &examples, &[base.shape.layers])
     });
     assert_eq!(plain, tracked);
 }
@@ -168,10 +180,7 @@ fn logits_are_those_of_logistic_regression_on_the_same_features() {
         .class_logits(&validation.examples)
         .unwrap();
     let features = |examples: &[Example]| {
-        let found = extractor(&base, Pooling::First)
-            .features(examples, &[1])
-            .unwrap()
-            .remove(0);
+        let found = features(&base, Pooling::First, examples, &[1]).remove(0);
         Matrix::Dense(Dense::from_f32(examples.len(), found.width, &found.values))
     };
     let (model, _) = linear::fit(
@@ -204,10 +213,7 @@ fn neighbours_are_those_of_the_same_features() {
         .class_logits(&validation.examples)
         .unwrap();
     let features = |examples: &[Example]| {
-        let found = extractor(&base, Pooling::Mean)
-            .features(examples, &[base.shape.layers])
-            .unwrap()
-            .remove(0);
+        let found = features(&base, Pooling::Mean, examples, &[base.shape.layers]).remove(0);
         Dense::from_f32(examples.len(), found.width, &found.values)
     };
     let found = linear::nearest(
@@ -302,9 +308,7 @@ fn standardised_training_scores_new_texts_as_they_are() {
         .unwrap();
     let width = base.shape.hidden;
     let features = |examples: &[Example]| {
-        extractor(&base, Pooling::Mean)
-            .features(examples, &[base.shape.layers])
-            .unwrap()
+        features(&base, Pooling::Mean, examples, &[base.shape.layers])
             .remove(0)
             .values
     };
@@ -453,7 +457,7 @@ fn misspelt_and_impossible_settings_are_refused() {
     );
     assert!(error(&FEATURE_BASED, json!({"layer": -1})).contains("layer is -1"));
     assert!(error(&FEATURE_BASED, json!({"scaling": "minmax"})).contains("unit-length"));
-    assert!(error(&KNN, json!({"k": [3, 0]})).contains("expected a number of neighbours above 0"));
+    assert!(error(&KNN, json!({"k": [3, 0]})).contains("expected a whole number from 1 to"));
     assert!(error(&KNN, json!({"smoothing": 0})).contains("expected a number above 0"));
     let base = model(&Device::default());
     let error = fit_on(&base, &KNN, json!({"layer": 99}))

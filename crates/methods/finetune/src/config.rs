@@ -13,7 +13,7 @@ adapt::settings! {
     /// Finetuning I: the output layer alone.
     pub struct FinetuneOutput {
         /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched.
-        learning_rate: f64 = 5e-3,
+        learning_rate: f64 = 5e-3 => adapt::Range::LEARNING_RATE,
     }
 }
 
@@ -52,9 +52,9 @@ adapt::settings! {
     /// The last k blocks, the final norm and the output layer.
     pub struct FinetuneLast {
         /// Peak learning rate. Between the two others.
-        learning_rate: f64 = 1e-4,
+        learning_rate: f64 = 1e-4 => adapt::Range::LEARNING_RATE,
         /// k; at most the model's number of blocks. The smallest step up from the output layer.
-        blocks: NonZeroUsize = NonZeroUsize::MIN,
+        blocks: NonZeroUsize = NonZeroUsize::MIN => adapt::Range::whole(1, 1000),
     }
 }
 
@@ -111,7 +111,7 @@ adapt::settings! {
     /// Finetuning II: everything.
     pub struct FinetuneAll {
         /// Peak learning rate. Devlin et al. 2019, appendix A.3: 2e-5 to 5e-5.
-        learning_rate: f64 = 5e-5,
+        learning_rate: f64 = 5e-5 => adapt::Range::LEARNING_RATE,
         /// Begin from random weights instead of the pretrained ones (normal with the model's `initializer_range`, drawn by seed): the control
         /// that shows what the pretraining is worth. Wants a larger rate, such as 1e-3.
         from_scratch: bool = false,

@@ -1,9 +1,7 @@
 //! Settings of hard prompts. Defaults: Shin et al. 2020, §3 and their published code; templates: Gao et al. 2021, Schick & Schütze 2021.
 
-use ::prompt::{
-    LabelSource, LabelWords, Template, check_scale, check_templates, label_words, one_or_many,
-};
-use adapt::{ConfigError, FitError};
+use ::prompt::{LabelSource, LabelWords, Template, check_templates, label_words, one_or_many};
+use adapt::{ConfigError, Described, FitError, Range, SettingDoc};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
@@ -66,6 +64,18 @@ pub struct HardPrompt {
     pub pair_templates: Vec<String>,
     /// What a cosine is multiplied by, for models without a language head.
     pub scale: f64,
+}
+
+impl Described for HardPrompt {
+    const SETTINGS: &'static [SettingDoc] = &[
+        SettingDoc::number("budget", Range::whole(1, 1 << 32)),
+        SettingDoc::number("trigger_tokens", Range::whole(1, 1 << 16)),
+        SettingDoc::number("steps", Range::whole(1, 1 << 32)),
+        SettingDoc::number("candidates", Range::whole(1, 1 << 24)),
+        SettingDoc::number("batch", Range::whole(1, 1 << 24)),
+        SettingDoc::number("validate_every", Range::whole(1, 1 << 32)),
+        SettingDoc::number("scale", ::prompt::SCALE),
+    ];
 }
 
 impl Default for HardPrompt {
@@ -140,10 +150,7 @@ impl HardPrompt {
     /// # Errors
     /// Templates that cannot be filled in, and values that leave nothing to search.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let checked = self
-            .check_templates()
-            .and_then(|()| self.check_search())
-            .and_then(|()| check_scale(self.scale));
+        let checked = self.check_templates().and_then(|()| self.check_search());
         checked.map_err(|reason| ConfigError::BadValue {
             method: NAME.to_owned(),
             reason,

@@ -5,14 +5,14 @@ use crate::config::{HardPrompt, NAME};
 use crate::predictor::Fitted;
 use crate::prompt::Trace;
 use crate::search_trigger::search_trigger;
-use ::prompt::{AskedModel, PromptedModel, unusable};
+use ::prompt::{AskedModel, Mode, PromptedModel, unusable};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, parse_config,
+    Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::Value;
 use std::path::Path;
-use transformer::Pretrained;
+use transformer::{Pooling, Pretrained};
 
 /// `hard-prompt`.
 pub static HARD_PROMPT: HardPromptMethod = HardPromptMethod;
@@ -59,6 +59,11 @@ impl Plan for HardPrompt {
             classes: setting.classes.to_vec(),
             budget: setting.budget.clone(),
         };
+        if asked.mode() == Mode::Similarity {
+            // The trigger is searched for the mean of the states, whatever modules.json makes of them.
+            let (folder, length) = (&asked.model.sentence, asked.max_length());
+            note_folder(&mut setting, folder, Some(Pooling::Mean), length);
+        }
         Ok(Box::new(Fitted::new(asked, trace)?))
     }
 

@@ -13,7 +13,7 @@ adapt::settings! {
     /// (IA)³'s settings.
     pub struct Ia3 {
         /// Peak learning rate. Liu et al. 2022 use 3e-3 with Adafactor.
-        learning_rate: f64 = 5e-3,
+        learning_rate: f64 = 5e-3 => adapt::Range::LEARNING_RATE,
         /// The rescaled maps: of query, key, value, gate and up the output, of out and down the input. The default is that of Liu et al.
         /// 2022.
         targets: Vec<Target> = vec![Target::Key, Target::Value, Target::Down],

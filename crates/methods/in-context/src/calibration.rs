@@ -8,10 +8,12 @@ pub(crate) fn content_free_prior(scores: &[Vec<f64>]) -> Vec<f64> {
     let classes = logs.first().map_or(0, Vec::len);
     let mean =
         |class: usize| logs.iter().map(|log| log[class].exp()).sum::<f64>() / logs.len() as f64;
-    // A class that no content-free input gives any probability is one that nothing can be divided by.
-    (0..classes)
-        .map(|class| mean(class).max(f64::MIN_POSITIVE).ln())
-        .collect()
+    // A class that no content-free input gives any probability is one that nothing can be divided by; NaN stays NaN.
+    let prior = |class| match mean(class) {
+        mean if mean < f64::MIN_POSITIVE => f64::MIN_POSITIVE,
+        mean => mean,
+    };
+    (0..classes).map(|class| prior(class).ln()).collect()
 }
 
 /// W = diag(p_cf)⁻¹, b = 0, in logarithms: ln p − ln p_cf, made to sum to one again.
@@ -27,6 +29,13 @@ pub(crate) fn calibrate(scores: &[f64], prior: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_no_number_is_not_divided_out() {
+        let prior = content_free_prior(&[vec![f64::NAN, -1.0]]);
+        let calibrated = calibrate(&[-1.0, -2.0], &prior);
+        assert!(calibrated.iter().all(|log| log.is_nan()), "{calibrated:?}");
+    }
 
     #[test]
     fn calibration_makes_a_content_free_input_uniform() {

@@ -1,7 +1,7 @@
 //! Settings of in-context learning, and what is refused among them before a weight is read.
 
-use ::prompt::{LabelSource, LabelWords, Template, check_scale, check_templates, one_or_many};
-use adapt::ConfigError;
+use ::prompt::{LabelSource, LabelWords, Template, check_templates, one_or_many};
+use adapt::{ConfigError, Described, Range, SettingDoc};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
@@ -100,6 +100,16 @@ pub struct InContext {
     pub window: Option<NonZeroUsize>,
 }
 
+impl Described for InContext {
+    const SETTINGS: &'static [SettingDoc] = &[
+        SettingDoc::number("shots", Range::whole(0, 1 << 16)),
+        SettingDoc::number("draws", Range::whole(1, 1 << 16)),
+        SettingDoc::number("orders", Range::whole(1, 1 << 16)),
+        SettingDoc::number("scale", ::prompt::SCALE),
+        SettingDoc::number("window", Range::whole(1, 1 << 24)),
+    ];
+}
+
 impl Default for InContext {
     fn default() -> Self {
         Self {
@@ -162,8 +172,7 @@ impl InContext {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let checked = self
             .check_templates()
-            .and_then(|()| self.check_demonstrations())
-            .and_then(|()| check_scale(self.scale));
+            .and_then(|()| self.check_demonstrations());
         checked.map_err(|reason| ConfigError::BadValue {
             method: NAME.to_owned(),
             reason,

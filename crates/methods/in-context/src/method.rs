@@ -9,7 +9,7 @@ use crate::validation::{average, best_template, spread};
 use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
 use adapt::{
     ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, parse_config,
+    Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -57,6 +57,10 @@ impl Plan for InContext {
             classes: setting.classes.to_vec(),
             budget: setting.budget.clone(),
         })?;
+        if fitted.takes_vectors() {
+            let length = fitted.asked.max_length();
+            note_folder(&mut setting, &fitted.asked.model.sentence, None, length);
+        }
         if !setting.validation.is_empty() {
             (setting.events)(Event::Began(Phase::Validate));
             let Score { accuracy, loss } = fitted.validate(&setting)?;

@@ -1,6 +1,6 @@
 //! A fitted prompt.
 
-use crate::config::NAME;
+use crate::config::{NAME, Retriever};
 use crate::counts::Counts;
 use crate::prompt::{Asked, MemberScores};
 use crate::scorer::Scorer;
@@ -33,6 +33,13 @@ impl Fitted {
             counts: Mutex::default(),
             validated: BTreeMap::new(),
         })
+    }
+
+    /// Whether texts are compared as vectors of the model.
+    pub(crate) fn takes_vectors(&self) -> bool {
+        let Asked { config, prompt, .. } = &self.asked;
+        let retrieves = config.retrieval && config.retriever == Retriever::Hidden;
+        retrieves || prompt.mode == Mode::Similarity
     }
 
     /// # Errors

@@ -106,6 +106,13 @@ impl SavedPrompt for Prompt {
 
     fn check(&self, classes: usize, model: &AskedModel) -> Result<(), String> {
         require_mode(self.mode, model)?;
+        let longest = model.shape.max_length;
+        if !(1..=longest).contains(&self.window) {
+            return Err(format!(
+                "window is {}, expected 1 to {longest}, the model's positions",
+                self.window
+            ));
+        }
         let held = |member: &Member| {
             let mut shown = member.demonstrations.iter();
             shown.all(|&index| index < self.pool.len())

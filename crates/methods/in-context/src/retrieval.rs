@@ -2,26 +2,31 @@
 
 use crate::config::Retriever;
 use crate::prompt::{Asked, TextPair};
-use crate::similarity::{cosines, embed};
+use crate::similarity::{cosines, embed, embedder};
 use ::prompt::AskedModel;
+use adapt::FitError;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use transformer::TokenizeError;
+use transformer::{Embedder, TokenizeError};
 
 /// The labelled examples, ready to be searched.
 pub(crate) enum Index {
-    /// Unit vectors.
-    Hidden(Vec<Vec<f32>>),
+    /// Unit vectors, and what makes them.
+    Hidden(Embedder, Vec<Vec<f32>>),
     /// Sparse unit vectors.
     TfIdf(TfIdf),
 }
 
 impl Index {
     /// # Errors
-    /// A text that the tokenizer refuses.
-    pub(crate) fn new(asked: &Asked, texts: &[TextPair<'_>]) -> Result<Self, TokenizeError> {
+    /// A text that the tokenizer refuses, or a model whose vectors cannot be made as its folder says.
+    pub(crate) fn new(asked: &Asked, texts: &[TextPair<'_>]) -> Result<Self, FitError> {
         Ok(match asked.config.retriever {
-            Retriever::Hidden => Self::Hidden(embed(asked, texts)?),
+            Retriever::Hidden => {
+                let embedder = embedder(asked)?;
+                let vectors = embed(asked, &embedder, texts)?;
+                Self::Hidden(embedder, vectors)
+            }
             Retriever::TfIdf => Self::TfIdf(TfIdf::new(&bags(&asked.model, texts)?)),
         })
     }
@@ -37,7 +42,9 @@ impl Index {
         texts: &[TextPair<'_>],
     ) -> Result<Vec<Vec<usize>>, TokenizeError> {
         let similarities = match self {
-            Self::Hidden(vectors) => cosines(&embed(asked, texts)?, vectors, &asked.model),
+            Self::Hidden(embedder, vectors) => {
+                cosines(&embed(asked, embedder, texts)?, vectors, &asked.model)
+            }
             Self::TfIdf(index) => bags(&asked.model, texts)?
                 .iter()
                 .map(|bag| index.cosines(bag))

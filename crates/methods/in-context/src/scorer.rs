@@ -5,7 +5,7 @@ use crate::counts::Counts;
 use crate::prompt::{Asked, MemberScores, TextPair};
 use crate::ready_template::ReadyTemplate;
 use crate::retrieval::Index;
-use crate::similarity::{Vectors, embed};
+use crate::similarity::{Vectors, embed, embedder};
 use ::prompt::{Frame, Mode, Pieces, lone_word_tokens, refuse_indistinct, require_kind};
 use adapt::{FitError, PredictError, Reading};
 use task::Example;
@@ -191,8 +191,10 @@ fn vectors(asked: &Asked, pool: &[TextPair<'_>]) -> Result<Vectors, FitError> {
     let tokens = lone_word_tokens(words, &asked.model.tokenizer)?;
     refuse_indistinct(NAME, &asked.model, &asked.classes, words, &tokens)?;
     let words: Vec<TextPair<'_>> = words.iter().map(|word| (word.as_str(), None)).collect();
+    let embedder = embedder(asked)?;
     Ok(Vectors {
-        words: embed(asked, &words)?,
-        pool: embed(asked, pool)?,
+        words: embed(asked, &embedder, &words)?,
+        pool: embed(asked, &embedder, pool)?,
+        embedder,
     })
 }

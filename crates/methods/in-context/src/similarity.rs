@@ -1,16 +1,18 @@
-//! Zero-shot by similarity: the class whose words lie nearest to the text. One mean-pooled, normalised vector a text;
-//! logit_c = scale · cos(text, prototype_c).
+//! Zero-shot by similarity: the class whose words lie nearest to the text. One normalised vector a text, the mean of its states or what
+//! the modules of a sentence-transformers folder make of them; logit_c = scale · cos(text, prototype_c).
 
+use crate::config::NAME;
 use crate::prompt::{Asked, MemberScores, TextPair};
 use crate::word_scores::batches_by_tokens;
 use ::prompt::AskedModel;
-use adapt::{PredictError, to_floats};
+use adapt::{FitError, PredictError, to_floats};
 use burn::tensor::{Tensor, TensorData};
 use task::log_softmax;
-use transformer::{Pass, Pooling, Side, TokenizeError, collate, pool};
+use transformer::{Embedder, Pass, Pooling, Side, TokenizeError, collate};
 
 /// Unit vectors of what texts are compared with.
 pub(crate) struct Vectors {
+    pub(crate) embedder: Embedder,
     /// One a class.
     pub(crate) words: Vec<Vec<f32>>,
     /// One a demonstration.
@@ -26,7 +28,7 @@ impl Vectors {
         texts: &[TextPair<'_>],
         retrieved: Option<&[Vec<usize>]>,
     ) -> Result<MemberScores, PredictError> {
-        let vectors = embed(asked, texts)?;
+        let vectors = embed(asked, &self.embedder, texts)?;
         let log_probabilities = |cosines: &Vec<f32>| {
             let scaled = cosines
                 .iter()
@@ -66,21 +68,43 @@ fn dots(vector: &[f32], others: &[Vec<f32>]) -> Vec<f32> {
     others.iter().map(dot).collect()
 }
 
-/// Unit vectors, one a text: `[texts][hidden]`.
+/// How texts become vectors: as the model's folder says, else the mean of their states.
+///
+/// # Errors
+/// A sentence-transformers folder with a module that is not followed.
+pub(crate) fn embedder(asked: &Asked) -> Result<Embedder, FitError> {
+    let model = &asked.model;
+    let (length, mean) = (asked.max_length(), Pooling::Mean);
+    Embedder::new(
+        &model.sentence,
+        &model.tokenizer,
+        &model.shape,
+        length,
+        None,
+        mean,
+    )
+    .map_err(|error| FitError::NotApplicable(format!("{NAME}: {error}")))
+}
+
+/// Unit vectors, one a text: `[texts][width]`.
 ///
 /// # Errors
 /// A text that the tokenizer refuses.
-pub(crate) fn embed(asked: &Asked, texts: &[TextPair<'_>]) -> Result<Vec<Vec<f32>>, TokenizeError> {
+pub(crate) fn embed(
+    asked: &Asked,
+    embedder: &Embedder,
+    texts: &[TextPair<'_>],
+) -> Result<Vec<Vec<f32>>, TokenizeError> {
     let model = &asked.model;
-    let encoded = model.tokenizer.encode(texts, asked.max_length())?;
+    let encoded = embedder.encode(texts)?;
     let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
     let mut vectors = vec![Vec::new(); texts.len()];
     for rows in batches_by_tokens(&lengths, asked.batch_tokens()) {
         let part: Vec<_> = rows.iter().map(|&row| &encoded[row]).collect();
-        let batch = collate(&part, model.tokenizer.pad_id(), Side::Right, &model.device);
+        let batch = collate(&part, embedder.pad_id(), Side::Right, &model.device);
         let states = model.backbone.forward(&batch, &Pass::plain());
-        let pooled = to_floats(pool(&states, Pooling::Mean)); // [b, t, hidden] -> [b, hidden]
-        for (vector, &row) in pooled.chunks_exact(model.shape.hidden).zip(&rows) {
+        let pooled = to_floats(embedder.embed(&states)); // [b, t, hidden] -> [b, width]
+        for (vector, &row) in pooled.chunks_exact(embedder.width()).zip(&rows) {
             vectors[row] = unit(vector.to_vec());
         }
     }

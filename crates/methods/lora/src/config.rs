@@ -17,19 +17,19 @@ adapt::settings! {
     pub struct Lora {
         /// Peak learning rate; of A where `b_rate_ratio` is not 1. Hu et al. 2021, table 9: 2e-4 to 5e-4 for RoBERTa, about ten times full
         /// finetuning's.
-        learning_rate: f64 = 5e-4,
+        learning_rate: f64 = 5e-4 => adapt::Range::LEARNING_RATE,
         /// r. Hu et al. 2021, table 9.
-        rank: NonZeroUsize = NonZeroUsize::new(8).expect("not zero"),
+        rank: NonZeroUsize = NonZeroUsize::new(8).expect("not zero") => adapt::Range::WIDTH,
         /// α. Twice the rank, the usual choice since Hu et al. 2021.
-        alpha: f64 = 16.0,
+        alpha: f64 = 16.0 => adapt::Range::above(0.0, 1e6),
         /// Which maps get a correction: any of query, key, value, out, gate, up, down, or `attention`, `mlp`, `all`. Hu et al. 2021, §4.2.
         targets: Vec<Target> = vec![Target::Query, Target::Value],
         /// s = α / √r rather than α / r. Kalajdzievski 2023, arXiv:2312.03732.
         rank_stabilized: bool = false,
         /// B learns at so many times the rate of A: LoRA+, Hayou et al. 2024, arXiv:2402.12354 (there 16).
-        b_rate_ratio: f64 = 1.0,
+        b_rate_ratio: f64 = 1.0 => adapt::Range::above(0.0, 1e6),
         /// First block that gets corrections; blocks below get none, and are then computed once for all epochs.
-        from_block: usize = 0,
+        from_block: usize = 0 => adapt::Range::whole(0, 1000),
         /// What A and B start as. `"kaiming"`: A as `torch.nn.Linear` starts and B zero, PEFT's default; `"gaussian"`: A normal with deviation
         /// 1/r (Hu et al. draw normally) and B zero; `"pissa"`.
         init: Init = Init::Kaiming,
@@ -189,7 +189,7 @@ impl Peft for Lora {
                 self.rank.get() * (d_in + d_out) + if self.dora { d_out } else { 0 }
             })
             .sum();
-        (shape.layers - self.from_block) as u64 * per_block as u64
+        shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
     }
 
     fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {

@@ -14,9 +14,9 @@ adapt::settings! {
     /// Settings of prefix tuning.
     pub struct PrefixTuning {
         /// Peak learning rate. Liu et al. 2021 sweep 5e-3 to 1e-1.
-        learning_rate: f64 = 1e-2,
+        learning_rate: f64 = 1e-2 => adapt::Range::LEARNING_RATE,
         /// p. Liu et al. 2021, figure 3: under 20 for simple classification.
-        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero"),
+        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero") => adapt::Range::whole(1, 1 << 20),
         /// Where keys and values start. `words`: those that the model itself computes for `init_text`; `random`: normal. Li & Liang 2021,
         /// §7.4: real words help with few labels.
         init: Init = Init::Words,
@@ -25,7 +25,7 @@ adapt::settings! {
         /// Whether keys and values come from a small network, K_p and V_p = MLP(P′), P′ ∈ ℝ^{p×h}: Li & Liang 2021, §4.3; starts random.
         reparametrise: bool = false,
         /// Inner width of that network.
-        width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero"),
+        width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero") => adapt::Range::WIDTH,
     }
 }
 

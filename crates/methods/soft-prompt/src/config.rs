@@ -17,9 +17,9 @@ adapt::settings! {
     /// Settings of prompt tuning and P-tuning.
     pub struct SoftPrompt {
         /// Peak learning rate. Lester et al. 2021 use 0.3 with Adafactor; with AdamW 1e-2 is usual (PEFT's comparison: 1e-3 to 1e-2).
-        learning_rate: f64 = 1e-2,
+        learning_rate: f64 = 1e-2 => adapt::Range::LEARNING_RATE,
         /// p. Lester et al. 2021, figure 3a: little is gained beyond 20.
-        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero"),
+        tokens: NonZeroUsize = NonZeroUsize::new(20).expect("not zero") => adapt::Range::whole(1, 1 << 20),
         /// Where the vectors start. `vocabulary`: rows of the word embedding, drawn; `random`: normal; `text`: the words of `init_text`,
         /// repeated. Lester et al. 2021, figure 3b.
         init: Init = Init::Vocabulary,
@@ -28,7 +28,7 @@ adapt::settings! {
         /// What computes the prompt from the trained vectors: `none`, or `mlp` and `lstm`, which are P-tuning's, as PEFT builds them.
         encoder: Encoder = Encoder::None,
         /// Inner width of P-tuning's network.
-        encoder_width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero"),
+        encoder_width: NonZeroUsize = NonZeroUsize::new(128).expect("not zero") => adapt::Range::WIDTH,
     }
 }
 

@@ -17,15 +17,15 @@ adapt::settings! {
     /// VeRA's settings.
     pub struct Vera {
         /// Peak learning rate. Kopiczko et al. 2024, table 8: 4e-3 to 3e-2 for RoBERTa.
-        learning_rate: f64 = 1e-2,
+        learning_rate: f64 = 1e-2 => adapt::Range::LEARNING_RATE,
         /// r. Kopiczko et al. 2024, table 8: 256 for RoBERTa-large, 1024 for base.
-        rank: NonZeroUsize = NonZeroUsize::new(256).expect("not zero"),
+        rank: NonZeroUsize = NonZeroUsize::new(256).expect("not zero") => adapt::Range::WIDTH,
         /// What Λ_d starts at. Kopiczko et al. 2024, §4.
-        d_initial: f64 = 0.1,
+        d_initial: f64 = 0.1 => adapt::Range::above(0.0, 1e3),
         /// The adapted maps; any maps of equal widths, named as in `lora`. Kopiczko et al. 2024, §4.1.
         targets: Vec<Target> = vec![Target::Query, Target::Value],
         /// A and B are drawn from it, and so need not be stored.
-        projection_seed: u64 = 0,
+        projection_seed: u64 = 0 => adapt::Range::SEED,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::cli::{FeaturesArgs, PoolingArg};
 use crate::sources::{self, devices};
-use anyhow::{Context, ensure};
+use crate::terminal::tell;
+use anyhow::{Context, bail, ensure};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use task::TextRow;
-use transformer::{Encoded, Pass, Pooling, Pretrained, Side, collate, pool};
+use transformer::{Embedder, Encoded, Pass, Pooling, Pretrained, Side, collate};
 
 /// Texts of one forward pass.
 const BATCH: usize = 32;
@@ -25,33 +27,74 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
         .with_context(|| format!("the model \"{}\"", arguments.model))?;
     base.warnings
         .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
-    let window = base.shape.max_length;
-    let encoded = encode(
-        &rows,
-        &base,
-        arguments.max_length.map_or(window, |n| n.get().min(window)),
-    )?;
-    let pooling = match arguments.pooling {
-        PoolingArg::None => {
-            return write_tensors(&arguments.output, hidden_states(&base, &encoded));
-        }
-        PoolingArg::Mean => Pooling::Mean,
-        PoolingArg::First => Pooling::First,
-        PoolingArg::Last => Pooling::LastToken,
-    };
+        .for_each(|warning| tell(format!("warning: {warning}")));
+    let max_length = arguments.max_length.map(NonZeroUsize::get);
+    let embedder = embedder(&base, arguments.pooling, max_length)?;
+    let encoded = encode(&rows, &embedder)?;
     write_tensors(
         &arguments.output,
-        vec![("features", pooled(&base, &encoded, pooling))],
+        &rows,
+        match arguments.pooling {
+            PoolingArg::None => hidden_states(&base, &encoded),
+            _ => vec![("features", pooled(&base, &encoded, &embedder))],
+        },
     )
 }
 
-/// The texts of a file, at least one.
+/// How texts become vectors; says so where that is not as a folder of sentence-transformers asks.
+fn embedder(
+    base: &Pretrained,
+    pooling: PoolingArg,
+    max_length: Option<usize>,
+) -> anyhow::Result<Embedder> {
+    let own = base
+        .sentence
+        .max_length()
+        .filter(|_| pooling == PoolingArg::Folder);
+    let length = max_length.or(own).unwrap_or(base.shape.max_length);
+    let given = match pooling {
+        // The states themselves: nothing is pooled.
+        PoolingArg::None | PoolingArg::Mean => Some(Pooling::Mean),
+        PoolingArg::First => Some(Pooling::First),
+        PoolingArg::Last => Some(Pooling::LastToken),
+        PoolingArg::Folder => None,
+    };
+    let (folder, shape) = (&base.sentence, &base.shape);
+    let asked = folder.describe();
+    ensure!(
+        given.is_some() || asked.is_some(),
+        "--pooling folder follows the modules.json of a sentence-transformers folder, and \"{}\" has none; choose none, mean, first or last",
+        base.name
+    );
+    let embedder = Embedder::new(folder, &base.tokenizer, shape, length, given, Pooling::Mean)?;
+    if let Some(asked) = asked
+        && pooling != PoolingArg::None
+        && given.is_some()
+    {
+        tell(format!(
+            "note: modules.json asks for {asked}; --pooling folder follows it"
+        ));
+    }
+    if let Some(own) = own
+        && own != embedder.max_length()
+    {
+        let used = embedder.max_length();
+        tell(format!(
+            "note: texts are cut at {used} tokens, and the folder asks for {own}"
+        ));
+    }
+    Ok(embedder)
+}
+
+/// The texts of a file, at least one. What its reader notes goes to standard error.
 ///
 /// # Errors
 /// A file that cannot be read or holds no text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
-    let rows = task::read_texts(path)?;
+    let task::Texts { rows, notes } = task::read_texts(path)?;
+    notes
+        .iter()
+        .for_each(|note| crate::terminal::tell(format!("note: {note}")));
     ensure!(
         !rows.is_empty(),
         "{} holds no text, expected at least one",
@@ -63,42 +106,31 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<TextRow>> {
 /// Refuses an output that could not be written, before the work is done.
 ///
 /// # Errors
-/// A directory that is missing or not writable.
+/// A directory that is missing or not writable, or something else than a file in the output's place.
 pub(crate) fn check_output(path: &Path) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    ensure!(
-        !path.is_dir(),
-        "{} is a directory, expected the name of a file to write",
-        path.display()
-    );
-    let probe = parent.join(format!(".adaptbench.{}", std::process::id()));
-    std::fs::write(&probe, b"").with_context(|| format!("cannot write to {}", parent.display()))?;
-    let _ = std::fs::remove_file(&probe);
-    Ok(())
+    files::check_writable(path).with_context(|| format!("cannot write to {}", path.display()))
 }
 
 /// A tensor to be written: its shape and values.
 type Values = (Vec<usize>, Vec<f32>);
 
-fn encode(rows: &[TextRow], base: &Pretrained, max_length: usize) -> anyhow::Result<Vec<Encoded>> {
+fn encode(rows: &[TextRow], embedder: &Embedder) -> anyhow::Result<Vec<Encoded>> {
+    let max_length = embedder.max_length();
     let texts: Vec<(&str, Option<&str>)> = rows
         .iter()
         .map(|row| (row.text.as_str(), row.second.as_deref()))
         .collect();
-    let encoded = base.tokenizer.encode(&texts, max_length)?;
+    let encoded = embedder.encode(&texts)?;
     let cut = encoded
         .iter()
         .filter(|text| text.truncated_tokens > 0)
         .count();
     if cut > 0 {
         let tokens: usize = encoded.iter().map(|text| text.truncated_tokens).sum();
-        eprintln!(
+        tell(format!(
             "note: {cut} of {} texts are longer than {max_length} tokens and were cut, {tokens} tokens in all",
             rows.len()
-        );
+        ));
     }
     Ok(encoded)
 }
@@ -140,11 +172,11 @@ fn hidden_states(base: &Pretrained, encoded: &[Encoded]) -> Vec<(&'static str, V
     ]
 }
 
-fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
-    let width = base.shape.hidden;
+fn pooled(base: &Pretrained, encoded: &[Encoded], embedder: &Embedder) -> Values {
+    let width = embedder.width();
     let mut features = vec![0.0; encoded.len() * width];
     forward(base, encoded, |rows, state| {
-        let vectors = adapt::to_floats(pool(&state, pooling)); // [b,h]
+        let vectors = adapt::to_floats(embedder.embed(&state)); // [b,width]
         for (vector, &row) in vectors.chunks_exact(width).zip(rows) {
             features[row * width..][..width].copy_from_slice(vector);
         }
@@ -152,9 +184,20 @@ fn pooled(base: &Pretrained, encoded: &[Encoded], pooling: Pooling) -> Values {
     (vec![encoded.len(), width], features)
 }
 
-fn write_tensors(path: &Path, tensors: Vec<(&str, Values)>) -> anyhow::Result<()> {
+fn write_tensors(
+    path: &Path,
+    rows: &[TextRow],
+    tensors: Vec<(&str, Values)>,
+) -> anyhow::Result<()> {
     let mut file = files::Tensors::default();
     for (name, (shape, values)) in tensors {
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let row = rows[place / (values.len() / rows.len())].row;
+            bail!(
+                "a value of row {row} is {}, expected a finite number; are the model's weights damaged?",
+                values[place]
+            );
+        }
         file.put(name, &shape, values);
     }
     file.write(path)

@@ -6,6 +6,7 @@ use crate::registry::Methods;
 use crate::run::probe;
 use crate::sources::bundled;
 use crate::sources::devices::DEVICES;
+use crate::terminal::{self, say};
 use adapt::Method;
 use serde_json::{Value, json};
 
@@ -31,9 +32,9 @@ pub(crate) fn methods(methods: Methods, arguments: &MethodsArgs) -> anyhow::Resu
         return print_json(&rows);
     }
     print_table(&rows, &["name", "level", "definition"]);
-    println!();
+    print_words("Settings, for --set METHOD.KEY=VALUE:");
     for row in &rows {
-        println!("{} settings: {}", text(&row["name"]), row["settings"]);
+        say(terminal::wrapped(&settings(row), terminal::width(), "    "));
     }
     Ok(())
 }
@@ -64,13 +65,11 @@ pub(crate) fn models(list: ListArgs) -> anyhow::Result<()> {
         return print_json(&rows);
     }
     print_table(&rows, &["name", "bytes", "summary"]);
-    println!(
-        "\n--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json)"
-    );
-    println!(
-        "or a Hub id (org/name). Architectures: {}",
+    print_words(&format!(
+        "--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json) or a Hub id \
+         (org/name). Architectures: {}",
         transformer::MODEL_TYPES.join(", ")
-    );
+    ));
     Ok(())
 }
 
@@ -97,10 +96,10 @@ pub(crate) fn tasks(list: ListArgs) -> anyhow::Result<()> {
         &rows,
         &["name", "classes", "train", "validation", "test", "summary"],
     );
-    println!(
-        "\n--task also takes a directory with train, validation and test files (.tsv, .csv, .jsonl, .parquet; columns text,label or"
+    print_words(
+        "--task also takes a directory with train, validation and test files (.tsv, .csv, .jsonl, .parquet; columns text,label or \
+         text_a,text_b,label) or a Hub data set id (org/name).",
     );
-    println!("text_a,text_b,label) or a Hub data set id (org/name).");
     Ok(())
 }
 
@@ -144,23 +143,26 @@ fn print_table(rows: &[Value], columns: &[&str]) {
         .iter()
         .map(|row| columns.iter().map(|column| text(&row[*column])).collect())
         .collect();
-    let width = |place: usize| {
-        cells
-            .iter()
-            .map(|row| row[place].chars().count())
-            .chain([columns[place].len()])
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    let header = columns.iter().map(|column| (*column).to_owned()).collect();
-    for row in std::iter::once(&header).chain(&cells) {
-        let line: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"))
-            .collect();
-        println!("{}", line.join("  ").trim_end());
+    say(terminal::table(columns, &cells, terminal::width()).trim_end());
+}
+
+/// A paragraph after a blank line.
+fn print_words(words: &str) {
+    say(format!(
+        "\n{}",
+        terminal::wrapped(words, terminal::width(), "")
+    ));
+}
+
+/// `lora: rank=8, alpha=16`, as `--set` takes them.
+fn settings(row: &Value) -> String {
+    let settings = row["settings"].as_object().into_iter().flatten();
+    let settings: Vec<String> = settings
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    match settings.as_slice() {
+        [] => format!("{}: none", text(&row["name"])),
+        all => format!("{}: {}", text(&row["name"]), all.join(", ")),
     }
 }
 

@@ -2,6 +2,7 @@
 //! of each method.
 
 use crate::registry::Methods;
+use crate::terminal::say;
 use adapt::{Method, Scale, SearchRange};
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -132,7 +133,8 @@ fn settings_text(method: &dyn Method) -> anyhow::Result<String> {
     let resolved = method.plan(Value::Null)?.resolved();
     let rows = method.settings().iter().map(|setting| {
         let default = default_text(&resolved[setting.name]);
-        let about = setting.about.trim().replace('|', "\\|");
+        let range = setting.range.map(|range| format!(" Takes {range}."));
+        let about = setting.about.trim().replace('|', "\\|") + &range.unwrap_or_default();
         format!("| `{}` | {default} | {about} |\n", setting.name)
     });
     let table: String = rows.collect();
@@ -179,16 +181,21 @@ fn mark(name: &str) -> String {
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+    files::read_text(file, files::SETTINGS_BYTES)
+        .with_context(|| format!("reading {}", file.display()))
 }
 
 fn write_changed(file: &Path, before: &str, after: &str) -> anyhow::Result<()> {
     if before == after {
-        println!("{}: as it was", file.display());
+        say(format!("{}: as it was", file.display()));
         return Ok(());
     }
-    println!("{}:\n{}", file.display(), differing_lines(before, after));
-    fs::write(file, after).with_context(|| format!("writing {}", file.display()))
+    say(format!(
+        "{}:\n{}",
+        file.display(),
+        differing_lines(before, after)
+    ));
+    files::write(file, after.as_bytes()).with_context(|| format!("writing {}", file.display()))
 }
 
 /// The lines of which one text lacks what the other has.
@@ -258,12 +265,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_number_among_the_settings_of_a_method_has_a_range() {
+        fn has_number(value: &Value) -> bool {
+            match value {
+                Value::Number(_) => true,
+                Value::Array(values) => values.iter().any(has_number),
+                _ => false,
+            }
+        }
+        for method in METHODS {
+            let (info, settings) = (method.info(), method.plan(Value::Null).unwrap().resolved());
+            for (name, default) in settings.as_object().unwrap() {
+                if !has_number(default) || name.ends_with("seed") {
+                    continue;
+                }
+                let given = |value| Value::Object([(name.clone(), value)].into_iter().collect());
+                for wrong in [Value::from(-1e300), Value::from(u64::MAX)] {
+                    let refused = method.plan(given(wrong.clone())).err();
+                    let message = refused.map(|error| error.to_string()).unwrap_or_default();
+                    let expected = format!("{}: {name} is {wrong}, expected a", info.name);
+                    assert!(
+                        message.starts_with(&expected),
+                        "{}.{name} = {wrong}: {message}",
+                        info.name
+                    );
+                }
+            }
+        }
+    }
+
     adapt::settings! {
         /// Settings of a method that there is not.
         pub struct Example {
             /// Peak learning rate;
             /// of A | B.
-            learning_rate: f64 = 5e-3,
+            learning_rate: f64 = 5e-3 => adapt::Range::LEARNING_RATE,
             /// Places.
             targets: Vec<String> = vec!["key".to_owned(), "value".to_owned()],
             /// Width.

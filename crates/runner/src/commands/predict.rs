@@ -4,8 +4,9 @@ use crate::cli::PredictArgs;
 use crate::commands::features;
 use crate::registry::Methods;
 use crate::run::flops;
-use crate::sources::{adapters, devices};
-use adapt::Logits;
+use crate::sources::{adapter_folders, adapters, devices};
+use crate::terminal::tell;
+use adapt::{Logits, PairEncoding};
 use anyhow::{bail, ensure};
 use std::path::Path;
 use task::Example;
@@ -24,7 +25,7 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
             "a pretrained model alone knows no classes; name an adapted one with --adapter RUN/trials/<id> (from run --keep-adapters)"
         );
     };
-    let found = adapters::find(dir)?;
+    let found = adapter_folders::find(dir)?;
     let examples = examples(&arguments.input)?;
     let adapted = adapters::load(
         methods,
@@ -34,9 +35,14 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
         arguments.max_length,
     )?;
     if let Some((base, window)) = &adapted.reads {
-        note_cuts(&examples, base, *window);
+        note_cuts(
+            &examples,
+            base,
+            *window,
+            adapted.predictor.footprint().pairs,
+        );
     }
-    let logits = adapted.predictor.class_logits(&examples)?;
+    let logits = adapted.predictor.scores(&examples)?;
     write_csv(&arguments.output, &adapted.classes, &examples, &logits)
 }
 
@@ -52,14 +58,14 @@ fn examples(input: &Path) -> anyhow::Result<Vec<Example>> {
         .collect())
 }
 
-fn note_cuts(examples: &[Example], base: &Pretrained, window: usize) {
-    let full = flops::lengths(examples, &base.tokenizer, usize::MAX).unwrap_or_default();
+fn note_cuts(examples: &[Example], base: &Pretrained, window: usize, pairs: PairEncoding) {
+    let full = flops::lengths(examples, &base.tokenizer, usize::MAX, pairs).unwrap_or_default();
     let cut = full.iter().filter(|length| **length > window).count();
     if cut > 0 {
-        eprintln!(
+        tell(format!(
             "note: {cut} of {} texts are longer than {window} tokens and were cut",
-            examples.len()
-        );
+            full.len()
+        ));
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::cli::RecommendArgs;
 use crate::commands::method_docs::{self, METHODS_TABLE};
 use crate::registry::Methods;
+use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
 use report::{Limits, Run};
 use std::path::{Path, PathBuf};
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 /// Rebuilds tables, charts and page of finished runs, or writes compact copies of them, and the tables of a README.
 ///
@@ -27,12 +28,12 @@ pub(crate) fn report(
     }
     if let Some(readme) = readme {
         let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
-        let before =
-            fs::read_to_string(readme).with_context(|| format!("reading {}", readme.display()))?;
+        let before = files::read_text(readme, files::SETTINGS_BYTES)
+            .with_context(|| format!("reading {}", readme.display()))?;
         if report::replace_between(&before, METHODS_TABLE, "").is_some() {
             method_docs::rewrite_methods_table(methods, readme)?;
         }
-        println!("{}: {tables} tables of results", readme.display());
+        say(format!("{}: {tables} tables of results", readme.display()));
     }
     Ok(())
 }
@@ -61,7 +62,7 @@ fn write_compact(runs: &[Run], out: &Path) -> anyhow::Result<()> {
     for (run, copy) in runs.iter().zip(&copies) {
         report::compact(run, copy)
             .with_context(|| format!("the compact copy of {}", run.dir.display()))?;
-        println!("{}: {} trials", copy.display(), run.trials.len());
+        say(format!("{}: {} trials", copy.display(), run.trials.len()));
     }
     Ok(())
 }
@@ -83,9 +84,10 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
     for run in &runs {
         if runs.len() > 1 {
             // Two runs may call two models by the same name.
-            println!("Run {}", run.dir.display());
+            say(format!("Run {}", run.dir.display()));
         }
-        print!("{}", report::advice_text(&report::recommend(run, &limits)));
+        let advice = report::advice_text(&report::recommend(run, &limits));
+        say(advice.trim_end_matches('\n'));
     }
     Ok(())
 }
@@ -96,10 +98,8 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
 /// A directory that is no run.
 pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
     let [first, second] = [report::load_run(first)?, report::load_run(second)?];
-    print!(
-        "{}",
-        report::comparison_table(&report::compare(&first, &second))
-    );
+    let table = report::comparison_table(&report::compare(&first, &second));
+    say(table.trim_end_matches('\n'));
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn runs_among(dirs: &[PathBuf]) -> Vec<PathBuf> {
         return dirs.to_vec(); // reading them says what is wrong
     }
     for other in dirs.iter().filter(|dir| !is_run(dir)) {
-        eprintln!("left out {}: no run.json in it", other.display());
+        tell(format!("left out {}: no run.json in it", other.display()));
     }
     runs
 }

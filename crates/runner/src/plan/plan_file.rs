@@ -1,7 +1,9 @@
 //! A plan as TOML: every key may be left out; the file lies over the program's own defaults, options lie over the file.
 
+use crate::plan::located::PlanText;
+use crate::plan::ranges;
 use crate::registry::unknown;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,17 +59,22 @@ const KEYS: [&str; 16] = [
 
 /// `seeds = 3` for 0, 1, 2, or the seeds themselves.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected how many seeds, or a list of them: whole numbers from 0"
+)]
 pub(crate) enum Seeds {
     Count(u64),
     List(Vec<u64>),
 }
 
 impl Seeds {
-    pub(crate) fn list(&self) -> Vec<u64> {
+    /// # Errors
+    /// More than a run has.
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<u64>> {
         match self {
-            Self::Count(n) => (0..*n).collect(),
-            Self::List(seeds) => seeds.clone(),
+            Self::Count(n) => ranges::seeds(*n).map(|()| (0..*n).collect()),
+            Self::List(seeds) => ranges::seeds(seeds.len() as u64).map(|()| seeds.clone()),
         }
     }
 }
@@ -104,20 +111,19 @@ pub(crate) fn quick_plan() -> PlanFile {
 ///
 /// # Errors
 /// A file that cannot be read, is not TOML, or has a key that no plan has.
-pub(crate) fn read(path: &Path) -> anyhow::Result<PlanFile> {
-    let text = std::fs::read_to_string(path)
+pub(crate) fn read(path: &Path) -> anyhow::Result<(PlanFile, PlanText)> {
+    let text = files::read_text(path, files::SETTINGS_BYTES)
         .with_context(|| format!("cannot read the plan {}", path.display()))?;
-    parse(&text).with_context(|| format!("in the plan {}", path.display()))
+    let text = PlanText::new(path, text);
+    Ok((parse(&text)?, text))
 }
 
-fn parse(text: &str) -> anyhow::Result<PlanFile> {
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| anyhow::anyhow!("not TOML: {error}"))?;
+fn parse(text: &PlanText) -> anyhow::Result<PlanFile> {
+    let table: toml::Table = text.parse().context("it is not TOML")?;
     if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(unknown("key", key, &KEYS));
+        return Err(text.at(&[key], unknown("key", key, &KEYS)));
     }
-    let plan: PlanFile = toml::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let plan: PlanFile = text.parse()?;
     let names: Vec<&str> = plan
         .variant
         .iter()
@@ -125,9 +131,10 @@ fn parse(text: &str) -> anyhow::Result<PlanFile> {
         .collect();
     for (place, name) in names.iter().enumerate() {
         if name.is_empty() || names[..place].contains(name) {
-            bail!(
+            let error = anyhow::anyhow!(
                 "the variant name \"{name}\" stands twice or is empty, expected a name of its own for every [[variant]]"
             );
+            return Err(text.at(&["variant", &place.to_string(), "name"], error));
         }
     }
     Ok(plan)
@@ -177,6 +184,10 @@ impl PlanFile {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> anyhow::Result<PlanFile> {
+        super::parse(&PlanText::new(Path::new("plan.toml"), text.to_owned()))
+    }
+
     #[test]
     fn the_programs_own_plans_are_valid() {
         parse(DEFAULT).unwrap();
@@ -189,15 +200,16 @@ mod tests {
         let full = "models=[]\ntasks=[]\nmethods=[]\ndevices=[]\nseeds=[4,2]\ntrain_limit=1\nvalidation_limit=1\ntest_limit=1\nepochs=1\nbatch=1\nmax_length=1\ntune=1\n\
                     time_limit=1.5\n[budget]\nclip_norm=1\n[settings.x]\nrank=3\n[[variant]]\nmethod=\"x\"\nname=\"y\"\n";
         let plan = parse(full).unwrap();
-        assert_eq!(plan.seeds.unwrap().list(), [4, 2]);
+        assert_eq!(plan.seeds.unwrap().list().unwrap(), [4, 2]);
         assert_eq!(full.parse::<toml::Table>().unwrap().len(), KEYS.len());
     }
 
     #[test]
     fn a_misspelt_key_is_refused_with_the_nearest_one() {
-        let error = parse("epoch = 3").unwrap_err().to_string();
+        let error = format!("{:#}", parse("seeds = 1\nepoch = 3").unwrap_err());
         assert!(
-            error.contains("\"epoch\" (did you mean \"epochs\"?)"),
+            error.starts_with("plan.toml, line 2: ")
+                && error.contains("\"epoch\" (did you mean \"epochs\"?)"),
             "{error}"
         );
     }
@@ -207,7 +219,7 @@ mod tests {
         let file = parse("seeds = 5\n[settings.x]\nrank = 4\n").unwrap();
         let below = parse("seeds = 3\nepochs = 7\n[settings.x]\nrank = 8\nalpha = 2\n").unwrap();
         let plan = file.over(below);
-        assert_eq!(plan.seeds.unwrap().list(), [0, 1, 2, 3, 4]);
+        assert_eq!(plan.seeds.unwrap().list().unwrap(), [0, 1, 2, 3, 4]);
         assert_eq!(plan.epochs, Some(7));
         assert_eq!(plan.settings["x"]["rank"].as_integer(), Some(4));
         assert_eq!(plan.settings["x"]["alpha"].as_integer(), Some(2));

@@ -4,7 +4,8 @@
 use crate::cli::RunArgs;
 use crate::plan::plan_file::{self, PlanFile, Seeds};
 use crate::plan::settings::{self, Given};
-use crate::registry::{Methods, find, names};
+use crate::plan::{names, ranges};
+use crate::registry::{self, Methods, find};
 use crate::sources::devices;
 use adapt::Budget;
 use anyhow::{Context, bail};
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use std::num::NonZeroUsize;
 
 /// The methods' list may say so instead of naming each.
-const ALL: &str = "all";
+pub(super) const ALL: &str = "all";
 
 /// What a run will do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,7 +57,20 @@ pub(crate) struct Arm {
 /// # Errors
 /// An unreadable plan, an unknown method, variant or setting, a value that cannot be used.
 pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<Plan> {
-    let file = read_file(arguments)?;
+    let Some(path) = &arguments.plan else {
+        return resolve_over(methods, arguments, None);
+    };
+    let (file, text) = plan_file::read(path)?;
+    let plan = resolve_over(methods, arguments, Some(file.clone()));
+    plan.map_err(|error| text.fault(methods, &file).unwrap_or(error))
+}
+
+fn resolve_over(
+    methods: Methods,
+    arguments: &RunArgs,
+    own: Option<PlanFile>,
+) -> anyhow::Result<Plan> {
+    let file = over_defaults(arguments, own);
     let given = settings_given(methods, &file, arguments)?;
     let arms = arms(methods, &file, &arguments.methods, &given)?;
     let tune = arguments.tune.or(file.tune).unwrap_or(0);
@@ -66,9 +80,14 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
         Vec::new()
     };
     let seeds = match arguments.seeds {
-        Some(n) => Seeds::Count(n.get() as u64).list(),
-        None => file.seeds.as_ref().map(Seeds::list).unwrap_or_default(),
+        Some(n) => Seeds::Count(n.get() as u64).list()?,
+        None => file.seeds.as_ref().map_or(Ok(Vec::new()), Seeds::list)?,
     };
+    let models = names::list(&chosen(&arguments.model, file.models))?;
+    let mut arms = arms;
+    for arm in &mut arms {
+        arm.models = in_words_of(&models, &names::list(&arm.models)?);
+    }
     let plan = Plan {
         train_limit: limit("train_limit", arguments.train_limit, file.train_limit)?,
         validation_limit: limit(
@@ -77,8 +96,8 @@ pub(crate) fn resolve(methods: Methods, arguments: &RunArgs) -> anyhow::Result<P
             file.validation_limit,
         )?,
         test_limit: limit("test_limit", arguments.test_limit, file.test_limit)?,
-        models: chosen(&arguments.model, file.models),
-        tasks: chosen(&arguments.task, file.tasks),
+        models,
+        tasks: names::list(&chosen(&arguments.task, file.tasks))?,
         devices: chosen(&arguments.device, file.devices),
         seeds: unique(seeds),
         tune,
@@ -97,17 +116,25 @@ fn is_bundled(arguments: &RunArgs) -> bool {
 }
 
 /// The plan file that was named, or what suits the bundled models, over the defaults.
-fn read_file(arguments: &RunArgs) -> anyhow::Result<PlanFile> {
+fn over_defaults(arguments: &RunArgs, own: Option<PlanFile>) -> PlanFile {
     let mut file = plan_file::default_plan();
-    if let Some(path) = &arguments.plan {
-        file = plan_file::read(path)?.over(file);
+    if let Some(own) = own {
+        file = own.over(file);
     } else if is_bundled(arguments) {
         file = plan_file::bundled_plan().over(file);
     }
     if arguments.quick {
         file = plan_file::quick_plan().over(file);
     }
-    Ok(file)
+    file
+}
+
+/// A variant's models by the names that the plan has for them.
+fn in_words_of(models: &[String], own: &[String]) -> Vec<String> {
+    let same = |name: &String| models.iter().find(|model| names::is_same(model, name));
+    own.iter()
+        .map(|name| same(name).unwrap_or(name).clone())
+        .collect()
 }
 
 /// Settings of methods and general ones: options over `--set` over the file.
@@ -132,31 +159,25 @@ fn limit(
     option: Option<NonZeroUsize>,
     file: Option<usize>,
 ) -> anyhow::Result<Option<usize>> {
-    match option.map(NonZeroUsize::get).or(file) {
-        Some(0) => bail!("{name} is 0, expected at least 1"),
-        limit => Ok(limit),
-    }
+    ranges::limit(name, option.map(NonZeroUsize::get).or(file))
 }
 
 impl Plan {
     /// Refuses a plan that cannot run.
     fn check(&self) -> anyhow::Result<()> {
-        if let Some(seconds) = self.time_limit_s
-            && !(seconds.is_finite() && seconds > 0.0)
-        {
-            bail!("the time limit is {seconds} seconds, expected more than 0");
+        self.time_limit_s.map_or(Ok(()), ranges::time_limit)?;
+        ranges::tune(self.tune)?;
+        let counts = [
+            ("models", self.models.len()),
+            ("tasks", self.tasks.len()),
+            ("devices", self.devices.len()),
+            ("seeds", self.seeds.len()),
+            ("methods", self.arms.len()),
+        ];
+        if let Some((what, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            bail!("the plan names no {what}, expected at least one");
         }
-        for (what, none) in [
-            ("models", self.models.is_empty()),
-            ("tasks", self.tasks.is_empty()),
-            ("devices", self.devices.is_empty()),
-            ("seeds", self.seeds.is_empty()),
-            ("methods", self.arms.is_empty()),
-        ] {
-            if none {
-                bail!("the plan names no {what}, expected at least one");
-            }
-        }
+        ranges::trials(counts)?;
         if let Some(arm) = self.arms.iter().find(|arm| arm.is_idle(&self.models)) {
             bail!(
                 "the variant \"{}\" is for {}, and the models of this run are {}",
@@ -229,7 +250,7 @@ fn arms(
     let mut wanted: Vec<&str> = Vec::new();
     for name in &asked {
         let found = if name == ALL {
-            names(methods)
+            registry::names(methods)
         } else {
             vec![find(methods, name)?.info().name]
         };
@@ -333,7 +354,7 @@ mod tests {
         let plain = plan.arms.iter().filter(|arm| arm.variant.is_empty());
         assert_eq!(
             plain.map(|arm| arm.method.as_str()).collect::<Vec<_>>(),
-            names(METHODS)
+            registry::names(METHODS)
         );
         assert_eq!(plan.seeds, [0, 1, 2]);
     }
@@ -481,7 +502,7 @@ mod tests {
 
     #[test]
     fn a_setting_for_a_method_that_does_not_run_is_refused() {
-        let [first, second, ..] = names(METHODS)[..] else {
+        let [first, second, ..] = registry::names(METHODS)[..] else {
             panic!("two methods")
         };
         let arguments = RunArgs {

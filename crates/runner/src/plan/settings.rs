@@ -1,5 +1,6 @@
 //! `--set METHOD.KEY=VALUE` and the values of a plan, as JSON of the type that the setting has by default.
 
+use crate::plan::ranges;
 use crate::registry::{Methods, find, names, unknown};
 use adapt::{Budget, HeadPolicy};
 use anyhow::{Context, bail};
@@ -89,22 +90,9 @@ pub(crate) fn budget(given: &Map<String, Value>) -> anyhow::Result<Budget> {
             "{GENERAL}.pooling has no meaning with {GENERAL}.head=transformers, whose heads read the first token of encoders and the last of decoders; leave one of them out"
         );
     }
-    let shares = [
-        ("warmup_share", budget.warmup_share),
-        ("dropout", budget.dropout.unwrap_or(0.0)),
-    ];
-    if let Some((name, value)) = shares
-        .into_iter()
-        .find(|(_, value)| !(0.0..1.0).contains(value))
-    {
-        bail!("{GENERAL}.{name} is {value}, expected at least 0 and less than 1");
-    }
-    if !(budget.weight_decay >= 0.0 && budget.clip_norm > 0.0) {
-        bail!(
-            "{GENERAL}: weight_decay must be at least 0 and clip_norm above 0, found {} and {}",
-            budget.weight_decay,
-            budget.clip_norm
-        );
+    ranges::budget(&budget)?;
+    if let Err(reason) = budget.check() {
+        bail!("{GENERAL}.{reason}");
     }
     Ok(budget)
 }
@@ -123,9 +111,13 @@ fn fit(default: Option<&Value>, value: Value) -> Value {
     }
 }
 
-/// A plan's value as JSON.
+/// A plan's value as JSON, which has no `nan` and no `inf`: these become the words, so that a setting refuses them instead of taking its default.
 pub(crate) fn json(value: &toml::Value) -> Value {
-    serde_json::to_value(value).expect("TOML values are JSON values")
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => Value::String(number.to_string()),
+        toml::Value::Array(values) => values.iter().map(json).collect(),
+        value => serde_json::to_value(value).expect("TOML values are JSON values"),
+    }
 }
 
 #[cfg(test)]
@@ -152,14 +144,34 @@ mod tests {
         assert!(error.contains("did you mean \"weight_decay\"?"), "{error}");
         let error = format!("{:#}", one("epochs", json!(0)).unwrap_err());
         assert!(error.contains("budget.epochs = 0"), "{error}");
-        assert!(one("warmup_share", json!(1.5)).is_err());
-        assert!(one("clip_norm", json!(0)).is_err());
+        for (key, wrong) in [
+            ("warmup_share", json!(1.5)),
+            ("dropout", json!(1.0)),
+            ("weight_decay", json!(-0.1)),
+            ("clip_norm", json!(0.0)),
+            ("epochs", json!(100_000_000_000u64)),
+            ("batch", json!(1u64 << 63)),
+        ] {
+            let error = one(key, wrong.clone()).unwrap_err().to_string();
+            let expected = format!("budget.{key} is {wrong}, expected a");
+            assert!(error.starts_with(&expected), "{error}");
+        }
         assert_eq!(
             one("head", json!("transformers")).unwrap().head,
             HeadPolicy::Transformers
         );
         let error = format!("{:#}", one("head", json!("pooled")).unwrap_err());
         assert!(error.contains("`linear` or `transformers`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_number_in_a_plan_is_no_null() {
+        for wrong in [f64::NAN, f64::INFINITY] {
+            let value = json(&toml::Value::Float(wrong));
+            let given = Map::from_iter([("dropout".to_owned(), value)]);
+            let error = format!("{:#}", budget(&given).unwrap_err());
+            assert!(error.contains("budget.dropout"), "{error}");
+        }
     }
 
     #[test]

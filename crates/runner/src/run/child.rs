@@ -7,6 +7,7 @@ use crate::run::notes;
 use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
+use crate::terminal::tell;
 use crate::words::{names_disk, of_error};
 use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
@@ -27,7 +28,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     let job: Job = match job::receive() {
         Ok(job) => job,
         Err(error) => {
-            eprintln!("error: {}", of_error(&error));
+            tell(format!("error: {}", of_error(&error)));
             return ExitCode::from(crate::BAD_INPUT);
         }
     };
@@ -44,7 +45,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
         Err(panic) => Some(format!("panicked: {}", panics::message(&*panic))),
     };
     if let Some(text) = failure {
-        eprintln!("error: {text}");
+        tell(format!("error: {text}"));
         record.outcome = if names_memory(&text) {
             Outcome::OutOfMemory
         } else {
@@ -65,7 +66,7 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
 
 /// The end without a record, so that the trial is run again when there is room.
 fn not_written(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", of_error(error));
+    tell(format!("error: {}", of_error(error)));
     ExitCode::from(crate::NOT_WRITTEN)
 }
 
@@ -262,7 +263,7 @@ fn validate(
     }
     observer.borrow_mut().begin(Phase::Validate);
     let validation = &prepared.task.validation;
-    let logits = predictor.class_logits(&unlabelled(validation))?;
+    let logits = predictor.scores(&unlabelled(validation))?;
     let log_probs = log_probabilities(&logits, &prepared.task)?;
     let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
     observer.borrow_mut().set_validation(accuracy);
@@ -277,7 +278,7 @@ fn evaluate(
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let test = &prepared.task.test;
     observer.borrow_mut().begin(Phase::Evaluate);
-    let logits = predictor.class_logits(&unlabelled(test))?;
+    let logits = predictor.scores(&unlabelled(test))?;
     let _ = prepared.device.sync();
     observer.borrow_mut().recorder.step_done(test.len() as u64);
     observer.borrow_mut().pause();

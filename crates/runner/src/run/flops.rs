@@ -1,6 +1,6 @@
 //! Operations of a trial, by formula: what was computed is known from the plan's depth, the steps' tokens and the test texts' lengths.
 
-use adapt::Footprint;
+use adapt::{Footprint, PairEncoding};
 use measure::flops::{FlopShape, Trainable, forward_flops, step_flops};
 use task::Example;
 use transformer::{Depth, Shape, Tokenizer};
@@ -17,30 +17,49 @@ pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
     }
 }
 
-/// Tokens of each text, cut at `max_length`; nothing where the tokenizer refuses one.
+/// Tokens of each sequence, cut at `max_length`: one an example, or two where the texts of a pair run apart; nothing where the tokenizer
+/// refuses one.
 pub(crate) fn lengths(
     examples: &[Example],
     tokenizer: &Tokenizer,
     max_length: usize,
+    pairs: PairEncoding,
 ) -> Option<Vec<usize>> {
-    let texts: Vec<(&str, Option<&str>)> = examples
+    let examples = examples
         .iter()
-        .map(|e| (e.text.as_str(), e.second.as_deref()))
-        .collect();
-    Some(
-        tokenizer
-            .encode(&texts, max_length)
-            .ok()?
-            .iter()
-            .map(|encoded| encoded.ids.len())
+        .map(|e| (e.text.as_str(), e.second.as_deref()));
+    let texts: Vec<(&str, Option<&str>)> = match pairs {
+        PairEncoding::Joint => examples.collect(),
+        PairEncoding::Apart => examples
+            .flat_map(|(first, second)| [Some(first), second])
+            .flatten()
+            .map(|text| (text, None))
             .collect(),
-    )
+    };
+    let encoded = tokenizer.encode(&texts, max_length).ok()?;
+    Some(encoded.iter().map(|text| text.ids.len()).collect())
 }
 
-/// Operations of one prediction, averaged over texts of these lengths.
+/// Tokens of each sequence that a fit read.
+pub(crate) fn lengths_of_fit(
+    examples: &[Example],
+    tokenizer: &Tokenizer,
+    max_length: usize,
+    footprint: &Footprint,
+) -> Option<Vec<usize>> {
+    let of = |pairs| lengths(examples, tokenizer, max_length, pairs);
+    if footprint.pairs_tried_both {
+        Some([of(PairEncoding::Joint)?, of(PairEncoding::Apart)?].concat())
+    } else {
+        of(footprint.pairs)
+    }
+}
+
+/// Operations of one prediction, averaged over `examples` whose sequences have these lengths.
 pub(crate) fn per_prediction(
     shape: &FlopShape,
     lengths: &[usize],
+    examples: usize,
     footprint: &Footprint,
 ) -> Option<f64> {
     let extra = footprint.extra_tokens.round() as u64;
@@ -49,7 +68,7 @@ pub(crate) fn per_prediction(
         .map(|&length| length as u64 + extra)
         .map(|length| forward_flops(shape, length, length))
         .sum();
-    (!lengths.is_empty()).then(|| all / lengths.len() as f64)
+    (examples > 0).then(|| all / examples as f64)
 }
 
 /// The texts a fit read, and whether what lies below the trained part was computed once for each of them.
@@ -75,14 +94,15 @@ pub(crate) fn of_training(
         Depth::Head => shape.layers,
     };
     let forward = |layers, length| forward_flops(&FlopShape { layers, ..*shape }, length, length);
-    let filling = |layers| {
+    let extra = footprint.extra_tokens.round() as u64;
+    let filling = |layers, extra| {
         read.lengths
             .iter()
-            .map(|&length| forward(layers, length as u64))
+            .map(|&length| forward(layers, length as u64 + extra))
             .sum::<f64>()
     };
     if steps.is_empty() {
-        return (depth == Depth::Head).then(|| filling(shape.layers));
+        return (depth == Depth::Head).then(|| filling(shape.layers, extra));
     }
     let weights = footprint.trains_backbone_weights;
     let trainable = Trainable {
@@ -91,7 +111,6 @@ pub(crate) fn of_training(
         added_per_token: footprint.added_params,
     };
     let cached_layers = if read.cached { from_layer } else { 0 };
-    let extra = footprint.extra_tokens.round() as u64;
     let stepping: f64 = steps
         .iter()
         .map(|&(tokens, samples)| {
@@ -100,12 +119,14 @@ pub(crate) fn of_training(
             step_flops(shape, tokens, length, &trainable, cached_layers)
         })
         .sum();
-    Some(stepping + filling(cached_layers))
+    Some(stepping + filling(cached_layers, 0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::bundled;
+    use burn::tensor::Device;
 
     const SHAPE: FlopShape = FlopShape {
         layers: 4,
@@ -167,10 +188,11 @@ mod tests {
 
     #[test]
     fn extra_tokens_lengthen_every_prediction() {
-        let plain = per_prediction(&SHAPE, &[5, 7], &Footprint::default()).unwrap();
+        let plain = per_prediction(&SHAPE, &[5, 7], 2, &Footprint::default()).unwrap();
         let prompted = per_prediction(
             &SHAPE,
             &[5, 7],
+            2,
             &Footprint {
                 extra_tokens: 10.0,
                 ..Footprint::default()
@@ -185,6 +207,43 @@ mod tests {
             prompted,
             (forward_flops(&SHAPE, 15, 15) + forward_flops(&SHAPE, 17, 17)) / 2.0
         );
-        assert_eq!(per_prediction(&SHAPE, &[], &Footprint::default()), None);
+        assert_eq!(per_prediction(&SHAPE, &[], 0, &Footprint::default()), None);
+    }
+
+    #[test]
+    fn pairs_encoded_apart_cost_two_passes_a_prediction_and_both_ways_where_both_were_tried() {
+        let tiny = bundled::models().find(|bundle| bundle.name == "tiny-bert");
+        let dir = tiny.unwrap().unpack().unwrap();
+        let tokenizer = transformer::load(&dir, &Device::default())
+            .unwrap()
+            .tokenizer;
+        let pair = |text: &str, second: &str| Example {
+            row: 0,
+            text: text.to_owned(),
+            second: Some(second.to_owned()),
+            label: 0,
+        };
+        let examples = [pair("a film", "good"), pair("x", "a long evening")];
+        let joint = lengths(&examples, &tokenizer, 64, PairEncoding::Joint).unwrap();
+        let apart = lengths(&examples, &tokenizer, 64, PairEncoding::Apart).unwrap();
+        assert_eq!((joint.len(), apart.len()), (2, 4));
+        let special = |texts: usize| texts + 1; // one in front, one behind each text
+        let words = |lengths: &[usize], sequences: usize| -> usize {
+            lengths.iter().sum::<usize>() - sequences * special(4 / sequences)
+        };
+        assert_eq!(words(&joint, 2), words(&apart, 4));
+        let footprint = Footprint {
+            pairs: PairEncoding::Apart,
+            pairs_tried_both: true,
+            ..Footprint::default()
+        };
+        let fit = lengths_of_fit(&examples, &tokenizer, 64, &footprint).unwrap();
+        assert_eq!(fit, [joint, apart.clone()].concat());
+        let cost = |length: usize| forward_flops(&SHAPE, length as u64, length as u64);
+        let expected = apart.iter().map(|&length| cost(length)).sum::<f64>() / 2.0;
+        assert_eq!(
+            per_prediction(&SHAPE, &apart, examples.len(), &footprint),
+            Some(expected)
+        );
     }
 }

@@ -6,6 +6,7 @@ use crate::run::job::Answer;
 use crate::run::probe;
 use crate::sources::{self, devices};
 use crate::sources::{Model, TaskSource};
+use crate::terminal::tell;
 use anyhow::Context;
 use measure::environment::BuildInfo;
 use record::{LeftOut, MethodNote, RunInfo, RunNotes};
@@ -41,7 +42,7 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
         let (source, task) = sources::task(name)?;
         task.notes
             .iter()
-            .for_each(|note| eprintln!("note: {name}: {note}"));
+            .for_each(|note| tell(format!("note: {name}: {note}")));
         if !task.notes.is_empty() {
             found.notes.tasks.insert(name.clone(), task.notes);
         }
@@ -75,14 +76,14 @@ fn note_answer(notes: &mut RunNotes, model: &str, answer: Answer) {
     for warning in answer.warnings {
         let of_model = notes.models.entry(model.to_owned()).or_default();
         if !of_model.contains(&warning) {
-            eprintln!("warning: {model}: {warning}");
+            tell(format!("warning: {model}: {warning}"));
             of_model.push(warning);
         }
     }
     for (method, reason) in answer.not_applicable {
         let is_it = |out: &LeftOut| out.method == method && out.model == model;
         if !notes.left_out.iter().any(is_it) {
-            eprintln!("note: {method} is left out with {model}: {reason}");
+            tell(format!("note: {method} is left out with {model}: {reason}"));
             notes.left_out.push(LeftOut {
                 method,
                 model: model.to_owned(),

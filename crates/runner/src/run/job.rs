@@ -2,6 +2,7 @@
 //! record in the run's directory; and phases in the log.
 
 use crate::sources::TaskSource;
+use crate::terminal::tell;
 use record::TrialSpec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,7 @@ pub(crate) fn receive<T: DeserializeOwned>() -> anyhow::Result<T> {
         .map_err(|error| anyhow::anyhow!("this command is used by `run`; stdin: {error}"))?;
     thread::spawn(|| {
         let _ = io::stdin().lock().read_to_end(&mut Vec::new());
-        eprintln!("the parent process is gone: this trial ends");
+        tell("the parent process is gone: this trial ends");
         // Leaving takes no longer than this, whatever hangs at exit.
         thread::spawn(|| {
             thread::sleep(Duration::from_secs(2));

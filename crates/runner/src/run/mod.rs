@@ -12,4 +12,5 @@ pub(crate) mod probe;
 mod progress;
 mod run_dir;
 mod score;
+mod spelling;
 mod tables;

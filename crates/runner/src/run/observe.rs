@@ -1,6 +1,7 @@
 //! A fit's events become phases on the recorder, points of the learning curve, and details of the record.
 
 use crate::run::job::PHASE_MARK;
+use crate::terminal::{say, tell};
 use adapt::Event;
 use burn::tensor::Device;
 use measure::{Phase, Recorder};
@@ -72,7 +73,7 @@ impl Observer {
         if let Some(device) = &self.device
             && let Err(error) = device.sync()
         {
-            eprintln!("the device reports: {error:?}");
+            tell(format!("the device reports: {error:?}"));
         }
         self.watch_memory();
     }
@@ -118,9 +119,9 @@ impl Observer {
                     self.best_validation
                         .map_or(accuracy, |best| best.max(accuracy)),
                 );
-                println!(
+                say(format!(
                     "epoch {epoch:.2}, step {step}: validation accuracy {accuracy:.4}, loss {loss:.4}"
-                );
+                ));
             }
             Event::Cached { bytes, spilled } => {
                 self.cache_bytes = Some(bytes);

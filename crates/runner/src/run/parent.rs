@@ -11,6 +11,7 @@ use crate::run::job::{self, Job, Searched, Started};
 use crate::run::log::{Log, record_of_unfinished};
 use crate::run::progress::Progress;
 use crate::run::run_dir::{self, RunDir};
+use crate::run::spelling;
 use crate::run::tables::Tables;
 use crate::words;
 use anyhow::{Context, ensure};
@@ -26,8 +27,10 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// Anything that keeps the run from being what was asked for, found out before the first trial; later only a disk that fails.
 pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
-    let plan = plan::resolve(methods, arguments)?;
-    let found = find_all(methods, &plan)?;
+    let mut plan = plan::resolve(methods, arguments)?;
+    let mut found = find_all(methods, &plan)?;
+    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
+    spelling::as_recorded(&path, &mut plan, &mut found);
     let info = describe(methods, &plan, &found)?;
     let trials = matrix::trials(
         &plan,
@@ -39,8 +42,7 @@ pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
         !trials.is_empty(),
         "there is nothing to run: no method of the plan can be used with its models"
     );
-    let path = arguments.out.clone().unwrap_or_else(run_dir::fresh);
-    let dir = run_dir::open(&path, &info)?;
+    let dir = run_dir::open(&path, &info, &trials)?;
     let done =
         sweep(&plan, &found, &dir, &trials, arguments).and_then(|records| finish(&dir, &records));
     done.map_err(|error| match words::names_disk(&error) {

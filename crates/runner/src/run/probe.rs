@@ -1,5 +1,6 @@
 //! What the parent must know of a device and a model and may not find out itself: whether they work, and for which methods.
 
+use crate::panics;
 use crate::registry::{Methods, find};
 use crate::run::job::{self, Answer, Question, Started};
 use crate::sources::devices;
@@ -66,16 +67,41 @@ pub(crate) fn ask(
     drop(lifeline);
     let said = said.join().unwrap_or_default();
     if !status.success() {
-        let error = said
-            .lines()
-            .rev()
-            .find_map(|line| line.strip_prefix("error: "))
-            .map(str::to_owned);
-        bail!(
-            "{}",
-            error.unwrap_or_else(|| format!("{status}: {}", said.trim()))
-        );
+        bail!("{}", reason(&said, &status.to_string()));
     }
     let line = answer.lines().last().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("a child process answered {line:?}"))
+}
+
+/// Why a child ended: its error, of however many lines, or what it said last.
+fn reason(said: &str, status: &str) -> String {
+    const MARK: &str = "error: ";
+    let last = said.rfind(&format!("\n{MARK}")).map(|at| at + 1);
+    let error = last.or_else(|| said.starts_with(MARK).then_some(0));
+    match error {
+        Some(at) => said[at + MARK.len()..].trim_end().to_owned(),
+        None => match panics::last_message(said.lines()) {
+            Some(message) => format!("{status}; its last message: {message}"),
+            None => status.to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn a_childs_reason_is_its_error_or_its_panic_and_never_the_note_on_backtraces() {
+        let error = "warning: odd\nerror: no device:\n  it is not there\n";
+        assert_eq!(reason(error, "exit 2"), "no device:\n  it is not there");
+        assert_eq!(reason("error: one line\n", "exit 2"), "one line");
+        let panic = "thread 'main' (7) panicked at src/x.rs:3:5:\nrow 7 of a table of 3\n\
+                     note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        assert_eq!(
+            reason(panic, "exit 101"),
+            "exit 101; its last message: row 7 of a table of 3"
+        );
+        assert_eq!(reason("", "signal: 9 (SIGKILL)"), "signal: 9 (SIGKILL)");
+    }
 }

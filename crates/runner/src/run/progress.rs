@@ -1,6 +1,8 @@
 //! How far a run is and how long it will take: a bar on a terminal, plain lines elsewhere. All on stderr.
 
 use crate::plan::matrix::Planned;
+use crate::terminal::tell;
+use files::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::watch::Sample;
 use record::{Outcome, TrialRecord, TrialSpec};
@@ -40,8 +42,8 @@ impl Progress {
     /// A line that stays.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 
@@ -154,7 +156,8 @@ impl Named {
         for (_, link, name) in places.into_iter().filter(|(several, ..)| *several) {
             label = format!("{label}{link}{name}");
         }
-        format!("{label}, seed {}", spec.seed)
+        // A bar writes to the terminal by itself.
+        printable(&format!("{label}, seed {}", spec.seed)).into_owned()
     }
 }
 

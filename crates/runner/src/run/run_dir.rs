@@ -1,11 +1,14 @@
 //! The directory of a run: claimed by one process at a time, holding one plan for good.
 
+use crate::plan::matrix::Planned;
+use crate::terminal::tell;
 use anyhow::{Context, bail};
 use record::RunInfo;
 use record::archive::ARCHIVE;
 use record::store;
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -19,11 +22,7 @@ pub(crate) struct RunDir {
 
 /// `runs/<date-time>`, with a number where that exists.
 pub(crate) fn fresh() -> PathBuf {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let name: String = now
-        .chars()
-        .filter(|c| c.is_ascii_digit() || "-T".contains(*c))
-        .collect();
+    let name = stamp(SystemTime::now());
     let first = Path::new("runs").join(&name);
     let next = (2..).map(|n| Path::new("runs").join(format!("{name}-{n}")));
     std::iter::once(first)
@@ -32,13 +31,23 @@ pub(crate) fn fresh() -> PathBuf {
         .expect("numbers do not end")
 }
 
-/// Makes or reopens `path` for the plan in `info`.
+/// `2026-11-27T093000`.
+fn stamp(now: SystemTime) -> String {
+    let text = measure::environment::timestamp(now);
+    text.chars()
+        .filter(|c| c.is_ascii_digit() || "-T".contains(*c))
+        .collect()
+}
+
+/// Makes or reopens `path` for the plan in `info`, whose trials are `trials`.
 ///
 /// # Errors
 /// A directory that cannot be written, holds something else, another plan, or is in use.
-pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
+pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::Result<RunDir> {
     let held = path.join(store::RUN_FILE).is_file();
+    let left = if held { 0 } else { records_of(path, trials)? };
     if !held
+        && left == 0
         && fs::read_dir(path).is_ok_and(|mut entries| {
             entries.any(|entry| entry.is_ok_and(|e| e.file_name() != LOCK))
         })
@@ -61,7 +70,7 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
         )
     };
     fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
-    let lock = File::create(path.join(LOCK)).with_context(unwritable)?;
+    let lock = lock_file(&path.join(LOCK)).with_context(unwritable)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => bail!(
@@ -83,22 +92,67 @@ pub(crate) fn open(path: &Path, info: &RunInfo) -> anyhow::Result<RunDir> {
         if before.git_revision != info.git_revision
             || before.cargo_lock_digest != info.cargo_lock_digest
         {
-            eprintln!(
+            tell(format!(
                 "warning: {} was begun by another build of this program; run.json describes that one",
                 path.display()
-            );
+            ));
         }
     } else {
+        if left > 0 {
+            tell(format!(
+                "note: {} had {left} records and no run.json, which is written anew",
+                path.display()
+            ));
+        }
         store::write_run_info(path, info).with_context(unwritable)?;
     }
     Ok(RunDir {
         path: path.to_owned(),
-        continued: held,
+        continued: held || left > 0,
         _lock: lock,
     })
 }
 
 const LOCK: &str = ".lock";
+
+/// The file whose lock says that a run is under way. It is never written, so that what a link in a run of others leads to is none the worse.
+fn lock_file(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let problem = format!("{} is no regular file; delete it", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+    }
+    File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// How many records of this plan's trials stand in a directory that has lost its run.json.
+///
+/// # Errors
+/// Records of other trials.
+fn records_of(path: &Path, trials: &[Planned]) -> anyhow::Result<usize> {
+    let Ok(mut ids) = store::trial_ids(path) else {
+        return Ok(0);
+    };
+    ids.retain(|id| {
+        store::trial_dir(path, id)
+            .join(store::RECORD_FILE)
+            .is_file()
+    });
+    let is_planned = |id: &&String| trials.iter().any(|trial| trial.id == **id);
+    let others = ids.iter().filter(|id| !is_planned(id)).count();
+    if let Some(other) = ids.iter().find(|id| !is_planned(id)) {
+        bail!(
+            "{0} holds records and no run.json, and {others} of its {1} records are of other trials than these ({other}); repeat the command that \
+             began it, or give --out a new directory",
+            path.display(),
+            ids.len()
+        );
+    }
+    Ok(ids.len())
+}
 
 /// What makes two runs the same.
 fn identity(info: &RunInfo) -> Value {
@@ -164,17 +218,70 @@ fn leaves(value: &Value, name: &str, found: &mut Vec<(String, Value)>) {
 mod tests {
     use super::*;
 
+    fn recorded() -> RunInfo {
+        let info = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../results/minilm-sst2/run.json"
+        );
+        serde_json::from_str(&fs::read_to_string(info).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_run_without_its_run_json_is_continued_by_its_own_plan_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let planned = |id: &str| Planned {
+            id: id.to_owned(),
+            spec: record::TrialSpec::default(),
+        };
+        for id in ["a", "b"] {
+            let record = record::TrialRecord::unmeasured(
+                id.to_owned(),
+                record::TrialSpec::default(),
+                record::Outcome::Finished,
+            );
+            store::write_record(dir.path(), &record).unwrap();
+        }
+        let open = |ids: &[&str]| {
+            let trials: Vec<Planned> = ids.iter().map(|id| planned(id)).collect();
+            open(dir.path(), &recorded(), &trials)
+        };
+        let error = open(&["a", "c"]).err().unwrap().to_string();
+        assert!(error.contains("1 of its 2 records"), "{error}");
+        assert!(!dir.path().join(store::RUN_FILE).exists());
+        assert!(open(&["a", "b", "c"]).unwrap().continued);
+        assert!(dir.path().join(store::RUN_FILE).is_file());
+    }
+
+    #[test]
+    fn a_lock_is_a_file_of_its_own_and_nothing_that_a_link_leads_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (lock, precious) = (dir.path().join(LOCK), dir.path().join("precious"));
+        fs::write(&precious, "text").unwrap();
+        std::os::unix::fs::symlink(&precious, &lock).unwrap();
+        assert!(lock_file(&lock).is_err());
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
+        fs::remove_file(&lock).unwrap();
+        lock_file(&lock).unwrap();
+    }
+
+    #[test]
+    fn a_run_is_named_after_the_time_whatever_the_clock_shows() {
+        let seconds = std::time::Duration::from_secs;
+        let at = |since: u64| SystemTime::UNIX_EPOCH + seconds(since);
+        assert_eq!(stamp(at(1_700_000_000)), "2023-11-14T221320");
+        let before = SystemTime::UNIX_EPOCH - seconds(86_400);
+        for time in [before, at(300_000_000_000), at(0)] {
+            assert_eq!(stamp(time), "1970-01-01T000000");
+        }
+    }
+
     #[test]
     fn a_compact_run_is_not_continued() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(ARCHIVE), "").unwrap();
-        let info = fs::read_to_string(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../results/minilm-sst2/run.json"
-        ));
-        let info: RunInfo = serde_json::from_str(&info.unwrap()).unwrap();
+        let info = recorded();
         store::write_run_info(dir.path(), &info).unwrap();
-        let error = open(dir.path(), &info).err().unwrap().to_string();
+        let error = open(dir.path(), &info, &[]).err().unwrap().to_string();
         assert!(error.contains("cannot be continued"), "{error}");
     }
 

@@ -89,10 +89,12 @@ pub(crate) fn count_operations(
     steps: &[(usize, usize)],
 ) {
     let max_length = budget.max_length.get().min(shape.max_length);
-    let of = |split: &Split| flops::lengths(&split.examples, tokenizer, max_length);
+    let of =
+        |split: &Split| flops::lengths_of_fit(&split.examples, tokenizer, max_length, footprint);
     let flop_shape = flops::flop_shape(shape);
-    record.infer_flops_per_sample =
-        of(&task.test).and_then(|lengths| flops::per_prediction(&flop_shape, &lengths, footprint));
+    let test = &task.test.examples;
+    record.infer_flops_per_sample = flops::lengths(test, tokenizer, max_length, footprint.pairs)
+        .and_then(|lengths| flops::per_prediction(&flop_shape, &lengths, test.len(), footprint));
     if let Some(lengths) = of(train)
         .zip(of(&task.validation))
         .map(|(a, b)| [a, b].concat())

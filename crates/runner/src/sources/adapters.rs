@@ -1,64 +1,14 @@
-//! Adapted models on the disk: what `run --keep-adapters` saved, or a PEFT checkpoint, and the model that belongs to it.
+//! Adapted models, read onto the model that belongs to them: what `run --keep-adapters` saved, or a PEFT checkpoint.
 
 use crate::registry::{Methods, find as find_method};
+use crate::sources::adapter_folders::Found;
 use crate::sources::{self, devices};
-use adapt::{Method, Predictor, SAVED_FILE, SavedInfo};
+use crate::terminal::tell;
+use adapt::{Method, Plan, Predictor, SAVED_FILE, SavedInfo};
 use anyhow::{Context, bail};
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use transformer::Pretrained;
-
-/// An adapted model's directory.
-pub(crate) enum Found {
-    /// What this program saved.
-    Own(PathBuf, Box<SavedInfo>),
-    /// A checkpoint of PEFT.
-    Peft(PathBuf),
-}
-
-/// What lies in `dir`, a trial's directory or that of the adapter within it.
-///
-/// # Errors
-/// Neither, or a file that cannot be read.
-pub(crate) fn find(dir: &Path) -> anyhow::Result<Found> {
-    let within = dir.join("adapter");
-    for dir in [dir, &within] {
-        if dir.join(SAVED_FILE).is_file() {
-            let info = Box::new(adapt::read_saved_info(dir)?);
-            return Ok(Found::Own(dir.to_owned(), info));
-        }
-    }
-    if dir.join(peft_exchange::CONFIG_FILE).is_file() {
-        return Ok(Found::Peft(dir.to_owned()));
-    }
-    let mut found: Vec<String> = fs::read_dir(dir)
-        .with_context(|| format!("cannot read the adapter's directory {}", dir.display()))?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    found.sort();
-    if found.iter().any(|name| name == "record.json") {
-        bail!(
-            "the trial in {} kept no adapted model; run it again with --keep-adapters and another --out",
-            dir.display()
-        );
-    }
-    let expected = format!(
-        "expected what run --keep-adapters saved ({SAVED_FILE} and its tensors), or a PEFT checkpoint ({} and {})",
-        peft_exchange::CONFIG_FILE,
-        peft_exchange::TENSORS_FILE
-    );
-    bail!(
-        "{} holds no adapter (found {}); {expected}",
-        dir.display(),
-        if found.is_empty() {
-            "nothing".to_owned()
-        } else {
-            found.join(", ")
-        }
-    )
-}
 
 /// An adapted model, ready to classify, whoever wrote it.
 pub(crate) struct Adapted {
@@ -94,12 +44,11 @@ pub(crate) fn load(
         false => None,
     };
     if let Some(other) = base.as_ref().and_then(|base| other_model(&info, base)) {
-        eprintln!("warning: {other}");
+        bail!("{other}");
     }
     let (named, classes) = (named(&dir, &info), info.classes.clone());
     let max_length = info.budget.max_length.get();
-    let predictor = method
-        .plan(info.config.clone())?
+    let predictor = plan(method, &dir, &info)?
         .load_with(&dir, info, base.as_ref())
         .context(named)?;
     let reads = base.map(|base| {
@@ -145,6 +94,19 @@ pub(crate) fn method(
         .with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
 }
 
+/// The plan that an adapter was trained by.
+///
+/// # Errors
+/// Settings that the method does not have or accept, with the name of their file.
+pub(crate) fn plan(
+    method: &dyn Method,
+    dir: &Path,
+    info: &SavedInfo,
+) -> anyhow::Result<Box<dyn Plan>> {
+    let plan = method.plan(info.config.clone());
+    plan.with_context(|| format!("in {}", dir.join(SAVED_FILE).display()))
+}
+
 /// The pretrained model, its warnings said.
 ///
 /// # Errors
@@ -155,21 +117,23 @@ pub(crate) fn pretrained(name: &str, device: &str) -> anyhow::Result<Pretrained>
     let base = transformer::load(&dir, &device).with_context(|| format!("the model \"{name}\""))?;
     base.warnings
         .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+        .for_each(|warning| tell(format!("warning: {warning}")));
     Ok(base)
 }
 
-/// What is wrong if the adapter was trained on other weights than these.
+/// What is wrong if the adapter was trained on a model of other files than this one's.
 pub(crate) fn other_model(info: &SavedInfo, base: &Pretrained) -> Option<String> {
     let trained_on = info.base_digest.as_ref()?;
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    (*trained_on != base.digest).then(|| {
+    // Older builds kept the digest of the weights alone.
+    let same = [&base.files_digest, &base.digest].contains(&trained_on);
+    (!same).then(|| {
         format!(
-            "the adapter was trained on \"{}\" (weights sha256 {}..), and --model is \"{}\" with other weights (sha256 {}..); name the model that it was trained on",
+            "the adapter was trained on \"{}\" (sha256 {}..), and --model is \"{}\" with other weights, configuration or tokenizer (sha256 {}..); name the model that it was trained on",
             info.base_model,
             short(trained_on),
             base.name,
-            short(&base.digest)
+            short(&base.files_digest)
         )
     })
 }
@@ -182,4 +146,54 @@ pub(crate) fn named(dir: &Path, info: &SavedInfo) -> String {
         info.method,
         info.base_model
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adapt::Budget;
+    use std::fs;
+
+    #[test]
+    fn an_adapter_belongs_to_the_files_that_it_was_trained_with_and_not_to_the_weights_alone() {
+        let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/oracle/bert");
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str| fs::copy(oracle.join(name), folder.path().join(name)).unwrap();
+        copy("config.json");
+        copy("model.safetensors");
+        copy("tokenizer.json");
+        copy("tokenizer_config.json");
+        let read = || transformer::load(folder.path(), &ops::test_device()).unwrap();
+        let saved = |digest: Option<String>| SavedInfo {
+            method: "lora".to_owned(),
+            config: serde_json::Value::Null,
+            classes: Vec::new(),
+            budget: Budget::default(),
+            pooling: None,
+            base_model: "films".to_owned(),
+            base_digest: digest,
+            pairs: None,
+        };
+        let base = read();
+        let (trained, before) = (saved(Some(base.files_digest)), saved(Some(base.digest)));
+        assert_eq!(other_model(&trained, &read()), None);
+        for (name, text) in [
+            ("added_tokens.json", r#"{"<ent>": 260}"#),
+            (
+                "tokenizer_config.json",
+                r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#,
+            ),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+            let other = other_model(&trained, &read()).unwrap();
+            assert!(
+                other.contains("other weights, configuration or tokenizer"),
+                "{other}"
+            );
+        }
+        // What was saved before there was a digest of all files, and without any.
+        assert_eq!(other_model(&before, &read()), None);
+        assert_eq!(other_model(&saved(None), &read()), None);
+        assert!(other_model(&saved(Some("ab".repeat(32))), &read()).is_some());
+    }
 }

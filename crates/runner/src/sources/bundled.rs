@@ -78,7 +78,7 @@ impl Bundle {
         if self
             .files
             .iter()
-            .all(|(name, bytes)| fs::read(dir.join(name)).is_ok_and(|found| found == *bytes))
+            .all(|(name, bytes)| is_copy(&dir.join(name), bytes))
         {
             return Ok(());
         }
@@ -99,6 +99,10 @@ impl Bundle {
         }
         format!("{:x}", all.finalize())
     }
+}
+
+fn is_copy(path: &Path, bytes: &[u8]) -> bool {
+    files::read(path, bytes.len() as u64).is_ok_and(|found| found == bytes)
 }
 
 /// `$XDG_CACHE_HOME/adaptbench`, or `~/.cache/adaptbench`.

@@ -1,5 +1,6 @@
 //! Where a model or a task comes from, and the digest of what is there.
 
+pub(crate) mod adapter_folders;
 pub(crate) mod adapters;
 pub(crate) mod bundled;
 pub(crate) mod devices;
@@ -7,10 +8,7 @@ pub(crate) mod devices;
 use anyhow::{Context, bail};
 use bundled::Bundle;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 use task::Task;
 
 /// A model that was found.
@@ -19,7 +17,7 @@ pub(crate) struct Model {
     /// As the user wrote it.
     pub(crate) name: String,
     pub(crate) dir: PathBuf,
-    /// SHA-256 of weights, configuration and tokenizer.
+    /// SHA-256 of every file that decides what is computed.
     pub(crate) digest: String,
 }
 
@@ -37,7 +35,8 @@ pub(crate) enum TaskSource {
 /// None of these, or files that cannot be read.
 pub(crate) fn model(name: &str) -> anyhow::Result<Model> {
     let dir = model_dir(name)?;
-    let digest = model_digest(&dir).with_context(|| format!("the model \"{name}\""))?;
+    let digest =
+        transformer::model_digest(&dir).with_context(|| format!("the model \"{name}\""))?;
     Ok(Model {
         name: name.to_owned(),
         dir,
@@ -55,7 +54,24 @@ pub(crate) fn model_dir(name: &str) -> anyhow::Result<PathBuf> {
         return bundle.unpack();
     }
     refuse_unknown_name("model", name, &bundles)?;
+    refuse_adapted(name)?;
     transformer::locate(name).with_context(|| format!("the model \"{name}\""))
+}
+
+/// What `run --keep-adapters` saved is no model of its own.
+fn refuse_adapted(name: &str) -> anyhow::Result<()> {
+    let dir = Path::new(name);
+    if !dir.is_dir() || dir.join("config.json").exists() {
+        return Ok(());
+    }
+    if let Ok(adapter_folders::Found::Own(_, info)) = adapter_folders::find(dir) {
+        bail!(
+            "{name} is what run --keep-adapters saved of the method {}, not a model; give it to predict as --adapter {name} with --model {}",
+            info.method,
+            info.base_model
+        );
+    }
+    Ok(())
 }
 
 /// Reads a task to see that it is sound, and says where a trial finds it again.
@@ -103,52 +119,31 @@ fn refuse_unknown_name(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::R
     )
 }
 
-/// SHA-256 over the files that decide what a model computes, by name.
-fn model_digest(dir: &Path) -> anyhow::Result<String> {
-    let entries = fs::read_dir(dir)
-        .with_context(|| format!("cannot read the directory {}", dir.display()))?;
-    let mut names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.retain(|name| {
-        name == "config.json"
-            || name == "tokenizer.json"
-            || name.ends_with(".safetensors")
-            || name.ends_with(".index.json")
-    });
-    names.sort();
-    let mut all = Sha256::new();
-    for name in names {
-        let path = dir.join(&name);
-        let mut own = Sha256::new();
-        let mut file =
-            File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        io::copy(&mut file, &mut own).with_context(|| format!("cannot read {}", path.display()))?;
-        all.update(name.as_bytes());
-        all.update(own.finalize());
-    }
-    Ok(format!("{:x}", all.finalize()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_models_digest_sees_weights_and_tokenizer_and_nothing_else() {
+    fn what_a_trial_kept_is_told_from_a_model() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-        write("config.json", "{}");
-        write("model.safetensors", "weights");
-        let first = model_digest(dir.path()).unwrap();
-        write("README.md", "words");
-        assert_eq!(model_digest(dir.path()).unwrap(), first);
-        write("model.safetensors", "wEights");
-        let second = model_digest(dir.path()).unwrap();
-        assert_ne!(second, first);
-        write("tokenizer.json", "{}");
-        assert_ne!(model_digest(dir.path()).unwrap(), second);
+        let info = adapt::SavedInfo {
+            method: "lora".to_owned(),
+            config: serde_json::json!({}),
+            classes: vec!["good".to_owned()],
+            budget: adapt::Budget::default(),
+            pooling: None,
+            base_model: "org/base".to_owned(),
+            base_digest: None,
+            pairs: None,
+        };
+        adapt::write_info(&info, &dir.path().join("adapter")).unwrap();
+        let name = dir.path().to_str().unwrap();
+        assert_eq!(
+            model_dir(name).unwrap_err().to_string(),
+            format!(
+                "{name} is what run --keep-adapters saved of the method lora, not a model; give it to predict as --adapter {name} with --model org/base"
+            )
+        );
     }
 
     #[test]

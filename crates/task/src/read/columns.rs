@@ -1,7 +1,10 @@
 //! Which columns of a file are the texts and the label: the names of this program, else common names if only one reading is possible.
 
-use super::{Labels, Raw, Table, checked_label};
-use crate::error::{Place, TaskError, TaskErrorKind, listed};
+use std::collections::HashSet;
+
+use super::{Labels, Raw, Table};
+use crate::error::{Place, TaskError, TaskErrorKind, listed, shortened};
+use crate::label::Label;
 use crate::nearest_name;
 
 /// Other names of a single text.
@@ -55,8 +58,9 @@ impl Columns {
             .iter()
             .map(|name| name.trim().to_lowercase())
             .collect();
-        for (index, name) in folded.iter().enumerate() {
-            if folded[..index].contains(name) && !name.is_empty() {
+        let mut earlier = HashSet::new();
+        for name in &folded {
+            if !earlier.insert(name) && !name.is_empty() {
                 return Err(ambiguous(
                     file,
                     "each column once",
@@ -84,24 +88,19 @@ impl Columns {
                 .map(|label| names[label].trim().to_owned())
                 .unwrap_or_default(),
             class_names: None,
+            notes: Vec::new(),
         }
     }
 
-    /// One row of a format whose fields are strings.
-    pub(super) fn row<'a>(
-        &self,
-        file: &str,
-        place: Place,
-        field: impl Fn(usize) -> &'a str,
-        labels: Labels,
-    ) -> Result<Raw, TaskError> {
-        Ok(Raw {
+    /// One row of a format whose fields have no types.
+    pub(super) fn row<'a>(&self, place: Place, field: impl Fn(usize) -> &'a str) -> Raw {
+        Raw {
             place,
             shard: None,
             text: field(self.text).to_owned(),
             second: self.second.map(|second| field(second).to_owned()),
-            label: checked_label(file, place, self.label.map(field), labels)?,
-        })
+            label: self.label.and_then(|label| Label::field(field(label))),
+        }
     }
 }
 
@@ -178,6 +177,20 @@ fn find_label(
 
 fn missing(file: &str, names: &[String], expected: &str, wanted: &[&str]) -> TaskError {
     let found: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    if let [one] = found[..]
+        && let Some((separator, fix)) = other_separator(file, one)
+    {
+        return TaskError::new(
+            TaskErrorKind::MissingColumn,
+            file,
+            format!(
+                "one column, `{}`, with {separator} in its name",
+                shortened(one, 60)
+            ),
+            expected,
+            fix,
+        );
+    }
     let meant = wanted
         .iter()
         .find_map(|wanted| Some((nearest_name(wanted, &found)?, wanted)));
@@ -192,6 +205,59 @@ fn missing(file: &str, names: &[String], expected: &str, wanted: &[&str]) -> Tas
         expected,
         fix,
     )
+}
+
+/// The separator that a header of one column shows to be meant, in words, and what to do about it.
+fn other_separator(file: &str, header: &str) -> Option<(&'static str, String)> {
+    let is_tsv = file.to_lowercase().ends_with(".tsv");
+    let kind = if is_tsv { "tsv" } else { "csv" };
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let rewrite = |separator: &str| {
+        format!(
+            "fields of a .{kind} file are separated by {}: write it anew, with pandas: read_csv(\"{name}\", sep=\"{separator}\").to_csv(\"{name}\", index=False{})",
+            if is_tsv { "tabs" } else { "commas" },
+            if is_tsv { ", sep=\"\\t\"" } else { "" },
+        )
+    };
+    let rename = |ending: &str, what: &str| {
+        format!("fields of a .{kind} file are separated by {what}: rename it to .{ending}")
+    };
+    match header
+        .chars()
+        .find(|c| matches!(c, ';' | '\t' | '|' | ','))?
+    {
+        ';' => Some(("semicolons", rewrite(";"))),
+        '|' => Some(("vertical bars", rewrite("|"))),
+        '\t' if !is_tsv => Some(("tabs", rename("tsv", "commas"))),
+        ',' if is_tsv => Some(("commas", rename("csv", "tabs"))),
+        _ => None,
+    }
+}
+
+/// Says of a header without the columns needed that it is a row, where one of its fields stands in the same column of a later row.
+pub(super) fn missing_header(
+    error: TaskError,
+    header: &[String],
+    rows: Vec<Vec<String>>,
+) -> TaskError {
+    if error.kind != TaskErrorKind::MissingColumn || header.len() < 2 {
+        return error;
+    }
+    let stands_below = |(column, name): &(usize, &String)| {
+        let same = |row: &Vec<String>| row.len() == header.len() && row[*column] == **name;
+        !name.trim().is_empty() && rows.iter().any(same)
+    };
+    match header.iter().enumerate().find(stands_below) {
+        Some((_, field)) => TaskError {
+            fix: format!(
+                "the first line seems to be a row (`{}` stands in a later one too): put a line with the names of the columns before it, such as text and label",
+                shortened(field.trim(), 40)
+            )
+            .into(),
+            ..error
+        },
+        None => error,
+    }
 }
 
 fn ambiguous<S: AsRef<str>>(file: &str, expected: &str, found: &[S]) -> TaskError {

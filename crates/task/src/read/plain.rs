@@ -18,5 +18,6 @@ pub(super) fn read(file: &str, bytes: &[u8], _labels: Labels) -> Result<Table, T
         rows: (1..).zip(lines(decode(file, bytes)?)).map(row).collect(),
         label_column: String::new(),
         class_names: None,
+        notes: Vec::new(),
     })
 }

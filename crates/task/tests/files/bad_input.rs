@@ -426,12 +426,12 @@ fn directories() {
         Place::File,
         &["nowhere", "no such directory", "check the path"],
     );
-    let other = directory(&[("notes.md", GOOD), ("Train.tsv", GOOD)]);
+    let other = directory(&[("notes.md", GOOD), ("Training.tsv", GOOD)]);
     check(
         &load(other.path()).expect_err("other"),
         Kind::EmptyDirectory,
         Place::File,
-        &["`Train.tsv`, `notes.md`"],
+        &["`Training.tsv`, `notes.md`"],
     );
     let twice = directory(&[("train.tsv", GOOD), ("train.csv", GOOD), ("test.tsv", GOOD)]);
     check(

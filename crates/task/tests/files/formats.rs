@@ -250,7 +250,7 @@ fn texts_to_predict_need_no_labels_and_keep_their_lines() {
             "{\"text\": \"x\", \"label\": 3}\n{\"text\": \"y\"}\n",
         ),
     ]);
-    let read = |name: &str| read_texts(&dir.path().join(name)).expect(name);
+    let read = |name: &str| read_texts(&dir.path().join(name)).expect(name).rows;
     let plain: Vec<String> = read("a.txt").into_iter().map(|row| row.text).collect();
     assert_eq!(plain, ["one, two", "", "\"three\"\tfour"]);
     let column: Vec<(u64, String)> = read("b.tsv")

@@ -1,44 +1,15 @@
-//! The fields of `config.json`, read with their kind checked; null counts as absent.
+//! The fields of `config.json`, read with their kind and range checked; null counts as absent.
 
 use serde_json::{Map, Value};
 
 use super::Config;
 use crate::load::LoadError;
 
+/// More than any size of any model, and the product of two fits a machine word. What a model really has is known from the tensors
+/// only, which are compared with these sizes one by one as they are found, before anything is made of them.
+const LARGEST_SIZE: u64 = (1 << 31) - 1;
+
 impl Config {
-    pub(super) fn refuse_unless_absent_or(
-        &self,
-        key: &str,
-        allowed: &Value,
-    ) -> Result<(), LoadError> {
-        match self.present(key) {
-            Some(found)
-                if found != allowed && found.as_f64() != allowed.as_f64().or(Some(f64::NAN)) =>
-            {
-                Err(LoadError::UnsupportedSetting {
-                    file: self.file.clone(),
-                    key: key.to_owned(),
-                    found: found.to_string(),
-                    reason: format!("only {allowed} is"),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// `pruned_heads` removes rows from single layers, which no field of `Shape` describes.
-    pub(super) fn refuse_pruned_heads(&self) -> Result<(), LoadError> {
-        match self.object("pruned_heads")? {
-            Some(pruned) if !pruned.is_empty() => Err(LoadError::UnsupportedSetting {
-                file: self.file.clone(),
-                key: "pruned_heads".to_owned(),
-                found: Value::from(pruned).to_string(),
-                reason: "every block must have all of its heads".to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     pub(super) fn whole_heads(
         &self,
         all: usize,
@@ -60,6 +31,9 @@ impl Config {
     pub(super) fn count(&self, key: &str) -> Result<usize, LoadError> {
         let value = self.present(key).and_then(Value::as_u64);
         match value {
+            Some(value) if value > LARGEST_SIZE => {
+                Err(self.field(key, &format!("at most {LARGEST_SIZE}")))
+            }
             Some(value) if value > 0 => Ok(value as usize),
             _ => Err(self.field(key, "a whole number above 0")),
         }
@@ -72,15 +46,54 @@ impl Config {
         }
     }
 
-    pub(super) fn number(&self, key: &str) -> Result<f64, LoadError> {
-        let value = self.present(key).and_then(Value::as_f64);
-        value.ok_or_else(|| self.field(key, "a number"))
+    /// A rate of dropout. At 1 nothing would be left to divide by what is left.
+    pub(super) fn probability_or(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+        self.number_or(key, default, "a probability, from 0 to below 1", |value| {
+            (0.0..1.0).contains(&value)
+        })
     }
 
-    pub(super) fn number_or(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+    /// What is added to a variance under a root.
+    pub(super) fn epsilon_or(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+        self.number_or(key, default, "a number from 0 to 1", |value| {
+            (0.0..=1.0).contains(&value)
+        })
+    }
+
+    pub(super) fn deviation_or(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+        let range = 0.0..=f64::from(f32::MAX);
+        self.number_or(key, default, "a number of at least 0", |value| {
+            range.contains(&value)
+        })
+    }
+
+    pub(super) fn positive_or(&self, key: &str, default: f64) -> Result<f64, LoadError> {
+        let range = f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX);
+        self.number_or(key, default, "a number above 0", |value| {
+            range.contains(&value)
+        })
+    }
+
+    pub(super) fn positive(&self, key: &str) -> Result<f64, LoadError> {
         match self.present(key) {
-            Some(_) => self.number(key),
+            Some(_) => self.positive_or(key, f64::NAN),
+            None => Err(self.field(key, "a number above 0")),
+        }
+    }
+
+    fn number_or(
+        &self,
+        key: &str,
+        default: f64,
+        expected: &str,
+        is_allowed: impl Fn(f64) -> bool,
+    ) -> Result<f64, LoadError> {
+        match self.present(key) {
             None => Ok(default),
+            Some(value) => value
+                .as_f64()
+                .filter(|&value| is_allowed(value))
+                .ok_or_else(|| self.field(key, expected)),
         }
     }
 
@@ -93,7 +106,7 @@ impl Config {
         }
     }
 
-    pub(super) fn text(&self, key: &str, default: Option<&str>) -> Result<String, LoadError> {
+    pub(crate) fn text(&self, key: &str, default: Option<&str>) -> Result<String, LoadError> {
         match (self.present(key), default) {
             (Some(Value::String(text)), _) => Ok(text.clone()),
             (None, Some(default)) => Ok(default.to_owned()),
@@ -124,6 +137,12 @@ impl Config {
             Some(id) => Ok(Some(id)),
             None => Err(self.field(key, "a token id")),
         }
+    }
+
+    /// A token id, where the word embeddings have a row for it: many checkpoints name a padding token that was never added.
+    pub(super) fn id_in_table(&self, key: &str) -> Result<Option<u32>, LoadError> {
+        let vocab = self.count("vocab_size")?;
+        Ok(self.id(key)?.filter(|&id| (id as usize) < vocab))
     }
 
     pub(super) fn field(&self, key: &str, expected: &str) -> LoadError {

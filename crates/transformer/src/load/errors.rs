@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::index::IndexError;
 use crate::tokenizer::TokenizerError;
 
 /// A model directory that cannot be read as it stands.
@@ -80,14 +81,9 @@ pub enum LoadError {
         /// What to do, where another format was found.
         hint: String,
     },
-    /// The index names a file outside the model's directory.
-    #[error("{}: {source}", index.display())]
-    OutsideShard {
-        /// model.safetensors.index.json.
-        index: PathBuf,
-        /// The name.
-        source: hub::OutsideName,
-    },
+    /// The index of the shards.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The index names a file that is not there.
     #[error("{} names the shard \"{shard}\", which is not in the directory; fetch it", index.display())]
     MissingShard {
@@ -128,12 +124,38 @@ pub enum LoadError {
         expected: u64,
     },
     /// A tensor that the configuration calls for.
-    #[error("tensor \"{tensor}\" is missing from {}; config.json calls for it", file.display())]
+    #[error("tensor \"{tensor}\" is missing from {}; config.json calls for it{hint}", file.display())]
     MissingTensor {
         /// Name in the file, or the name it should have.
         tensor: String,
         /// The weights.
         file: PathBuf,
+        /// What to do, where what stands there instead says so.
+        hint: String,
+    },
+    /// Names that are those of no model of this family.
+    #[error("no tensor in {} is called \"{expected}\", the word embeddings of model_type \"{family}\"; {found}", file.display())]
+    UnknownNames {
+        /// The weights.
+        file: PathBuf,
+        /// The name that is looked for first.
+        expected: String,
+        /// The family by config.json.
+        family: &'static str,
+        /// What stands there, and what to do.
+        found: String,
+    },
+    /// Two tensors that mean the same.
+    #[error("\"{first}\" and \"{second}\" in {} both stand for \"{tensor}\"; save the model without what is around it", file.display())]
+    TwiceTheSame {
+        /// The weights.
+        file: PathBuf,
+        /// The model's own name.
+        tensor: String,
+        /// One of the two.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A tensor of another shape than the configuration says.
     #[error("tensor \"{tensor}\" in {} has shape {found:?}, expected {expected:?}", file.display())]

@@ -1,4 +1,5 @@
-//! The head of a safetensors file, and what a file is that has none.
+//! The head of a safetensors file, and what a file is that has none. Offsets that overlap or leave gaps, and sizes that do not
+//! follow from shape and format, are refused by `Metadata` itself.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,6 +8,9 @@ use std::path::Path;
 use safetensors::tensor::Metadata;
 
 use super::errors::LoadError;
+
+/// Room for the names of some hundred thousand tensors. Parsed it takes several times as much memory.
+const HEADER_BYTES: u64 = 16 << 20;
 
 /// The header and the place where the data begin.
 pub(super) fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
@@ -18,8 +22,7 @@ pub(super) fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
         file: path.to_path_buf(),
         detail,
     };
-    let mut file = File::open(path).map_err(refused)?;
-    let found = file.metadata().map_err(refused)?.len();
+    let (mut file, found) = files::open(path).map_err(refused)?;
     let mut start = [0u8; 9]; // The header's length, and the brace that begins it.
     let count = read_up_to(&mut file, &mut start).map_err(refused)?;
     if start.starts_with(b"version ") {
@@ -36,9 +39,9 @@ pub(super) fn read_header(path: &Path) -> Result<(Metadata, u64), LoadError> {
         ));
     }
     let header_length = u64::from_le_bytes(start.first_chunk::<8>().copied().unwrap_or_default());
-    if header_length > 100_000_000 {
+    if header_length > HEADER_BYTES {
         return Err(not(format!(
-            "its first 8 bytes give a header of {header_length} bytes"
+            "its first 8 bytes give a header of {header_length} bytes, expected at most {HEADER_BYTES}"
         )));
     }
     let data_start = 8 + header_length;
@@ -76,18 +79,4 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// What to do with the weights that are there instead of safetensors, if any.
-pub(super) fn other_format_hint(dir: &Path) -> String {
-    let others = [
-        "pytorch_model.bin",
-        "tf_model.h5",
-        "flax_model.msgpack",
-        "consolidated.00.pth",
-    ];
-    let found = others.into_iter().find(|name| dir.join(name).is_file());
-    found.map_or(String::new(), |name| {
-        format!("; it has {name}: convert it with `save_pretrained` of transformers")
-    })
 }

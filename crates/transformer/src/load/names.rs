@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::family::{AttentionNames, Family};
 use crate::shape::{Architecture, NormKind, Positions, Shape};
 
 /// One parameter: its path in our modules, and where it stands in a checkpoint.
@@ -58,8 +59,22 @@ pub(crate) fn prefixes(architecture: Architecture) -> &'static [&'static str] {
     }
 }
 
-/// Every parameter of a backbone of this shape.
-pub(crate) fn backbone(shape: &Shape) -> Vec<ParameterName> {
+/// The word embeddings' name, without a prefix.
+pub(crate) fn words(architecture: Architecture) -> String {
+    format!("{}.weight", Family::of(architecture).word)
+}
+
+/// Every parameter of a backbone of this shape, a block at a time: how many blocks config.json asks for is not believed until their
+/// tensors are found.
+pub(crate) fn backbone(shape: &Shape) -> impl Iterator<Item = ParameterName> {
+    let blocks = (0..shape.layers).flat_map(|layer| block(shape, layer));
+    embeddings(shape)
+        .into_iter()
+        .chain(blocks)
+        .chain(final_norm(shape))
+}
+
+fn embeddings(shape: &Shape) -> Vec<ParameterName> {
     let family = Family::of(shape.architecture);
     let mut list = List::default();
     list.table("embeddings.word", family.word, [shape.vocab, shape.hidden]);
@@ -73,16 +88,20 @@ pub(crate) fn backbone(shape: &Shape) -> Vec<ParameterName> {
     if let Some(norm) = family.embedding_norm {
         list.norm("embeddings.norm", norm, shape);
     }
-    for layer in 0..shape.layers {
-        block(&mut list, &family, shape, layer);
-    }
-    if let Some(norm) = family.final_norm {
+    list.names
+}
+
+fn final_norm(shape: &Shape) -> Vec<ParameterName> {
+    let mut list = List::default();
+    if let Some(norm) = Family::of(shape.architecture).final_norm {
         list.norm("final_norm", norm, shape);
     }
     list.names
 }
 
-fn block(list: &mut List, family: &Family, shape: &Shape, layer: usize) {
+fn block(shape: &Shape, layer: usize) -> Vec<ParameterName> {
+    let family = Family::of(shape.architecture);
+    let mut list = List::default();
     let ours = |part: &str| format!("blocks.{layer}.{part}");
     let theirs = |part: &str| format!("{}.{layer}.{part}", family.blocks);
     let (hidden, inner) = (shape.hidden, shape.intermediate);
@@ -156,119 +175,7 @@ fn block(list: &mut List, family: &Family, shape: &Shape, layer: usize) {
         &theirs(family.feed_forward_norm),
         shape,
     );
-}
-
-/// The names of one family, without `.weight` and `.bias`.
-struct Family {
-    word: &'static str,
-    position: &'static str,
-    token_type: &'static str,
-    embedding_norm: Option<&'static str>,
-    blocks: &'static str,
-    attention: AttentionNames,
-    out: &'static str,
-    attention_norm: &'static str,
-    gate: &'static str,
-    up: &'static str,
-    down: &'static str,
-    feed_forward_norm: &'static str,
-    final_norm: Option<&'static str>,
-    maps: Storage,
-}
-
-enum AttentionNames {
-    Apart {
-        query: &'static str,
-        key: &'static str,
-        value: &'static str,
-    },
-    SideBySide {
-        all: &'static str,
-    },
-}
-
-impl Family {
-    fn of(architecture: Architecture) -> Family {
-        match architecture {
-            Architecture::Bert | Architecture::Roberta => Family {
-                word: "embeddings.word_embeddings",
-                position: "embeddings.position_embeddings",
-                token_type: "embeddings.token_type_embeddings",
-                embedding_norm: Some("embeddings.LayerNorm"),
-                blocks: "encoder.layer",
-                attention: AttentionNames::Apart {
-                    query: "attention.self.query",
-                    key: "attention.self.key",
-                    value: "attention.self.value",
-                },
-                out: "attention.output.dense",
-                attention_norm: "attention.output.LayerNorm",
-                gate: "",
-                up: "intermediate.dense",
-                down: "output.dense",
-                feed_forward_norm: "output.LayerNorm",
-                final_norm: None,
-                maps: Storage::Transposed,
-            },
-            Architecture::DistilBert => Family {
-                word: "embeddings.word_embeddings",
-                position: "embeddings.position_embeddings",
-                token_type: "",
-                embedding_norm: Some("embeddings.LayerNorm"),
-                blocks: "transformer.layer",
-                attention: AttentionNames::Apart {
-                    query: "attention.q_lin",
-                    key: "attention.k_lin",
-                    value: "attention.v_lin",
-                },
-                out: "attention.out_lin",
-                attention_norm: "sa_layer_norm",
-                gate: "",
-                up: "ffn.lin1",
-                down: "ffn.lin2",
-                feed_forward_norm: "output_layer_norm",
-                final_norm: None,
-                maps: Storage::Transposed,
-            },
-            Architecture::Gpt2 => Family {
-                word: "wte",
-                position: "wpe",
-                token_type: "",
-                embedding_norm: None,
-                blocks: "h",
-                attention: AttentionNames::SideBySide { all: "attn.c_attn" },
-                out: "attn.c_proj",
-                attention_norm: "ln_1",
-                gate: "",
-                up: "mlp.c_fc",
-                down: "mlp.c_proj",
-                feed_forward_norm: "ln_2",
-                final_norm: Some("ln_f"),
-                // Conv1D keeps [d_in, d_out], as we do.
-                maps: Storage::Same,
-            },
-            Architecture::Llama => Family {
-                word: "embed_tokens",
-                position: "",
-                token_type: "",
-                embedding_norm: None,
-                blocks: "layers",
-                attention: AttentionNames::Apart {
-                    query: "self_attn.q_proj",
-                    key: "self_attn.k_proj",
-                    value: "self_attn.v_proj",
-                },
-                out: "self_attn.o_proj",
-                attention_norm: "input_layernorm",
-                gate: "mlp.gate_proj",
-                up: "mlp.up_proj",
-                down: "mlp.down_proj",
-                feed_forward_norm: "post_attention_layernorm",
-                final_norm: Some("norm"),
-                maps: Storage::Transposed,
-            },
-        }
-    }
+    list.names
 }
 
 /// Collects names; also used for heads.

@@ -31,7 +31,11 @@ impl Backbone {
     }
 }
 
-fn arrays(shape: &Shape, names: Vec<ParameterName>, seed: u64) -> HashMap<String, TensorData> {
+fn arrays(
+    shape: &Shape,
+    names: impl IntoIterator<Item = ParameterName>,
+    seed: u64,
+) -> HashMap<String, TensorData> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut arrays = HashMap::new();
     for name in names {

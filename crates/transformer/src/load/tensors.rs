@@ -4,29 +4,35 @@
 //! time, so that no second copy of the model ever exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{TensorData, bf16, f16};
+use burn::tensor::TensorData;
 use rayon::prelude::*;
 use safetensors::tensor::Dtype;
-use sha2::{Digest, Sha256};
 
 use super::errors::LoadError;
-use super::header::{other_format_hint, read_header};
-use super::names::{ParameterName, Storage};
+use super::header::read_header;
+use super::index::{self, INDEX, SINGLE};
+use super::instead;
+use super::names::ParameterName;
+use super::values::{arrange, read_values};
+use super::wrapping::Wrapping;
+use crate::digest::digest_files;
+use crate::shape::Architecture;
 
 /// All weight files of a model, headers read.
 pub(crate) struct Checkpoint {
-    /// Sorted by name.
+    /// Sorted by name; at least one.
     files: Vec<PathBuf>,
+    /// By the names of the model alone.
     tensors: BTreeMap<String, Stored>,
 }
 
 /// A tensor in a file.
 #[derive(Clone, Debug)]
 struct Stored {
+    /// As it is spelt there, with what stands around the model.
+    name: String,
     file: usize,
     offset: u64,
     dims: Vec<usize>,
@@ -43,48 +49,24 @@ pub(crate) struct Wanted {
 
 impl Checkpoint {
     pub(crate) fn open(dir: &Path) -> Result<Checkpoint, LoadError> {
-        let single = dir.join("model.safetensors");
-        let index = dir.join("model.safetensors.index.json");
-        if single.is_file() {
-            Checkpoint::read_headers(vec![single])
-        } else if index.is_file() {
-            Checkpoint::open_shards(dir, index)
+        // A link that leads nowhere, a pipe: there, and an error of its own when it is opened.
+        let is_there = |name: &str| dir.join(name).symlink_metadata().is_ok();
+        if is_there(SINGLE) {
+            Checkpoint::read_headers(vec![dir.join(SINGLE)])
+        } else if is_there(INDEX) {
+            Checkpoint::open_shards(dir, dir.join(INDEX))
         } else {
             let dir = dir.to_path_buf();
-            let hint = other_format_hint(&dir);
+            let hint = instead::of_weights(&dir);
             Err(LoadError::NoWeights { dir, hint })
         }
     }
 
     fn open_shards(dir: &Path, index: PathBuf) -> Result<Checkpoint, LoadError> {
-        #[derive(serde::Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let text = match std::fs::read_to_string(&index) {
-            Ok(text) => text,
-            Err(source) => {
-                return Err(LoadError::Read {
-                    file: index,
-                    source,
-                });
-            }
-        };
-        let weight_map = match serde_json::from_str::<Index>(&text) {
-            Ok(parsed) => parsed.weight_map,
-            Err(source) => {
-                return Err(LoadError::Json {
-                    file: index,
-                    source,
-                });
-            }
-        };
+        let weight_map = index::read(&index)?;
         let shards: BTreeSet<&String> = weight_map.values().collect();
         for shard in &shards {
-            if let Err(source) = hub::inside(shard) {
-                return Err(LoadError::OutsideShard { index, source });
-            }
-            if !dir.join(shard).is_file() {
+            if !dir.join(shard).exists() {
                 let shard = shard.to_string();
                 return Err(LoadError::MissingShard { index, shard });
             }
@@ -110,6 +92,7 @@ impl Checkpoint {
             let (metadata, data_start) = read_header(file)?;
             for (name, info) in metadata.tensors() {
                 let stored = Stored {
+                    name: name.clone(),
                     file: at,
                     offset: data_start + info.data_offsets.0 as u64,
                     dims: info.shape.clone(),
@@ -121,11 +104,40 @@ impl Checkpoint {
         Ok(Checkpoint { files, tensors })
     }
 
+    /// Takes off what wrappers around the model put before its names, and says what it was.
+    pub(crate) fn unwrap(
+        &mut self,
+        architecture: Architecture,
+    ) -> Result<Option<String>, LoadError> {
+        let wrapping = Wrapping::of(self.tensors.keys(), architecture);
+        let mut tensors: BTreeMap<String, Stored> = BTreeMap::new();
+        for (name, stored) in std::mem::take(&mut self.tensors) {
+            let plain = wrapping.plain(&name);
+            if let Some(other) = tensors.get(&plain) {
+                return Err(LoadError::TwiceTheSame {
+                    file: self.files[stored.file].clone(),
+                    tensor: plain,
+                    first: other.name.clone(),
+                    second: name,
+                });
+            }
+            tensors.insert(plain, stored);
+        }
+        self.tensors = tensors;
+        Ok(wrapping.found())
+    }
+
+    /// A tensor's name as the file spells it.
+    pub(crate) fn spelt(&self, tensor: &str) -> String {
+        let stored = self.tensors.get(tensor);
+        stored.map_or(tensor, |stored| &stored.name).to_owned()
+    }
+
     pub(crate) fn contains(&self, tensor: &str) -> bool {
         self.tensors.contains_key(tensor)
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &String> + Clone {
         self.tensors.keys()
     }
 
@@ -155,7 +167,7 @@ impl Checkpoint {
         let expected = wanted.name.stored_dims();
         if stored.dims != expected {
             return Err(LoadError::WrongShape {
-                tensor: wanted.tensor.clone(),
+                tensor: stored.name.clone(),
                 file: self.file_of(&wanted.tensor),
                 found: stored.dims.clone(),
                 expected,
@@ -164,7 +176,7 @@ impl Checkpoint {
         match stored.format {
             Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => Ok(()),
             other => Err(LoadError::NumberFormat {
-                tensor: wanted.tensor.clone(),
+                tensor: stored.name.clone(),
                 file: self.file_of(&wanted.tensor),
                 found: format!("{other:?}"),
             }),
@@ -191,14 +203,17 @@ impl Checkpoint {
     fn read_one(&self, tensor: &str) -> Result<Vec<f32>, LoadError> {
         let stored = &self.tensors[tensor];
         let path = &self.files[stored.file];
-        let values = read_values(path, stored).map_err(|source| LoadError::Read {
-            file: path.clone(),
-            source,
+        let count = stored.dims.iter().product();
+        let values = read_values(path, stored.offset, count, stored.format).map_err(|source| {
+            LoadError::Read {
+                file: path.clone(),
+                source,
+            }
         })?;
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(element) => Err(LoadError::NotFinite {
-                tensor: tensor.to_owned(),
+                tensor: stored.name.clone(),
                 file: path.clone(),
                 value: values[element],
                 element,
@@ -209,121 +224,5 @@ impl Checkpoint {
     /// sha256 over the bytes of the weight files in the order of their names: for one file what `sha256sum` prints.
     pub(crate) fn digest(&self) -> Result<String, LoadError> {
         digest_files(&self.files)
-    }
-}
-
-/// sha256 over files, as lower-case hexadecimal digits.
-pub(crate) fn digest_files(files: &[PathBuf]) -> Result<String, LoadError> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    for path in files {
-        let refused = |source| LoadError::Read {
-            file: path.clone(),
-            source,
-        };
-        let mut file = File::open(path).map_err(refused)?;
-        loop {
-            let count = file.read(&mut buffer).map_err(refused)?;
-            if count == 0 {
-                break;
-            }
-            hasher.update(&buffer[..count]);
-        }
-    }
-    Ok(format!("{:x}", hasher.finalize()))
-}
-
-fn read_values(path: &Path, stored: &Stored) -> std::io::Result<Vec<f32>> {
-    let count = stored.dims.iter().product();
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(stored.offset))?;
-    Ok(match stored.format {
-        Dtype::F16 => convert(file, count, |bytes| f16::from_le_bytes(bytes).to_f32())?,
-        Dtype::BF16 => convert(file, count, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
-        Dtype::F64 => convert(file, count, |bytes| f64::from_le_bytes(bytes) as f32)?,
-        _ => convert(file, count, f32::from_le_bytes)?,
-    })
-}
-
-/// Reads `count` numbers of `N` bytes each, a piece at a time.
-fn convert<const N: usize>(
-    mut file: File,
-    count: usize,
-    number: impl Fn([u8; N]) -> f32,
-) -> std::io::Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(count);
-    let mut piece = vec![0u8; N * count.min(1 << 16)];
-    while values.len() < count {
-        let bytes = &mut piece[..N * (count - values.len()).min(1 << 16)];
-        file.read_exact(bytes)?;
-        values.extend(bytes.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)));
-    }
-    Ok(values)
-}
-
-/// From one stored tensor to the parameters that live in it.
-fn arrange(
-    values: Vec<f32>,
-    stored: &[usize],
-    names: &[&ParameterName],
-) -> Vec<(String, TensorData)> {
-    if let [name] = names {
-        let values = match &name.storage {
-            Storage::Same => values,
-            Storage::Transposed => transpose(&values, stored[0], stored[1]),
-            Storage::Columns { range, of } => columns(&values, *of, range.clone()),
-        };
-        return vec![(
-            name.path.clone(),
-            TensorData::new(values, name.dims.clone()),
-        )];
-    }
-    let parts = names
-        .iter()
-        .map(|name| arrange(values.clone(), stored, &[name]));
-    parts.flatten().collect()
-}
-
-/// `[rows, columns] -> [columns, rows]`, in squares that fit the first-level cache.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const SIDE: usize = 32;
-    let mut out = vec![0f32; values.len()];
-    for row in (0..rows).step_by(SIDE) {
-        for column in (0..columns).step_by(SIDE) {
-            for c in column..columns.min(column + SIDE) {
-                for r in row..rows.min(row + SIDE) {
-                    out[c * rows + r] = values[r * columns + c];
-                }
-            }
-        }
-    }
-    out
-}
-
-fn columns(values: &[f32], of: usize, range: std::ops::Range<usize>) -> Vec<f32> {
-    let rows = values.chunks_exact(of);
-    rows.flat_map(|row| &row[range.clone()]).copied().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transposing_an_odd_matrix_moves_every_element() {
-        let (rows, columns) = (37, 65);
-        let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
-        let turned = transpose(&values, rows, columns);
-        for r in 0..rows {
-            for c in 0..columns {
-                assert_eq!(turned[c * rows + r], values[r * columns + c]);
-            }
-        }
-    }
-
-    #[test]
-    fn columns_are_taken_from_every_row() {
-        let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
-        assert_eq!(columns(&values, 6, 2..4), [2., 3., 8., 9.]);
     }
 }

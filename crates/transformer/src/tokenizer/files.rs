@@ -1,230 +1,201 @@
-//! The files a tokenizer may come in: tokenizer.json, else the older vocab.txt (WordPiece) or vocab.json + merges.txt (BPE).
+//! The vocabulary a tokenizer may come in: tokenizer.json, else the older vocab.txt (WordPiece) or vocab.json + merges.txt (BPE).
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
-use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
-use tokenizers::models::bpe::BPE;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::processors::roberta::RobertaProcessing;
-use tokenizers::{AddedToken, TruncationDirection};
 
 use super::TokenizerError;
-use crate::config::Config;
+use super::class::Class;
 use crate::load::LoadError;
-use crate::shape::Architecture;
 
-pub(super) struct Read {
-    pub(super) tokenizer: tokenizers::Tokenizer,
-    /// The first is the one to name in an error.
-    pub(super) files: Vec<PathBuf>,
-    pub(super) settings: Settings,
+/// Every file that a tokenizer is read from, where it is there.
+pub(crate) const TOKENIZER_FILES: [&str; 7] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+];
+
+/// The largest tokenizer.json in use have 35 MB (Gemma 3).
+const JSON_BYTES: u64 = 256 << 20;
+/// The largest word lists in use have 5 MB.
+const LIST_BYTES: u64 = 64 << 20;
+
+/// Whether something stands there. What is not a regular file is refused where it is read.
+pub(super) fn is_there(file: &Path) -> bool {
+    file.symlink_metadata().is_ok()
 }
 
-pub(super) fn read(dir: &Path, architecture: Architecture) -> Result<Read, LoadError> {
-    let settings = Settings::read(dir)?;
-    let at = |name: &str| Some(dir.join(name)).filter(|file| file.is_file());
-    let (tokenizer, mut files) = if let Some(file) = at("tokenizer.json") {
-        let read = tokenizers::Tokenizer::from_file(&file);
-        (read.map_err(|source| broken(&file, source))?, vec![file])
-    } else if let (Some(vocab), Some(merges)) = (at("vocab.json"), at("merges.txt")) {
-        let built = byte_pairs(&vocab, &merges, architecture, &settings);
-        (
-            built.map_err(|source| broken(&vocab, source))?,
-            vec![vocab, merges],
-        )
-    } else if let Some(file) = at("vocab.txt") {
-        let built = word_pieces(&file, &settings);
-        (built.map_err(|source| broken(&file, source))?, vec![file])
-    } else {
-        let hint = match at("tokenizer.model").or(at("sentencepiece.bpe.model")) {
-            Some(file) => format!(
-                "; {} is a SentencePiece model: convert it with `AutoTokenizer.from_pretrained(..).save_pretrained(..)` of transformers",
-                file.display()
-            ),
-            None => ", nor vocab.txt, nor vocab.json with merges.txt".to_owned(),
-        };
-        let dir = dir.to_path_buf();
-        return Err(TokenizerError::Missing { dir, hint }.into());
-    };
-    files.extend(settings.files.iter().cloned());
-    Ok(Read {
-        tokenizer,
-        files,
-        settings,
+/// tokenizer.json, if it is there.
+pub(super) fn read_json(dir: &Path) -> Result<Option<(PathBuf, String)>, LoadError> {
+    let file = dir.join("tokenizer.json");
+    if !is_there(&file) {
+        return Ok(None);
+    }
+    let text = text(&file, JSON_BYTES)?;
+    Ok(Some((file, text)))
+}
+
+fn text(file: &Path, at_most: u64) -> Result<String, LoadError> {
+    files::read_text(file, at_most).map_err(|source| LoadError::Read {
+        file: file.to_path_buf(),
+        source,
     })
 }
 
-fn broken(file: &Path, source: tokenizers::Error) -> TokenizerError {
+/// The words of a model, as the part `model` of tokenizer.json has them.
+pub(super) struct Vocabulary {
+    /// An object of words and ids; for Unigram a list of words and scores.
+    pub(super) words: Value,
+    /// For BPE.
+    pub(super) merges: Value,
+    /// The first is the one to name in an error.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// The class that reads a folder without tokenizer.json: where that is [`Class::AsWritten`], the one of the files that are there.
+pub(super) fn class_of_lists(dir: &Path, class: Class, roberta: bool) -> Class {
+    let there = |name: &str| is_there(&dir.join(name));
+    match class {
+        Class::AsWritten if there("vocab.json") && there("merges.txt") && roberta => Class::Roberta,
+        Class::AsWritten if there("vocab.json") && there("merges.txt") => Class::Gpt2,
+        Class::AsWritten if there("vocab.txt") => Class::Bert,
+        class => class,
+    }
+}
+
+/// Reads the word list of a class.
+///
+/// # Errors
+/// None that the class can read, or a fault in one, which is named.
+pub(super) fn read_lists(dir: &Path, class: Class) -> Result<Vocabulary, LoadError> {
+    let at = |name: &str| Some(dir.join(name)).filter(|file| is_there(file));
+    let (vocab, merges) = (at("vocab.json"), at("merges.txt"));
+    match (class, at("vocab.txt"), vocab.zip(merges)) {
+        (Class::Bert, Some(file), _) => {
+            let words = word_list(&text(&file, LIST_BYTES)?);
+            Ok(Vocabulary {
+                words: Value::Object(words),
+                merges: Value::Null,
+                files: vec![file],
+            })
+        }
+        (Class::Roberta | Class::Gpt2, _, Some((vocab, merges))) => {
+            let words = word_ids(&vocab)?;
+            let pairs = merge_list(&merges, &words)?;
+            Ok(Vocabulary {
+                words: Value::Object(words),
+                merges: Value::Array(pairs),
+                files: vec![vocab, merges],
+            })
+        }
+        _ => Err(missing(dir, class).into()),
+    }
+}
+
+fn missing(dir: &Path, class: Class) -> TokenizerError {
+    let at = |name: &str| Some(dir.join(name)).filter(|file| is_there(file));
+    let lists = at("vocab.txt").or(at("vocab.json"));
+    let hint = if let Some(file) = at("tokenizer.model").or(at("sentencepiece.bpe.model")) {
+        format!(
+            "; {} is a SentencePiece model: convert it with `AutoTokenizer.from_pretrained(..).save_pretrained(..)` of transformers",
+            file.display()
+        )
+    } else if let Some(file) = lists {
+        let wanted = match class {
+            Class::Bert => "vocab.txt",
+            Class::Roberta | Class::Gpt2 => "vocab.json with merges.txt",
+            _ => "tokenizer.json only",
+        };
+        format!(
+            "; {} is there, and the tokenizer class of this model reads {wanted}",
+            file.display()
+        )
+    } else {
+        ", nor vocab.txt, nor vocab.json with merges.txt".to_owned()
+    };
+    let dir = dir.to_path_buf();
+    TokenizerError::Missing { dir, hint }
+}
+
+/// One word a line; the line is the id. A word that stands there twice has the later one.
+fn word_list(text: &str) -> Map<String, Value> {
+    let lines = text.lines().enumerate();
+    let words = lines.map(|(id, line)| (line.trim_end().to_owned(), Value::from(id)));
+    words.collect()
+}
+
+fn word_ids(file: &Path) -> Result<Map<String, Value>, LoadError> {
+    let refused = |problem: String| broken(file, problem.into());
+    let words: Map<String, Value> = serde_json::from_str(&text(file, LIST_BYTES)?)
+        .map_err(|error| broken(file, Box::new(error)))?;
+    for (word, id) in &words {
+        if id.as_u64().is_none_or(|id| id >= u64::from(u32::MAX)) {
+            let word = word.chars().take(40).collect::<String>();
+            return Err(refused(format!(
+                "\"{word}\" has the id {id}, expected one below 2^32 - 1"
+            ))
+            .into());
+        }
+    }
+    Ok(words)
+}
+
+/// Two words a line that the vocabulary has, as it has what they make together.
+fn merge_list(file: &Path, words: &Map<String, Value>) -> Result<Vec<Value>, LoadError> {
+    let text = text(file, LIST_BYTES)?;
+    let mut pairs = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.starts_with("#version") {
+            continue;
+        }
+        let refused = |problem: String| {
+            let shown = line.chars().take(60).collect::<String>();
+            broken(
+                file,
+                format!("line {}, \"{shown}\", {problem}", at + 1).into(),
+            )
+        };
+        let Some((a, b)) = line.split_once(' ').filter(|(_, b)| !b.contains(' ')) else {
+            let problem = "is not two words with a space between them";
+            return Err(refused(problem.to_owned()).into());
+        };
+        for word in [a, b, &format!("{a}{b}")] {
+            if !words.contains_key(word) {
+                return Err(refused(format!("needs \"{word}\", which vocab.json has not")).into());
+            }
+        }
+        pairs.push(Value::from(vec![a, b]));
+    }
+    Ok(pairs)
+}
+
+pub(super) fn broken(file: &Path, source: tokenizers::Error) -> TokenizerError {
     TokenizerError::Broken {
         file: file.to_path_buf(),
         source,
     }
 }
 
-/// BERT's tokenizer from its word list, as `BertTokenizerFast` builds it.
-fn word_pieces(vocab: &Path, settings: &Settings) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let name = |key: &str, usual: &str| settings.token(key).unwrap_or_else(|| usual.to_owned());
-    let unknown = name("unk_token", "[UNK]");
-    let model = WordPiece::from_file(&vocab.to_string_lossy()).unk_token(unknown.clone());
-    let mut tokenizer = tokenizers::Tokenizer::new(model.build()?);
-    let lower = settings.flag("do_lower_case").unwrap_or(true);
-    let chinese = settings.flag("tokenize_chinese_chars").unwrap_or(true);
-    let strip = settings.flag("strip_accents");
-    tokenizer.with_normalizer(Some(BertNormalizer::new(true, chinese, strip, lower)));
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.with_decoder(Some(WordPieceDecoder::default()));
-    let (cls, sep) = (name("cls_token", "[CLS]"), name("sep_token", "[SEP]"));
-    let others = [
-        name("pad_token", "[PAD]"),
-        name("mask_token", "[MASK]"),
-        unknown,
-    ];
-    let ends = (with_id(&tokenizer, &sep)?, with_id(&tokenizer, &cls)?);
-    tokenizer.with_post_processor(Some(BertProcessing::new(ends.0, ends.1)));
-    add_special(&mut tokenizer, others.into_iter().chain([cls, sep]));
-    Ok(tokenizer)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// GPT-2's and RoBERTa's tokenizer from their word list and merges.
-fn byte_pairs(
-    vocab: &Path,
-    merges: &Path,
-    architecture: Architecture,
-    settings: &Settings,
-) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let model = BPE::from_file(&vocab.to_string_lossy(), &merges.to_string_lossy());
-    let mut tokenizer = tokenizers::Tokenizer::new(model.build()?);
-    let space = settings.flag("add_prefix_space").unwrap_or(false);
-    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(space, true, true)));
-    tokenizer.with_decoder(Some(ByteLevel::default()));
-    let name = |key: &str, usual: &str| settings.token(key).unwrap_or_else(|| usual.to_owned());
-    if architecture == Architecture::Roberta {
-        let (cls, sep) = (name("cls_token", "<s>"), name("sep_token", "</s>"));
-        let ends = (with_id(&tokenizer, &sep)?, with_id(&tokenizer, &cls)?);
-        let processor = RobertaProcessing::new(ends.0, ends.1).add_prefix_space(space);
-        tokenizer.with_post_processor(Some(processor));
-        let others = [name("pad_token", "<pad>"), name("unk_token", "<unk>")];
-        add_special(&mut tokenizer, others.into_iter().chain([cls, sep]));
-        // The masked word swallows the space before it, as in RobertaTokenizerFast.
-        let mask = AddedToken::from(name("mask_token", "<mask>"), true).lstrip(true);
-        if tokenizer.token_to_id(&mask.content).is_some() {
-            tokenizer.add_special_tokens(&[mask]);
-        }
-    } else {
-        tokenizer.with_post_processor(Some(ByteLevel::new(true, false, true)));
-        add_special(&mut tokenizer, [name("eos_token", "<|endoftext|>")]);
-    }
-    Ok(tokenizer)
-}
-
-/// Only words that the vocabulary has: a new id would have no embedding.
-fn add_special(tokenizer: &mut tokenizers::Tokenizer, words: impl IntoIterator<Item = String>) {
-    let mut words: Vec<String> = words.into_iter().collect();
-    words.retain(|word| tokenizer.token_to_id(word).is_some());
-    let tokens = words.into_iter().map(|word| AddedToken::from(word, true));
-    tokenizer.add_special_tokens(&tokens.collect::<Vec<_>>());
-}
-
-fn with_id(tokenizer: &tokenizers::Tokenizer, word: &str) -> tokenizers::Result<(String, u32)> {
-    match tokenizer.token_to_id(word) {
-        Some(id) => Ok((word.to_owned(), id)),
-        None => Err(format!("the vocabulary has no \"{word}\"").into()),
-    }
-}
-
-/// What tokenizer_config.json and special_tokens_map.json say.
-pub(super) struct Settings {
-    fields: Map<String, Value>,
-    files: Vec<PathBuf>,
-}
-
-impl Settings {
-    fn read(dir: &Path) -> Result<Settings, LoadError> {
-        let mut settings = Settings {
-            fields: Map::new(),
-            files: Vec::new(),
+    #[test]
+    fn a_word_list_has_its_lines_as_ids_however_they_end() {
+        let ids = |text: &str| {
+            let words = word_list(text).into_iter();
+            words
+                .map(|(word, id)| (word, id.as_u64().unwrap()))
+                .collect::<Vec<_>>()
         };
-        // The first file that names a token wins.
-        for name in ["tokenizer_config.json", "special_tokens_map.json"] {
-            let file = dir.join(name);
-            if !file.is_file() {
-                continue;
-            }
-            let text = match std::fs::read_to_string(&file) {
-                Ok(text) => text,
-                Err(source) => return Err(LoadError::Read { file, source }),
-            };
-            match serde_json::from_str::<Map<String, Value>>(&text) {
-                Ok(fields) => {
-                    for (key, value) in fields {
-                        settings.fields.entry(key).or_insert(value);
-                    }
-                }
-                Err(source) => return Err(LoadError::Json { file, source }),
-            }
-            settings.files.push(file);
+        let expected = [("a".to_owned(), 0), ("b".to_owned(), 1)];
+        for text in ["a\nb\n", "a\r\nb\r\n", "a\nb", "a \nb\t"] {
+            assert_eq!(ids(text), expected, "{text:?}");
         }
-        Ok(settings)
-    }
-
-    /// A special token, written as a text or as an object with `content`.
-    fn token(&self, key: &str) -> Option<String> {
-        let value = self.fields.get(key)?;
-        let text = value.as_str().or_else(|| value.get("content")?.as_str());
-        text.map(str::to_owned)
-    }
-
-    fn flag(&self, key: &str) -> Option<bool> {
-        self.fields.get(key)?.as_bool()
-    }
-
-    pub(super) fn truncation_side(&self) -> TruncationDirection {
-        match self.fields.get("truncation_side").and_then(Value::as_str) {
-            Some("left") => TruncationDirection::Left,
-            _ => TruncationDirection::Right,
-        }
-    }
-}
-
-/// Ids of the tokens with a function.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SpecialTokens {
-    pub(super) pad: Option<u32>,
-    pub(super) mask: Option<u32>,
-    pub(super) bos: Option<u32>,
-    pub(super) eos: Option<u32>,
-    pub(super) cls: Option<u32>,
-    pub(super) sep: Option<u32>,
-    pub(super) unk: Option<u32>,
-}
-
-impl SpecialTokens {
-    /// By the tokenizer's own settings, else by config.json, else by the names that nearly all checkpoints use.
-    pub(super) fn resolve(
-        tokenizer: &tokenizers::Tokenizer,
-        settings: &Settings,
-        config: &Config,
-    ) -> Result<SpecialTokens, LoadError> {
-        let named = |key: &str| {
-            let name = settings.token(key);
-            name.and_then(|name| tokenizer.token_to_id(&name))
-        };
-        let usual = |names: &[&str]| names.iter().find_map(|name| tokenizer.token_to_id(name));
-        Ok(SpecialTokens {
-            pad: named("pad_token")
-                .or(config.id("pad_token_id")?)
-                .or(usual(&["[PAD]", "<pad>"])),
-            mask: named("mask_token").or(usual(&["[MASK]", "<mask>"])),
-            bos: named("bos_token").or(config.id("bos_token_id")?),
-            eos: named("eos_token").or(config.id("eos_token_id")?),
-            cls: named("cls_token").or(usual(&["[CLS]"])),
-            sep: named("sep_token").or(usual(&["[SEP]"])),
-            unk: named("unk_token").or(usual(&["[UNK]", "<unk>"])),
-        })
+        assert_eq!(ids("a\nb\na"), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
     }
 }

@@ -22,11 +22,16 @@ struct Hub {
 impl Hub {
     fn serve(id: &str, dir: &Path) -> Hub {
         let mut files = BTreeMap::new();
-        for entry in std::fs::read_dir(dir).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_file() {
-                let name = entry.file_name().into_string().unwrap();
-                let content = std::fs::read(entry.path()).unwrap();
+        let mut folders = vec![dir.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(dir).unwrap().display();
+                let content = std::fs::read(&path).unwrap();
                 for revision in ["main", COMMIT] {
                     files.insert(format!("/{id}/resolve/{revision}/{name}"), content.clone());
                 }
@@ -84,7 +89,8 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, noted: &Mute
     let (start, end) = range.unwrap_or((0, None));
     let end = end.map_or(content.len(), |end| content.len().min(end + 1));
     let part = &content[start..end];
-    let etag = path.rsplit('/').next().unwrap();
+    let name = path.splitn(6, '/').last().unwrap(); // behind /org/name/resolve/revision/
+    let etag = name.replace('/', "-");
     let header = format!(
         "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {start}-{}/{}\r\nETag: \"{etag}\"\r\n\
          X-Repo-Commit: {COMMIT}\r\nAccept-Ranges: bytes\r\nConnection: close\r\n\r\n",
@@ -117,9 +123,13 @@ fn a_model_is_fetched_once_and_then_read_from_the_cache() {
     let asked_again = hub.requests.lock().unwrap()[asked..].to_vec();
     // Only optional files that the model does not have are asked for again.
     assert!(
-        asked_again
-            .iter()
-            .all(|path| path.ends_with("special_tokens_map.json")),
+        asked_again.iter().all(|path| [
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "modules.json"
+        ]
+        .iter()
+        .any(|name| path.ends_with(name))),
         "{asked_again:?}"
     );
 
@@ -129,6 +139,19 @@ fn a_model_is_fetched_once_and_then_read_from_the_cache() {
         ..settings
     };
     assert_eq!(locate_with("org/tiny-bert", &offline).unwrap(), dir);
+}
+
+#[test]
+fn the_modules_of_a_sentence_transformers_model_are_fetched_with_it() {
+    let dir = crate::sentence::folder("max-dense-normalize", "hub-sentence");
+    let home = scratch("hub-sentence-home");
+    let hub = Hub::serve("org/sentences", &dir);
+    let found = locate_with("org/sentences", &hub.settings(&home)).unwrap();
+    let said = load(&found, &device()).unwrap().sentence.describe();
+    assert_eq!(
+        said.unwrap(),
+        "largest values, Dense 48 to 24 (Tanh), Normalize"
+    );
 }
 
 #[test]
@@ -232,7 +255,9 @@ fn what_cannot_be_had_is_said_with_the_next_step() {
     assert_eq!(
         refusal("org/pickled", &hub.settings(&home)),
         "HUB has neither model.safetensors nor model.safetensors.index.json for \"org/pickled\"; look for a revision in \
-         safetensors format"
+         safetensors format, or convert its pytorch_model.bin, if it has one, and give that directory: python -c \"from transformers \
+         import BertModel as M, AutoTokenizer as T; s, t = 'org/pickled', 'pickled-safetensors'; \
+         M.from_pretrained(s).save_pretrained(t); T.from_pretrained(s).save_pretrained(t)\""
     );
 }
 

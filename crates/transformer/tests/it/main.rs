@@ -1,6 +1,8 @@
 //! The backbones against what `transformers` computes, and the checks on what is read.
 #![allow(missing_docs)]
 
+mod as_people_have_them;
+mod config_fields;
 mod configuration;
 mod dropout;
 mod fixtures;
@@ -13,5 +15,10 @@ mod loading;
 mod minilm;
 mod padding;
 mod past;
+mod reference_tokenizers;
 mod refusals;
+mod sentence;
+mod spelled_padding;
+mod tokenizer_faults;
 mod tokenizers;
+mod untrusted;

@@ -141,8 +141,10 @@ fn damaged_files_are_named_with_the_next_step() {
         damaged("no-weights", "bert", |dir| {
             std::fs::rename(dir.join("model.safetensors"), dir.join("pytorch_model.bin")).unwrap();
         }),
-        "DIR holds neither model.safetensors nor model.safetensors.index.json; it has pytorch_model.bin: convert it with \
-         `save_pretrained` of transformers"
+        "DIR holds neither model.safetensors nor model.safetensors.index.json; it has pytorch_model.bin, which is a pickle and could run \
+         any code; convert it where you trust it: python -c \"from transformers import BertModel as M, AutoTokenizer as T; \
+         s, t = 'DIR', 'refusal-no-weights-safetensors'; M.from_pretrained(s).save_pretrained(t); \
+         T.from_pretrained(s).save_pretrained(t)\""
     );
     assert_eq!(
         damaged("no-config", "bert", |dir| std::fs::remove_file(

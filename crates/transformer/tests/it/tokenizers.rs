@@ -235,6 +235,8 @@ fn ids_that_the_model_does_not_have_are_refused_at_the_text_that_needs_them() {
         matches!(error, TokenizeError::NotInModel { id: 260, .. }),
         "{error}"
     );
+    let error = model.tokenizer.encode_plain("a <new> film").unwrap_err();
+    assert!(matches!(error, TokenizeError::NotInModel { id: 260, .. }));
 }
 
 #[test]

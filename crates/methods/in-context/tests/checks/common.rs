@@ -34,6 +34,30 @@ pub(crate) fn without_unknown_token() -> Pretrained {
     read(dir.path())
 }
 
+/// BERT's fixture in a folder of sentence-transformers.
+pub(crate) fn in_folder(case: &str) -> Pretrained {
+    let bert = fixture("bert");
+    let case = bert.join("../../sentence-transformers").join(case);
+    let dir = tempfile::tempdir().expect("a folder");
+    for from in [bert, case] {
+        copy(&from, dir.path());
+    }
+    read(dir.path())
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            std::fs::create_dir_all(&target).expect("a folder");
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, target).expect("a copy");
+        }
+    }
+}
+
 fn read(dir: &Path) -> Pretrained {
     let mut base = transformer::load(dir, &Device::flex()).expect("a fixture");
     if base.language_head.is_none() {

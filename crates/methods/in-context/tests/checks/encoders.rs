@@ -1,8 +1,8 @@
 //! Encoders: clozes and similarity.
 
-use crate::common::{Bench, assert_close, assert_same, calibrate, normalise, queries};
+use crate::common::{Bench, assert_close, assert_same, calibrate, in_folder, normalise, queries};
 use serde_json::{Value, json};
-use transformer::{Encoded, Pass, Pooling, Side, collate, pool};
+use transformer::{Embedder, Encoded, Pass, Pooling, Side, collate, pool};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -155,6 +155,48 @@ fn zero_shot_similarity_is_a_scaled_cosine() {
     assert_eq!(
         (footprint.extra_tokens, footprint.trainable_params),
         (0.0, 0)
+    );
+}
+
+#[test]
+fn a_sentence_transformers_folder_says_how_texts_become_vectors() {
+    let mut bench = Bench::new("bert");
+    bench.base = in_folder("max-dense-normalize");
+    let base = &bench.base;
+    let (length, mean) = (base.shape.max_length, Pooling::Mean);
+    let embedder = Embedder::new(
+        &base.sentence,
+        &base.tokenizer,
+        &base.shape,
+        length,
+        None,
+        mean,
+    )
+    .unwrap();
+    let vector = |text: &str| {
+        let encoded = embedder.encode(&[(text, None)]).unwrap();
+        let device = burn::tensor::Device::flex();
+        let batch = collate(&[&encoded[0]], 0, Side::Right, &device);
+        let states = base.backbone.forward(&batch, &Pass::plain());
+        let vector: Vec<f32> = embedder.embed(&states).into_data().try_to_vec().unwrap();
+        assert_eq!(vector.len(), 24); // what its Dense module gives
+        unit(vector.into_iter().map(f64::from).collect())
+    };
+    let words = ["not so", "not", "good"].map(vector);
+    let predictor = bench.fit(json!({"scale": 7.0, "mode": "similarity", "shots": 0}));
+    let logits = predictor.class_logits(&queries().examples).unwrap();
+    for (logits, query) in logits.iter().zip(&queries()) {
+        let text = vector(&query.text);
+        let cosines: Vec<f64> = words.iter().map(|word| 7.0 * dot(&text, word)).collect();
+        assert_close(logits, &normalise(&cosines), TOLERANCE);
+    }
+    // Retrieval compares the same vectors.
+    let retrieving = json!({"mode": "similarity", "shots": 2, "retrieval": true});
+    assert!(
+        bench
+            .fit(retrieving)
+            .class_logits(&queries().examples)
+            .is_ok()
     );
 }
 

@@ -1,10 +1,16 @@
 //! The command line, as clap reads it, and the settings it gives.
 
 use anyhow::{anyhow, ensure};
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use pretrain::{Embeddings, Family, Pretraining, Sizes, Source};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// A path, `~` expanded.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| files::expand_home(&path))
+}
 
 /// Families of new models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,13 +48,13 @@ pub(crate) enum PrecisionArg {
 #[command(name = "pretrain", version, max_term_width = 110)]
 pub(crate) struct Cli {
     /// Text files, or directories of .txt files: one paragraph a line, documents apart by empty lines; repeatable
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., value_parser = path())]
     pub(crate) corpus: Vec<PathBuf>,
     /// Text files to measure the loss on [default: every hundredth document of the corpus, which is then not trained on]
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., value_parser = path())]
     pub(crate) held_out: Vec<PathBuf>,
     /// Directory of the model; one that holds the same pretraining is continued from its last checkpoint
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: PathBuf,
     /// Go on from this model (a directory or a Hub id; a bundled name as well by way of `adaptbench pretrain`) rather than from random weights, with its tokenizer
     #[arg(long, value_name = "M")]
@@ -147,14 +153,15 @@ pub(crate) fn settings(arguments: &Cli) -> anyhow::Result<Pretraining> {
                 "{} with --from: sizes, vocabulary and first weights are those of the model that it goes on from",
                 changed.map_or("", |(name, _)| name)
             );
-            Source::From(transformer::locate(model)?)
+            let model = files::expand_home(Path::new(model))?;
+            Source::From(transformer::locate(&model.to_string_lossy())?)
         }
         None => Source::New(sizes(arguments)),
     };
     let masked = matches!(&source, Source::New(sizes) if !sizes.family.is_causal());
     Ok(Pretraining {
-        corpus: files(&arguments.corpus)?,
-        held_out: files(&arguments.held_out)?,
+        corpus: texts(&arguments.corpus)?,
+        held_out: texts(&arguments.held_out)?,
         tokens: arguments.tokens,
         length: arguments.length,
         batch: arguments.batch.get(),
@@ -200,7 +207,7 @@ fn sizes(arguments: &Cli) -> Sizes {
 }
 
 /// Files as they are given, and the .txt files of directories.
-fn files(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+fn texts(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in given {
         if path.is_dir() {

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match with_awake_workers(|| run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", files::printable(&error.to_string()));
             ExitCode::from(BAD_INPUT)
         }
     }
@@ -51,7 +51,8 @@ fn run(arguments: &Cli) -> anyhow::Result<()> {
         &mut |progress| display.show(progress),
     )?;
     display.close();
-    let out = arguments.out.display();
+    let out = arguments.out.display().to_string();
+    let out = files::printable(&out);
     println!(
         "{out}: held-out loss {:.4} after {}",
         finished.measured.loss,

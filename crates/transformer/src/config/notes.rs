@@ -1,0 +1,65 @@
+//! What `config.json` asks for that is done otherwise here, or not at all, and that does no harm to say beside the results.
+
+use super::Config;
+use crate::load::LoadError;
+use crate::shape::{Architecture, Shape};
+
+impl Config {
+    /// One sentence each.
+    pub(crate) fn notes(&self, shape: &Shape) -> Result<Vec<String>, LoadError> {
+        let mut notes = Vec::new();
+        if let Some(format) = self.other_format()? {
+            notes.push(format!(
+                "the weights are used as float32; transformers would compute in {format}"
+            ));
+        }
+        if let Some(id) = self.id("pad_token_id")?.filter(|_| shape.pad_id.is_none()) {
+            notes.push(format!(
+                "\"pad_token_id\" in config.json is {id}, and the word embeddings have {} rows: it is not used; padding is hidden from the model whatever its id is",
+                shape.vocab
+            ));
+        }
+        if shape.architecture == Architecture::Gpt2 {
+            let rate = self.probability_or("embd_pdrop", 0.1)?;
+            if rate != shape.hidden_dropout {
+                notes.push(format!(
+                    "\"embd_pdrop\" in config.json is {rate}, and embeddings are dropped at the rate of \"resid_pdrop\", {}, as everything else is",
+                    shape.hidden_dropout
+                ));
+            }
+        }
+        if self.present("auto_map").is_some() {
+            notes.push(
+                "\"auto_map\" in config.json names code of its own, which is not run: the model is the plain one of its model_type"
+                    .to_owned(),
+            );
+        }
+        if shape.architecture == Architecture::Llama {
+            let idle = self.idle_scaling_keys();
+            if !idle.is_empty() {
+                notes.push(format!(
+                    "without effect on this kind of scaling: {}",
+                    idle.join(", ")
+                ));
+            }
+        }
+        Ok(notes)
+    }
+
+    /// The format that `config.json` names, in which `transformers` would compute, where it is not float32. Where it names none nothing
+    /// is said: what is stored in half precision is widened without loss.
+    fn other_format(&self) -> Result<Option<String>, LoadError> {
+        let keys = ["dtype", "torch_dtype"];
+        let Some(key) = keys.into_iter().find(|key| self.present(key).is_some()) else {
+            return Ok(None);
+        };
+        let format = self.text(key, None)?;
+        match format.trim_start_matches("torch.") {
+            "float32" | "float" => Ok(None),
+            named @ ("float16" | "half" | "bfloat16" | "float64" | "double") => {
+                Ok(Some(named.to_owned()))
+            }
+            _ => Err(self.field(key, "float32, float16, bfloat16 or float64")),
+        }
+    }
+}

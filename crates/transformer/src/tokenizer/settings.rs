@@ -1,0 +1,350 @@
+//! What tokenizer_config.json, special_tokens_map.json and added_tokens.json say, laid over each other as transformers 5 does
+//! (`PreTrainedTokenizerBase._from_pretrained`).
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+use tokenizers::{AddedToken, TruncationDirection};
+
+use super::effects::refuse_what_is_not_done;
+use crate::load::LoadError;
+
+/// Names of the tokens with a function, in the order in which transformers adds them.
+const FUNCTIONS: [&str; 7] = [
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+];
+
+/// The settings of a folder.
+pub(super) struct Settings {
+    file: PathBuf,
+    fields: Map<String, Value>,
+    /// Tokens with the ids that the files give them.
+    pub(super) declared: BTreeMap<u32, AddedToken>,
+    by_content: HashMap<String, AddedToken>,
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// A token that is named in the settings, as a text or with its properties.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Named {
+    Text(String),
+    Token(AddedToken),
+}
+
+impl Named {
+    pub(super) fn content(&self) -> &str {
+        match self {
+            Named::Text(text) => text,
+            Named::Token(token) => &token.content,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the three files; `own` are the added tokens of tokenizer.json.
+    pub(super) fn read(
+        dir: &Path,
+        own: &[(u32, AddedToken)],
+        has_json: bool,
+    ) -> Result<Settings, LoadError> {
+        let mut files = Vec::new();
+        let mut object = |name: &str| object(dir, name, &mut files);
+        let fields = object("tokenizer_config.json")?.unwrap_or_default();
+        // Both files are from before transformers 4.34, which gathered everything in added_tokens_decoder.
+        let (map, added) = match fields
+            .get("added_tokens_decoder")
+            .and_then(Value::as_object)
+        {
+            Some(_) => (None, None),
+            None => (
+                object("special_tokens_map.json")?,
+                object("added_tokens.json")?,
+            ),
+        };
+        let mut settings = Settings {
+            file: dir.join("tokenizer_config.json"),
+            fields,
+            declared: BTreeMap::new(),
+            by_content: HashMap::new(),
+            files,
+        };
+        refuse_what_is_not_done(&settings.file, &settings.fields)?;
+        if has_json {
+            settings.fields.remove("add_bos_token");
+            settings.fields.remove("add_eos_token");
+        }
+        settings.rename_additional(true);
+        match settings.fields.remove("added_tokens_decoder") {
+            Some(Value::Object(tokens)) => settings.declare_decoder(&tokens)?,
+            _ => {
+                settings.lay_over(map.unwrap_or_default());
+                settings.declare_added(dir, &added.unwrap_or_default())?;
+                for (id, token) in own {
+                    settings.declare(*id, token.clone());
+                }
+            }
+        }
+        settings.rename_additional(false);
+        Ok(settings)
+    }
+
+    /// `additional_special_tokens` is the old name of `extra_special_tokens`. Where the new one is there too, even empty, it wins.
+    fn rename_additional(&mut self, or_empty: bool) {
+        let there = match self.fields.get("extra_special_tokens") {
+            None => false,
+            Some(value) => !or_empty || !is_empty(value),
+        };
+        if !there && let Some(old) = self.fields.remove("additional_special_tokens") {
+            self.fields.insert("extra_special_tokens".to_owned(), old);
+        }
+    }
+
+    fn lay_over(&mut self, map: Map<String, Value>) {
+        for (key, mut value) in map {
+            if key == "extra_special_tokens" && value.is_array() {
+                let mut all = match self.fields.get(&key) {
+                    Some(Value::Array(before)) => before.clone(),
+                    _ => Vec::new(),
+                };
+                for token in value.as_array().into_iter().flatten() {
+                    let token = special_object(token.clone());
+                    if !all.contains(&token) {
+                        all.push(token);
+                    }
+                }
+                value = Value::Array(all);
+            } else if key != "extra_special_tokens" {
+                value = special_object(value);
+            }
+            self.fields.insert(key, value);
+        }
+    }
+
+    fn declare(&mut self, id: u32, token: AddedToken) {
+        self.by_content.insert(token.content.clone(), token.clone());
+        self.declared.insert(id, token);
+    }
+
+    fn declare_decoder(&mut self, tokens: &Map<String, Value>) -> Result<(), LoadError> {
+        for (id, value) in tokens {
+            let key = format!("added_tokens_decoder.{id}");
+            let id = id.parse().ok();
+            let id = id.ok_or_else(|| self.wrong(&key, value, "an id below 2^32 as its name"))?;
+            let token = added_token(value);
+            let token =
+                token.ok_or_else(|| self.wrong(&key, value, "an object with \"content\""))?;
+            self.declare(id, token);
+        }
+        Ok(())
+    }
+
+    fn declare_added(&mut self, dir: &Path, tokens: &Map<String, Value>) -> Result<(), LoadError> {
+        let mut special: Vec<String> = Vec::new();
+        for key in FUNCTIONS {
+            special.extend(self.fields.get(key).and_then(content).map(str::to_owned));
+        }
+        if let Some(Value::Array(extra)) = self.fields.get("extra_special_tokens") {
+            special.extend(extra.iter().filter_map(content).map(str::to_owned));
+        }
+        for (text, id) in tokens {
+            let file = dir.join("added_tokens.json");
+            let wrong = || LoadError::Field {
+                file,
+                key: text.clone(),
+                found: shortened(id),
+                expected: "an id below 2^32".to_owned(),
+            };
+            let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
+            let id = id.ok_or_else(wrong)?;
+            self.declare(id, AddedToken::from(text.clone(), special.contains(text)));
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, key: &str, found: &Value, expected: &str) -> LoadError {
+        LoadError::Field {
+            file: self.file.clone(),
+            key: key.to_owned(),
+            found: shortened(found),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// Tokens with a function, in the order in which transformers adds them: the seven usual ones, with the class's own where
+    /// no file names one, then those of any other name.
+    pub(super) fn functions(
+        &self,
+        usual: &[(&'static str, &'static str)],
+    ) -> Result<Vec<(String, Named)>, LoadError> {
+        let mut all = Vec::new();
+        for key in FUNCTIONS {
+            let usual = usual.iter().find(|(name, _)| *name == key);
+            let named = match self.fields.get(key) {
+                None => usual.map(|(_, text)| Named::Text((*text).to_owned())),
+                Some(Value::Null) => None,
+                Some(value) => Some(self.named(key, value)?),
+            };
+            all.extend(named.map(|named| (key.to_owned(), named)));
+        }
+        let others = self.fields.iter();
+        let others = others.filter(|(key, value)| {
+            key.ends_with("_token")
+                && !FUNCTIONS.contains(&key.as_str())
+                && content(value).is_some()
+        });
+        for (key, value) in others {
+            all.push((key.clone(), self.named(key, value)?));
+        }
+        if let Some(Value::Object(tokens)) = self.fields.get("extra_special_tokens") {
+            for (key, value) in tokens {
+                all.push((key.clone(), self.named(key, value)?));
+            }
+        }
+        Ok(all)
+    }
+
+    fn named(&self, key: &str, value: &Value) -> Result<Named, LoadError> {
+        let named = match value {
+            Value::String(text) => Named::Text(text.clone()),
+            value => {
+                let token = added_token(value);
+                Named::Token(token.ok_or_else(|| self.wrong(key, value, "a text"))?)
+            }
+        };
+        let known = self.by_content.get(named.content());
+        Ok(match known {
+            Some(token) if self.fields.contains_key(key) => Named::Token(token.clone()),
+            _ => named,
+        })
+    }
+
+    /// Further special tokens; `None` where no file lists any.
+    pub(super) fn extra(&self) -> Result<Option<Vec<Named>>, LoadError> {
+        let key = "extra_special_tokens";
+        match self.fields.get(key) {
+            None => Ok(None),
+            Some(Value::Null | Value::Object(_)) => Ok(Some(Vec::new())),
+            Some(Value::Array(tokens)) => {
+                let named = tokens.iter().map(|token| match token {
+                    Value::String(text) => Ok(Named::Text(text.clone())),
+                    token => match added_token(token) {
+                        Some(token) => Ok(Named::Token(token)),
+                        None => Err(self.wrong(key, token, "a text")),
+                    },
+                });
+                named.collect::<Result<_, _>>().map(Some)
+            }
+            Some(other) => Err(self.wrong(key, other, "a list of tokens")),
+        }
+    }
+
+    /// A setting that is true or false; `None` where it is absent or null.
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, LoadError> {
+        match self.fields.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(other) => Err(self.wrong(key, other, "true or false")),
+        }
+    }
+
+    /// The class that the file names.
+    pub(super) fn class(&self) -> Option<&str> {
+        self.fields.get("tokenizer_class").and_then(Value::as_str)
+    }
+
+    /// Where a text that is too long is cut; `stored`: what tokenizer.json says.
+    pub(super) fn truncation_side(
+        &self,
+        stored: Option<&str>,
+    ) -> Result<TruncationDirection, LoadError> {
+        let key = "truncation_side";
+        let said = self.fields.get(key).filter(|value| !value.is_null());
+        let side = match said {
+            Some(value) => value.as_str().map(str::to_owned),
+            None => Some(stored.unwrap_or("right").to_lowercase()),
+        };
+        match side.as_deref() {
+            Some("left") => Ok(TruncationDirection::Left),
+            Some("right") => Ok(TruncationDirection::Right),
+            _ => Err(self.wrong(key, said.unwrap_or(&Value::Null), "\"left\" or \"right\"")),
+        }
+    }
+
+    /// Whether token types are among the model's inputs that the file lists; `None` where it lists none.
+    pub(super) fn token_types(&self) -> Option<bool> {
+        let names = self.fields.get("model_input_names")?.as_array()?;
+        Some(names.iter().any(|name| name == "token_type_ids"))
+    }
+}
+
+/// A file with a JSON object, if it is there.
+fn object(
+    dir: &Path,
+    name: &str,
+    files: &mut Vec<PathBuf>,
+) -> Result<Option<Map<String, Value>>, LoadError> {
+    let file = dir.join(name);
+    if !super::files::is_there(&file) {
+        return Ok(None);
+    }
+    let text = match files::read_text(&file, files::SETTINGS_BYTES) {
+        Ok(text) => text,
+        Err(source) => return Err(LoadError::Read { file, source }),
+    };
+    match serde_json::from_str(&text) {
+        Ok(fields) => {
+            files.push(file);
+            Ok(Some(fields))
+        }
+        Err(source) => Err(LoadError::Json { file, source }),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// The tokens of special_tokens_map.json are special, whatever they say of themselves.
+fn special_object(mut value: Value) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("special".to_owned(), Value::Bool(true));
+    }
+    value
+}
+
+fn content(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value.get("content")?.as_str())
+}
+
+/// `AddedToken(**value)` of Python: what is not said is false, and `normalized` is the opposite of `special`.
+pub(super) fn added_token(value: &Value) -> Option<AddedToken> {
+    let flag = |key: &str| value.get(key).and_then(Value::as_bool);
+    let special = flag("special").unwrap_or(false);
+    let mut token = AddedToken::from(value.get("content")?.as_str()?.to_owned(), special);
+    token.single_word = flag("single_word").unwrap_or(false);
+    token.lstrip = flag("lstrip").unwrap_or(false);
+    token.rstrip = flag("rstrip").unwrap_or(false);
+    token.normalized = flag("normalized").unwrap_or(!special);
+    Some(token)
+}
+
+/// A value of somebody else's file in an error's words.
+pub(super) fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}..", &text[..end]),
+        None => text,
+    }
+}
