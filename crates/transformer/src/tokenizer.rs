@@ -41,6 +41,8 @@ pub struct Tokenizer {
     cuts: Cuts,
     /// Whether tokens have types; else all are 0.
     types: bool,
+    /// Whether the second text of a pair has a type though no file lists types among the model's inputs.
+    types_unlisted: bool,
     /// Rows of the model's embedding.
     vocab: usize,
     files: Vec<PathBuf>,
@@ -82,17 +84,16 @@ impl Tokenizer {
                 shape.vocab
             ));
         }
-        if read.types_unlisted && shape.token_types > 1 && tells_pairs_apart(&inner) {
-            warnings.push("the second texts of pairs get the token type that tokenizer.json says; transformers 5 gives none where tokenizer_config.json has no \"model_input_names\" with \"token_type_ids\"".to_owned());
-        }
         let special =
             SpecialTokens::resolve(&inner, &read.functions, config, shape.vocab, &mut warnings)?;
+        let tells_apart = tells_pairs_apart(&inner);
         Ok(Tokenizer {
             cuts: Cuts::of(&inner, &read.normalizer, &read.pre_tokenizer, &read.model),
             inner: Arc::new(inner),
             special,
             truncation: read.truncation,
             types: read.types,
+            types_unlisted: read.types_unlisted && shape.token_types > 1 && tells_apart,
             vocab: shape.vocab,
             files: read.files,
             warnings,
@@ -285,6 +286,13 @@ impl Tokenizer {
     /// Files it was read from.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// What to say where pairs are read, if they are read otherwise than by transformers.
+    pub fn note_on_pairs(&self) -> Option<&'static str> {
+        self.types_unlisted.then_some(
+            "the second texts of pairs get the token type that tokenizer.json says; transformers 5 gives none where tokenizer_config.json has no \"model_input_names\" with \"token_type_ids\"",
+        )
     }
 
     pub(crate) fn warnings(&self) -> &[String] {

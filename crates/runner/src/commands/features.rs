@@ -28,6 +28,7 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
     base.warnings
         .iter()
         .for_each(|warning| tell(format!("warning: {warning}")));
+    note_pairs(rows.iter().map(|row| &row.second), &base);
     let max_length = arguments.max_length.map(NonZeroUsize::get);
     let embedder = embedder(&base, arguments.pooling, max_length)?;
     let encoded = encode(&rows, &embedder)?;
@@ -39,6 +40,18 @@ pub(crate) fn write(arguments: &FeaturesArgs) -> anyhow::Result<()> {
             _ => vec![("features", pooled(&base, &encoded, &embedder))],
         },
     )
+}
+
+/// Says where pairs, if there are any among the second texts, are read otherwise than by transformers.
+pub(crate) fn note_pairs<'a>(
+    mut second: impl Iterator<Item = &'a Option<String>>,
+    base: &Pretrained,
+) {
+    if second.any(Option::is_some)
+        && let Some(note) = base.tokenizer.note_on_pairs()
+    {
+        tell(format!("note: {note}"));
+    }
 }
 
 /// How texts become vectors; says so where that is not as a folder of sentence-transformers asks.

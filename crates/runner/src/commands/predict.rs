@@ -35,6 +35,8 @@ pub(crate) fn write(methods: Methods, arguments: &PredictArgs) -> anyhow::Result
         arguments.max_length,
     )?;
     if let Some((base, window)) = &adapted.reads {
+        let texts = examples.iter().map(|example| &example.second);
+        features::note_pairs(texts, base);
         note_cuts(
             &examples,
             base,

@@ -2,7 +2,6 @@
 
 use adapt::{PredictError, Predictor, Reading};
 use record::{CutTexts, Notes};
-use std::collections::HashSet;
 use task::{Split, Task};
 use transformer::Pretrained;
 
@@ -14,41 +13,26 @@ pub(crate) fn of_sources(
     base: Option<&Pretrained>,
 ) -> Notes {
     let drawn = || notes_of_draw(train, task);
+    let mut model = base.map_or(Vec::new(), |base| base.warnings.clone());
+    if train.iter().any(|example| example.second.is_some()) {
+        let on_pairs = base.and_then(|base| base.tokenizer.note_on_pairs());
+        model.extend(on_pairs.map(str::to_owned));
+    }
     Notes {
         task: task.notes.clone(),
         draw: is_limited.then(drawn).unwrap_or_default(),
-        model: base.map(|base| base.warnings.clone()).unwrap_or_default(),
+        model,
     }
 }
 
-/// What limits did to the data: classes without an example, and the leaks among what was drawn.
+/// What limits did to the data: classes without an example, and the leaks among what they left.
 fn notes_of_draw(train: &Split, task: &Task) -> Vec<String> {
-    let mut notes = Vec::new();
-    let counts = train.class_counts(task.classes.len());
-    let absent = counts.iter().filter(|count| **count == 0).count();
-    if absent > 0 {
-        notes.push(format!(
-            "{absent} of {} classes have no example among the {} drawn for training and cannot be learnt",
-            counts.len(),
-            train.len()
-        ));
-    }
-    let seen: HashSet<_> = train.texts().into_iter().collect();
-    for (name, split) in [("validation", &task.validation), ("test", &task.test)] {
-        let leaked = split
-            .texts()
-            .iter()
-            .filter(|text| seen.contains(text))
-            .count();
-        if leaked > 0 {
-            notes.push(format!(
-                "leak: {leaked} of the {} texts of {name} that were used are among the {} drawn for training",
-                split.len(),
-                train.len()
-            ));
-        }
-    }
-    notes
+    let leaks = task::notes_of_leaks(train, &task.validation, &task.test);
+    let leaks = leaks
+        .iter()
+        .map(|leak| format!("within the limits, {leak}"));
+    let classes = task::notes_of_draw(train, &task.classes).into_iter();
+    classes.chain(leaks).collect()
 }
 
 /// How much of the trial's texts a fitted method reads; `None` where it does not say.
@@ -109,9 +93,10 @@ mod tests {
         assert_eq!(
             notes.draw,
             [
-                "1 of 3 classes have no example among the 2 drawn for training and cannot be learnt",
-                "leak: 1 of the 3 texts of validation that were used are among the 2 drawn for training",
-                "leak: 1 of the 3 texts of test that were used are among the 2 drawn for training",
+                "1 of 3 classes has no training example among 2: it cannot be learnt (`c`)",
+                "within the limits, leak: 1 of 3 texts of validation also occur in train",
+                "within the limits, leak: 1 of 3 texts of test also occur in train",
+                "within the limits, leak: 3 of 3 texts of test also occur in validation: test measures nothing that validation does not",
             ]
         );
         assert_eq!(notes.task, task.notes);

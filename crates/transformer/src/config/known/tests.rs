@@ -102,11 +102,9 @@ const WITHOUT_EFFECT: [&str; 22] = [
 
 fn without_effect(architecture: Architecture) -> &'static [&'static str] {
     match architecture {
-        Architecture::Bert | Architecture::Roberta => &[
-            "classifier_dropout",
-            "head_dim",
-            "rope_parameters",
-        ],
+        Architecture::Bert | Architecture::Roberta => {
+            &["classifier_dropout", "head_dim", "rope_parameters"]
+        }
         Architecture::DistilBert => &[
             "head_dim",
             "qa_dropout",
