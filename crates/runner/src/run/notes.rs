@@ -2,7 +2,6 @@
 
 use adapt::{PredictError, Predictor, Reading};
 use record::{CutTexts, Notes};
-use std::collections::HashSet;
 use task::{Split, Task};
 use transformer::Pretrained;
 
@@ -13,7 +12,7 @@ pub(crate) fn of_sources(
     is_limited: bool,
     base: Option<&Pretrained>,
 ) -> Notes {
-    let drawn = || notes_of_draw(train, task);
+    let drawn = || draw_notes(train, task);
     Notes {
         task: task.notes.clone(),
         draw: is_limited.then(drawn).unwrap_or_default(),
@@ -21,33 +20,12 @@ pub(crate) fn of_sources(
     }
 }
 
-/// What limits did to the data: classes without an example, and the leaks among what was drawn.
-fn notes_of_draw(train: &Split, task: &Task) -> Vec<String> {
-    let mut notes = Vec::new();
-    let counts = train.class_counts(task.classes.len());
-    let absent = counts.iter().filter(|count| **count == 0).count();
-    if absent > 0 {
-        notes.push(format!(
-            "{absent} of {} classes have no example among the {} drawn for training and cannot be learnt",
-            counts.len(),
-            train.len()
-        ));
-    }
-    let seen: HashSet<_> = train.texts().into_iter().collect();
-    for (name, split) in [("validation", &task.validation), ("test", &task.test)] {
-        let leaked = split
-            .texts()
-            .iter()
-            .filter(|text| seen.contains(text))
-            .count();
-        if leaked > 0 {
-            notes.push(format!(
-                "leak: {leaked} of the {} texts of {name} that were used are among the {} drawn for training",
-                split.len(),
-                train.len()
-            ));
-        }
-    }
+/// What limits did to the data: classes without an example, and the leaks among what they left.
+fn draw_notes(train: &Split, task: &Task) -> Vec<String> {
+    let leaks = task::notes_of_leaks(train, &task.validation, &task.test);
+    let leaks = leaks.iter().map(|leak| format!("after the limits, {leak}"));
+    let mut notes = task::notes_of_draw(train, &task.classes);
+    notes.extend(leaks);
     notes
 }
 
@@ -106,14 +84,16 @@ mod tests {
             examples: task.train.examples[..n].to_vec(),
         };
         let notes = of_sources(&task, &draw(2), true, None);
-        assert_eq!(
-            notes.draw,
-            [
-                "1 of 3 classes have no example among the 2 drawn for training and cannot be learnt",
-                "leak: 1 of the 3 texts of validation that were used are among the 2 drawn for training",
-                "leak: 1 of the 3 texts of test that were used are among the 2 drawn for training",
-            ]
-        );
+        let expected = [
+            "1 of 3 classes has no training example among 2",
+            "after the limits, leak: 1 of 3 texts of validation also occur in train",
+            "after the limits, leak: 1 of 3 texts of test also occur in train",
+            "after the limits, leak: 3 of 3 texts of test also occur in validation",
+        ];
+        assert_eq!(notes.draw.len(), expected.len(), "{:?}", notes.draw);
+        for (note, expected) in notes.draw.iter().zip(expected) {
+            assert!(note.starts_with(expected), "{note}");
+        }
         assert_eq!(notes.task, task.notes);
         assert!(of_sources(&task, &draw(4), false, None).draw.is_empty());
     }
