@@ -97,7 +97,8 @@ fn limits_are_noted_with_what_they_left() {
     );
     let draw = record.notes.draw.join("; ");
     assert!(
-        draw.contains("1 of 3 classes") && draw.contains("2 of the 8 texts of test"),
+        draw.contains("1 of 3 classes")
+            && draw.contains("2 of 8 texts of test also occur in train"),
         "{draw}"
     );
     assert!(
