@@ -11,6 +11,9 @@ use std::process::Command;
 
 pub(super) const FAMILIES: [&str; 5] = ["bert", "distilbert", "roberta", "gpt2", "llama"];
 
+/// Makes a part of the corpus.
+type Make = fn(&Corpus) -> anyhow::Result<()>;
+
 /// Where entries lie and what of the repository they are read against.
 #[derive(Clone, Debug)]
 pub(crate) struct Corpus {
@@ -29,7 +32,7 @@ impl Corpus {
     pub(crate) fn make(root: &Path, readers: &[&Reader]) -> anyhow::Result<Self> {
         let corpus = Self::at(root);
         let is_read = |part: &str| readers.iter().any(|reader| reader.part == part);
-        let makers: [(&[&str], fn(&Self) -> anyhow::Result<()>); 6] = [
+        let makers: [(&[&str], Make); 6] = [
             (&["models"], Self::make_models),
             (&["peft"], Self::make_peft),
             (&["adapters", "texts"], Self::make_adapters),
