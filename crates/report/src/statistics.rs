@@ -4,12 +4,18 @@
 //! and examples are crossed, and both are samples: another seed, another draw of examples would have given another figure.
 
 mod answers;
+mod best;
 mod compare;
 mod estimate;
+mod pair;
+mod seeds;
 
 pub use answers::Answers;
+pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};
 pub use estimate::{Estimate, Interval, Scores, estimate, estimate_from_scores, wilson};
+pub use pair::MeanSquares;
+pub use seeds::{Prior, Variance};
 
 /// The level of every interval and the complement of every test's.
 pub const CONFIDENCE: f64 = 0.95;

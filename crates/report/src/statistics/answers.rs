@@ -56,6 +56,22 @@ impl Answers {
         self.seeds.is_empty() || self.rows.is_empty()
     }
 
+    /// Whether some row is answered differently under different seeds.
+    pub(super) fn varies(&self) -> bool {
+        self.right.windows(2).any(|seeds| seeds[0] != seeds[1])
+    }
+
+    /// Share of seeds that answered each row right, by row number.
+    pub(super) fn row_means(&self) -> Vec<(u64, f64)> {
+        let share = |at: usize| {
+            let right: f64 = self.right.iter().map(|seed| seed[at]).sum();
+            right / self.right.len() as f64
+        };
+        (0..self.rows.len())
+            .map(|at| (self.rows[at], share(at)))
+            .collect()
+    }
+
     pub(super) fn table(&self) -> &[Vec<f64>] {
         &self.right
     }
