@@ -10,7 +10,7 @@ use std::path::Path;
 pub const PROMPT_FILE: &str = "prompt.json";
 
 /// Bound for it: labelled texts to retrieve from are in it.
-const BYTES: u64 = 1 << 30;
+const BYTES: u64 = 512 << 20;
 
 /// Everything that stands around a text, as a method keeps it.
 pub trait SavedPrompt: Serialize + DeserializeOwned {
