@@ -92,7 +92,7 @@ mod tests {
     use super::reason;
 
     #[test]
-    fn a_childs_reason_is_its_error_or_its_panic_and_never_the_note_on_backtraces() {
+    fn the_reason_of_a_child_is_its_error_or_its_panic_and_never_the_note_on_backtraces() {
         let error = "warning: odd\nerror: no device:\n  it is not there\n";
         assert_eq!(reason(error, "exit 2"), "no device:\n  it is not there");
         assert_eq!(reason("error: one line\n", "exit 2"), "one line");

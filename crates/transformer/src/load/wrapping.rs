@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_are_taken_off_and_the_familys_own_prefix_stays() {
+    fn wrappers_are_taken_off_and_the_prefix_of_the_family_stays() {
         let words = "embeddings.word_embeddings.weight";
         for (lead, own) in [
             ("_orig_mod.", ""),

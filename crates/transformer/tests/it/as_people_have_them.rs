@@ -55,7 +55,7 @@ fn known_wrappers_around_a_model_are_taken_off_and_noted() {
 }
 
 #[test]
-fn names_that_are_none_of_the_familys_are_said_with_what_stands_there() {
+fn names_of_another_family_are_said_with_what_stands_there() {
     let words = "embeddings.word_embeddings.weight";
     let expected = format!(
         "no tensor in model.safetensors is called \"{words}\", the word embeddings of model_type \"bert\"; "
