@@ -14,8 +14,10 @@ const COUNTS_FILE: &str = "class_counts.json";
 const TF_IDF_FILE: &str = "tf_idf.json";
 const CLASSIFIER_FILE: &str = "classifier.safetensors";
 
-/// Bound for a file of JSON: a vocabulary of some ten million terms.
-const BYTES: u64 = 512 << 20;
+/// Bound for the counts: a million classes.
+const COUNTS_BYTES: u64 = 16 << 20;
+/// Bound for the vocabulary: some ten million terms.
+const TF_IDF_BYTES: u64 = 512 << 20;
 
 /// What the description beside the files says.
 pub(crate) struct Common {
@@ -71,8 +73,9 @@ pub(crate) struct FittedMajority {
 impl FittedMajority {
     pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
         let common = Common::from_info(MAJORITY_INFO.name, info);
-        let counts: Vec<usize> = serde_json::from_slice(&read_file(dir, COUNTS_FILE, BYTES)?)
-            .map_err(|error| malformed(dir, COUNTS_FILE, error.to_string()))?;
+        let counts: Vec<usize> =
+            serde_json::from_slice(&read_file(dir, COUNTS_FILE, COUNTS_BYTES)?)
+                .map_err(|error| malformed(dir, COUNTS_FILE, error.to_string()))?;
         if counts.len() != common.classes.len() {
             let reason = format!(
                 "{} counts, expected one for each of {} classes",
@@ -151,7 +154,7 @@ pub(crate) struct FittedTfIdf {
 impl FittedTfIdf {
     pub(crate) fn load(dir: &Path, info: SavedInfo) -> Result<Self, LoadAdapterError> {
         let common = Common::from_info(TF_IDF_INFO.name, info);
-        let tf_idf: TfIdf = serde_json::from_slice(&read_file(dir, TF_IDF_FILE, BYTES)?)
+        let tf_idf: TfIdf = serde_json::from_slice(&read_file(dir, TF_IDF_FILE, TF_IDF_BYTES)?)
             .map_err(|error| malformed(dir, TF_IDF_FILE, error.to_string()))?;
         let classifier = Tensors::from_bytes(&read_tensor_file(dir, CLASSIFIER_FILE)?)
             .and_then(|tensors| LogisticRegression::from_tensors(&tensors, common.classes.len()))
