@@ -265,3 +265,26 @@ fn broken_and_missing_tokenizers_are_named() {
         "{error}"
     );
 }
+
+#[test]
+fn token_types_that_transformers_would_not_give_are_noted_where_no_file_lists_them() {
+    let note = |family: &str, names: Option<&[&str]>| {
+        let dir = copy_of(family, &format!("types-{}", names.map_or(0, <[&str]>::len)));
+        let file = dir.join("tokenizer_config.json");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut settings: serde_json::Value = serde_json::from_str(&text).unwrap();
+        if let Some(names) = names {
+            settings["model_input_names"] = names.into();
+        }
+        std::fs::write(&file, settings.to_string()).unwrap();
+        let tokenizer = load(&dir, &device()).unwrap().tokenizer;
+        let pair = &encode(&tokenizer, &[("a film", Some("a book"))], 32)[0];
+        (tokenizer.note_on_pairs().is_some(), pair.types.contains(&1))
+    };
+    assert_eq!(note("bert", None), (true, true));
+    let listed = ["input_ids", "token_type_ids", "attention_mask"];
+    assert_eq!(note("bert", Some(&listed)), (false, true));
+    assert_eq!(note("bert", Some(&listed[..1])), (false, false));
+    // A model without token types reads none, whatever the tokenizer gives.
+    assert!(!note("gpt2", None).0);
+}
