@@ -120,6 +120,14 @@ fn every_family_learns_what_follows_and_is_read_as_a_model() {
         assert!(card.contains(&model.digest), "{card}");
         let curve = fs::read_to_string(out.join("curve.csv")).unwrap();
         assert!(curve.lines().count() > 40, "{curve}");
+        // Half precision is read as float32, which transformers does where config.json says so.
+        let config = fs::read_to_string(out.join("config.json")).unwrap();
+        let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        config.as_object_mut().unwrap().remove("dtype").unwrap();
+        fs::write(out.join("config.json"), config.to_string()).unwrap();
+        let warnings = transformer::load(&out, &Device::flex()).unwrap().warnings;
+        let expected = "the weights are used as float32; transformers would compute in float16";
+        assert_eq!(warnings, [expected], "{family:?}");
     }
 }
 

@@ -5,10 +5,14 @@ use crate::load::LoadError;
 use crate::shape::{Architecture, Shape};
 
 impl Config {
-    /// One sentence each.
-    pub(crate) fn notes(&self, shape: &Shape) -> Result<Vec<String>, LoadError> {
+    /// One sentence each. `stored` is the format of the weights where it is not float32.
+    pub(crate) fn notes(
+        &self,
+        shape: &Shape,
+        stored: Option<&str>,
+    ) -> Result<Vec<String>, LoadError> {
         let mut notes = Vec::new();
-        if let Some(format) = self.other_format()? {
+        if let Some(format) = self.other_format(stored)? {
             notes.push(format!(
                 "the weights are used as float32; transformers would compute in {format}"
             ));
@@ -46,12 +50,12 @@ impl Config {
         Ok(notes)
     }
 
-    /// The format that `config.json` names, in which `transformers` would compute, where it is not float32. Where it names none nothing
-    /// is said: what is stored in half precision is widened without loss.
-    fn other_format(&self) -> Result<Option<String>, LoadError> {
+    /// The format that `config.json` names, in which `transformers` would compute, where it is not float32; where it names none, the
+    /// format that the weights are stored in.
+    fn other_format(&self, stored: Option<&str>) -> Result<Option<String>, LoadError> {
         let keys = ["dtype", "torch_dtype"];
         let Some(key) = keys.into_iter().find(|key| self.present(key).is_some()) else {
-            return Ok(None);
+            return Ok(stored.map(str::to_owned));
         };
         let format = self.text(key, None)?;
         match format.trim_start_matches("torch.") {

@@ -136,7 +136,7 @@ fn read_weights(
     device: &Device,
 ) -> Result<PretrainedBackbone, LoadError> {
     let mut checkpoint = Checkpoint::open(dir)?;
-    let mut warnings = config.notes(&shape)?;
+    let mut warnings = config.notes(&shape, checkpoint.narrow_format())?;
     warnings.extend(instead::adapter_beside(dir));
     if let Some(wrapper) = checkpoint.unwrap(shape.architecture)? {
         warnings.push(format!(

@@ -221,6 +221,20 @@ impl Checkpoint {
         }
     }
 
+    /// The format of the first tensor of the first file, where it is a floating-point format other than float32.
+    pub(crate) fn narrow_format(&self) -> Option<&'static str> {
+        let first = self
+            .tensors
+            .values()
+            .min_by_key(|stored| (stored.file, stored.offset))?;
+        match first.format {
+            Dtype::F16 => Some("float16"),
+            Dtype::BF16 => Some("bfloat16"),
+            Dtype::F64 => Some("float64"),
+            _ => None,
+        }
+    }
+
     /// sha256 over the bytes of the weight files in the order of their names: for one file what `sha256sum` prints.
     pub(crate) fn digest(&self) -> Result<String, LoadError> {
         digest_files(&self.files)
