@@ -98,6 +98,10 @@ pub struct TrialRecord {
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, by formula.
     pub infer_flops_per_sample: Option<f64>,
+    /// Share of the test examples that can be answered with at most 5 % shown to be wrong; a report derives it from the predictions, no record
+    /// has it.
+    #[serde(skip)]
+    pub coverage_at_5_percent_error: Option<f64>,
     /// The error's text, for outcomes other than `finished`.
     pub error: Option<String>,
     /// How much of the texts the method read; `None` where it does not say.

@@ -1,6 +1,7 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
 use crate::escape::html as escape;
+use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
 use crate::statistics::Standing;
 use crate::summary::GroupSummary;
@@ -31,11 +32,15 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
-    for ((group, figures), trials) in groups.iter().zip(figures).zip(run.groups()) {
+    let advice = recommend::recommend_from(run, groups, &Question::default());
+    for (((group, figures), trials), advice) in
+        groups.iter().zip(figures).zip(run.groups()).zip(&advice)
+    {
         page += &format!(
-            "<h2>{}</h2>\n<p>{}.</p>\n{}",
+            "<h2>{}</h2>\n<p>{}.</p>\n{}{}",
             escape(&group.title),
             escape(&text::intro(group)),
+            advised(advice),
             table(group)
         );
         page += &notes(group);
@@ -63,6 +68,16 @@ fn headline(run: &Run) -> String {
         "{finished} of {} trials finished. Started {}.",
         run.trials.len(),
         run.info.started_at
+    )
+}
+
+/// What to choose, before the numbers it rests on.
+fn advised(advice: &recommend::Advice) -> String {
+    let lines = recommend::advice_lines(advice);
+    let lines = lines.iter().map(|line| format!("<p>{}</p>\n", escape(line)));
+    format!(
+        "<section class=\"advice\">\n<h3>Advice</h3>\n{}</section>\n",
+        lines.collect::<String>()
     )
 }
 

@@ -7,6 +7,7 @@ mod answers;
 mod best;
 mod compare;
 mod estimate;
+mod exact;
 mod pair;
 mod seeds;
 
@@ -14,6 +15,8 @@ pub use answers::Answers;
 pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};
 pub use estimate::{Estimate, Interval, Scores, estimate, estimate_from_scores, wilson};
+pub use exact::{Share, clopper_pearson};
+pub(crate) use exact::{ratio, share, shown_at_most};
 pub use pair::MeanSquares;
 pub use seeds::{Prior, Variance};
 

@@ -70,7 +70,7 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
     record::table_csv(&header, rows)
 }
 
-fn standing(standing: Standing) -> &'static str {
+pub(crate) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Best => "best",
         Standing::AsGood => "as_good",

@@ -202,6 +202,7 @@ fn info() -> RunInfo {
                 name: name.into(),
                 definition,
                 paper: Some("Somebody et al. 2021".into()),
+                level: None,
             });
         }
     }
