@@ -45,7 +45,8 @@ pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
             .then(a.cmp(b))
     };
     let best = (0..candidates.len()).min_by(better)?;
-    let against = compared(candidates, margin);
+    let mut against = compared(candidates, margin);
+    name_best(&mut against, best, margin);
     let unbeaten = unbeaten(candidates, margin);
     let as_good = |at: &usize| {
         let standing = against[*at].map(|found| found.standing);
@@ -67,6 +68,19 @@ pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
         against,
         unbeaten,
     })
+}
+
+/// Of equals `against_best` calls the first the best; here it is the cheaper.
+fn name_best(against: &mut [Option<AgainstBest>], best: usize, margin: f64) {
+    for (at, found) in against.iter_mut().enumerate() {
+        let Some(found) = found else { continue };
+        if at == best {
+            found.standing = Standing::Best;
+        } else if found.standing == Standing::Best {
+            let shown = found.pair.squares.seed_count > 1 && found.interval.low > -margin;
+            found.standing = if shown { Standing::AsGood } else { Standing::Open };
+        }
+    }
 }
 
 /// Each against the best of the others; without answers there is nothing to compare.

@@ -2,7 +2,7 @@
 
 use super::cost::{PREDICTION_NOTE, is_cheaper};
 use super::{Advice, Alternative, Basis, Cost, Refused, Scored};
-use crate::statistics::{AgainstBest, Interval, Spread, Standing};
+use crate::statistics::{AgainstBest, Claim, Interval, Settle, Spread, Standing};
 use crate::units;
 
 /// The advice on every group, each under its title.
@@ -20,6 +20,7 @@ pub fn advice_lines(advice: &Advice) -> Vec<String> {
     let mut lines = vec![verdict(advice)];
     lines.extend(also_as_good(advice));
     lines.extend(not_settled(advice));
+    lines.extend(what_would_settle(advice));
     lines.extend(few_seeds(advice));
     lines.extend(
         advice
@@ -245,6 +246,48 @@ fn loses_and_saves(other: &Alternative) -> String {
     }
     text
 }
+
+/// How many seeds or test rows would settle the open arms.
+fn what_would_settle(advice: &Advice) -> Option<String> {
+    let open = advice.others.iter().filter(|other| other.standing == Standing::Open);
+    let said: Vec<String> = open.filter_map(|other| settled_by(other, advice)).collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "With 80 % power, if the difference seen is the true one or, within {}, there is none: {}.",
+            points_of_margin(advice),
+            said.join("; ")
+        )
+    })
+}
+
+/// `lora would be settled by 9 seeds in place of 3, or by 4 k test texts in place of 1 k`
+fn settled_by(other: &Alternative, advice: &Advice) -> Option<String> {
+    let margin = advice.question.margin;
+    let claim = if -other.against.difference > margin {
+        Claim::Behind
+    } else {
+        Claim::AsGood { margin }
+    };
+    let label = &other.scored.label;
+    let Settle { seeds, rows } = other.against.settle(claim)?;
+    let squares = other.against.pair.squares;
+    let rows = rows.filter(|rows| *rows <= MOST_ROWS);
+    let rows = rows.map(|rows| format!("{rows} test texts in place of {}", squares.row_count));
+    let seeds = seeds.filter(|seeds| *seeds <= MOST_SEEDS);
+    let seeds = seeds.map(|seeds| format!("{seeds} seeds in place of {}", squares.seed_count));
+    Some(match (seeds, rows) {
+        (Some(seeds), Some(rows)) => format!("{label} would be settled by {seeds} or by {rows}"),
+        (Some(seeds), None) => format!("{label} would be settled by {seeds}"),
+        (None, Some(rows)) => {
+            format!("{label} cannot be settled with this test split, but by {rows}")
+        }
+        (None, None) => format!("{label} cannot be settled by more seeds or more test texts alone"),
+    })
+}
+
+/// More than this nobody runs.
+const MOST_SEEDS: u64 = 1000;
+const MOST_ROWS: u64 = 1_000_000;
 
 fn few_seeds(advice: &Advice) -> Option<String> {
     (advice.seeds == 1 && advice.choice.is_some()).then(|| {
