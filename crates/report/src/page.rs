@@ -74,7 +74,9 @@ fn headline(run: &Run) -> String {
 /// What to choose, before the numbers it rests on.
 fn advised(advice: &recommend::Advice) -> String {
     let lines = recommend::advice_lines(advice);
-    let lines = lines.iter().map(|line| format!("<p>{}</p>\n", escape(line)));
+    let lines = lines
+        .iter()
+        .map(|line| format!("<p>{}</p>\n", escape(line)));
     format!(
         "<section class=\"advice\">\n<h3>Advice</h3>\n{}</section>\n",
         lines.collect::<String>()

@@ -19,12 +19,9 @@ pub use answers::Answers;
 pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};
 pub use estimate::{Estimate, Interval, Scores, estimate, estimate_from_scores, wilson};
-<<<<<<< HEAD
 pub use exact::{Share, clopper_pearson};
 pub(crate) use exact::{ratio, share, shown_at_most};
-=======
 pub use improvement::Improvement;
->>>>>>> stand
 pub use pair::MeanSquares;
 pub use paired::{Paired, pairs};
 pub use seeds::{Prior, Variance};

@@ -78,7 +78,11 @@ fn name_best(against: &mut [Option<AgainstBest>], best: usize, margin: f64) {
             found.standing = Standing::Best;
         } else if found.standing == Standing::Best {
             let shown = found.pair.squares.seed_count > 1 && found.interval.low > -margin;
-            found.standing = if shown { Standing::AsGood } else { Standing::Open };
+            found.standing = if shown {
+                Standing::AsGood
+            } else {
+                Standing::Open
+            };
         }
     }
 }

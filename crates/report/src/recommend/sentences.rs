@@ -249,7 +249,10 @@ fn loses_and_saves(other: &Alternative) -> String {
 
 /// How many seeds or test rows would settle the open arms.
 fn what_would_settle(advice: &Advice) -> Option<String> {
-    let open = advice.others.iter().filter(|other| other.standing == Standing::Open);
+    let open = advice
+        .others
+        .iter()
+        .filter(|other| other.standing == Standing::Open);
     let said: Vec<String> = open.filter_map(|other| settled_by(other, advice)).collect();
     (!said.is_empty()).then(|| {
         format!(
