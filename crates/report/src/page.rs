@@ -73,14 +73,23 @@ fn headline(run: &Run) -> String {
 
 /// What to choose, before the numbers it rests on.
 fn advised(advice: &recommend::Advice) -> String {
-    let lines = recommend::advice_lines(advice);
-    let lines = lines
+    let paragraph = |line: &String| match line.strip_prefix(recommend::ITEM) {
+        Some(item) => format!("<li>{}</li>\n", escape(item)),
+        None => format!("<p>{}</p>\n", escape(line)),
+    };
+    let lines: String = recommend::advice_lines(advice)
         .iter()
-        .map(|line| format!("<p>{}</p>\n", escape(line)));
-    format!(
-        "<section class=\"advice\">\n<h3>Advice</h3>\n{}</section>\n",
-        lines.collect::<String>()
-    )
+        .map(paragraph)
+        .collect();
+    let lines = lines
+        .replace("</p>\n<li>", "</p>\n<ul>\n<li>")
+        .replace("</li>\n<p>", "</li>\n</ul>\n<p>");
+    let end = if lines.ends_with("</li>\n") {
+        "</ul>\n"
+    } else {
+        ""
+    };
+    format!("<section class=\"advice\">\n<h3>Advice</h3>\n{lines}{end}</section>\n")
 }
 
 fn table(group: &GroupSummary) -> String {

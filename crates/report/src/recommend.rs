@@ -10,6 +10,7 @@ pub use cost::Cost;
 pub use decide::{Candidate, Decision, decide};
 pub use json::advice_json;
 pub use limits::Limits;
+pub(crate) use sentences::ITEM;
 pub use sentences::{advice_lines, advice_text};
 
 use crate::run::{Arm, Group, Run};

@@ -46,7 +46,7 @@ pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
     };
     let best = (0..candidates.len()).min_by(better)?;
     let mut against = compared(candidates, margin);
-    name_best(&mut against, best, margin);
+    place(&mut against, best, margin);
     let unbeaten = unbeaten(candidates, margin);
     let as_good = |at: &usize| {
         let standing = against[*at].map(|found| found.standing);
@@ -70,20 +70,18 @@ pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
     })
 }
 
-/// Of equals `against_best` calls the first the best; here it is the cheaper.
-fn name_best(against: &mut [Option<AgainstBest>], best: usize, margin: f64) {
+/// The best by mean and cost, of equals in mean; and an arm that is less than the margin behind is as good, also where it is shown to be behind
+/// by that little.
+fn place(against: &mut [Option<AgainstBest>], best: usize, margin: f64) {
     for (at, found) in against.iter_mut().enumerate() {
         let Some(found) = found else { continue };
-        if at == best {
-            found.standing = Standing::Best;
-        } else if found.standing == Standing::Best {
-            let shown = found.pair.squares.seed_count > 1 && found.interval.low > -margin;
-            found.standing = if shown {
-                Standing::AsGood
-            } else {
-                Standing::Open
-            };
-        }
+        let shown = found.pair.squares.seed_count > 1 && found.interval.low > -margin;
+        found.standing = match found.standing {
+            _ if at == best => Standing::Best,
+            _ if shown => Standing::AsGood,
+            Standing::Best => Standing::Open,
+            other => other,
+        };
     }
 }
 

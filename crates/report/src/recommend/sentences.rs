@@ -5,6 +5,9 @@ use super::{Advice, Alternative, Basis, Cost, Refused, Scored};
 use crate::statistics::{AgainstBest, Claim, Interval, Settle, Spread, Standing};
 use crate::units;
 
+/// What a line that is one of a list begins with.
+pub(crate) const ITEM: &str = "- ";
+
 /// The advice on every group, each under its title.
 pub fn advice_text(advice: &[Advice]) -> String {
     let of_group = |advice: &Advice| {
@@ -20,7 +23,7 @@ pub fn advice_lines(advice: &Advice) -> Vec<String> {
     let mut lines = vec![verdict(advice)];
     lines.extend(also_as_good(advice));
     lines.extend(not_settled(advice));
-    lines.extend(what_would_settle(advice));
+    lines.extend(how_settled(advice));
     lines.extend(few_seeds(advice));
     lines.extend(
         advice
@@ -95,18 +98,10 @@ fn unbeaten(choice: &Scored, advice: &Advice) -> String {
             score(choice)
         );
     } else {
-        let against = advice.unbeaten.iter().map(|baseline| {
-            format!(
-                "{} {}",
-                baseline.scored.label,
-                difference(&baseline.against)
-            )
-        });
         text += &format!(
-            " On the means alone choose {} ({}); against it {} points.",
+            " On the means alone choose {} ({}).",
             choice.label,
-            score(choice),
-            against.collect::<Vec<_>>().join(", ")
+            score(choice)
         );
     }
     text
@@ -191,79 +186,75 @@ fn also_as_good(advice: &Advice) -> Option<String> {
     })
 }
 
-/// Open arms: those that would save something with what they would lose and save, the others by name.
+/// Open arms, one a line: what each would lose and save, and what would settle it.
 fn not_settled(advice: &Advice) -> Vec<String> {
     let (Some((choice, _)), Some(best)) = (&advice.choice, &advice.best) else {
         return Vec::new();
     };
-    let open: Vec<&Alternative> = advice
-        .others
-        .iter()
-        .filter(|other| other.standing == Standing::Open)
-        .collect();
-    let (saving, dear): (Vec<&Alternative>, Vec<&Alternative>) =
-        open.iter().partition(|other| !other.saves.is_empty());
-    let mut lines = Vec::new();
-    if !saving.is_empty() {
-        let said: Vec<String> = saving.iter().map(|other| loses_and_saves(other)).collect();
-        let to = if choice.label == best.label {
-            String::new()
-        } else {
-            format!(
-                " (differences from {}, costs against {})",
-                best.label, choice.label
-            )
-        };
-        lines.push(format!(
-            "Not shown to be as good, nor to be worse{to}: {}.",
-            said.join("; ")
-        ));
-    }
-    if !dear.is_empty() {
-        let names = dear
-            .iter()
-            .map(|other| format!("{} ({})", other.scored.label, difference(&other.against)));
-        let names: Vec<String> = names.collect();
-        lines.push(format!(
-            "Not settled either, without a saving against {}: {}.",
-            choice.label,
-            names.join(", ")
-        ));
-    }
-    lines
-}
-
-/// `lora -0.8 [-2.7, 0.0], saves 24 s and 86 MiB of memory, costs 2 MiB to store more`
-fn loses_and_saves(other: &Alternative) -> String {
-    let mut text = format!(
-        "{} {} points, saves {}",
-        other.scored.label,
-        difference(&other.against),
-        listed(&other.saves)
-    );
-    if !other.costs_more.is_empty() {
-        text += &format!(", takes {} more", listed(&other.costs_more));
-    }
-    text
-}
-
-/// How many seeds or test rows would settle the open arms.
-fn what_would_settle(advice: &Advice) -> Option<String> {
     let open = advice
         .others
         .iter()
         .filter(|other| other.standing == Standing::Open);
-    let said: Vec<String> = open.filter_map(|other| settled_by(other, advice)).collect();
-    (!said.is_empty()).then(|| {
+    let mut items: Vec<String> = open.map(|other| open_arm(other, advice)).collect();
+    if items.is_empty() {
+        return items;
+    }
+    let costs = if choice.label == best.label {
+        String::new()
+    } else {
+        format!("; savings against {}", choice.label)
+    };
+    items.insert(
+        0,
         format!(
-            "With 80 % power, if the difference seen is the true one or, within {}, there is none: {}.",
+            "Not settled, neither shown to be as good within {} nor to be behind (points from the best, {}{costs}):",
             points_of_margin(advice),
-            said.join("; ")
-        )
-    })
+            best.label
+        ),
+    );
+    items
 }
 
-/// `lora would be settled by 9 seeds in place of 3, or by 4 k test texts in place of 1 k`
+/// `- lora -0.8 [-2.7, 0.0]: saves 24 s and 86 MiB of memory; 9 seeds would settle it.`
+fn open_arm(other: &Alternative, advice: &Advice) -> String {
+    let mut parts = Vec::new();
+    if other.saves.is_empty() {
+        parts.push("no saving".to_owned());
+    } else {
+        parts.push(format!("saves {}", listed(&other.saves)));
+    }
+    if !other.costs_more.is_empty() {
+        parts.push(format!("takes {} more", listed(&other.costs_more)));
+    }
+    parts.extend(settled_by(other, advice));
+    format!(
+        "{ITEM}{} {}: {}.",
+        other.scored.label,
+        difference(&other.against),
+        parts.join("; ")
+    )
+}
+
+/// What is assumed of the numbers that would settle something.
+fn how_settled(advice: &Advice) -> Option<String> {
+    let open = advice
+        .others
+        .iter()
+        .filter(|other| other.standing == Standing::Open);
+    let counted: Vec<_> = open
+        .filter(|other| settled_by(other, advice).is_some())
+        .collect();
+    let squares = counted.first()?.against.pair.squares;
+    Some(format!(
+        "What would settle it: so many in all, in place of {} seeds and {} test texts, for 80 % power, if the difference seen is the true one, or if there \
+         is none where it is within {}.",
+        squares.seed_count,
+        squares.row_count,
+        points_of_margin(advice)
+    ))
+}
+
+/// `9 seeds or 4000 test texts would settle it`
 fn settled_by(other: &Alternative, advice: &Advice) -> Option<String> {
     let margin = advice.question.margin;
     let claim = if -other.against.difference > margin {
@@ -271,20 +262,21 @@ fn settled_by(other: &Alternative, advice: &Advice) -> Option<String> {
     } else {
         Claim::AsGood { margin }
     };
-    let label = &other.scored.label;
     let Settle { seeds, rows } = other.against.settle(claim)?;
     let squares = other.against.pair.squares;
-    let rows = rows.filter(|rows| *rows <= MOST_ROWS);
-    let rows = rows.map(|rows| format!("{rows} test texts in place of {}", squares.row_count));
-    let seeds = seeds.filter(|seeds| *seeds <= MOST_SEEDS);
-    let seeds = seeds.map(|seeds| format!("{seeds} seeds in place of {}", squares.seed_count));
+    // What usually suffices did not here.
+    let more = |n: u64, now: usize| n.max(now as u64 + 1);
+    let seeds = seeds.map(|n| more(n, squares.seed_count));
+    let rows = rows.map(|n| more(n, squares.row_count));
+    let seeds = seeds.filter(|n| *n <= MOST_SEEDS);
+    let rows = rows.filter(|n| *n <= MOST_ROWS);
     Some(match (seeds, rows) {
-        (Some(seeds), Some(rows)) => format!("{label} would be settled by {seeds} or by {rows}"),
-        (Some(seeds), None) => format!("{label} would be settled by {seeds}"),
+        (Some(seeds), Some(rows)) => format!("{seeds} seeds or {rows} test texts would settle it"),
+        (Some(seeds), None) => format!("{seeds} seeds would settle it"),
         (None, Some(rows)) => {
-            format!("{label} cannot be settled with this test split, but by {rows}")
+            format!("cannot be settled with this test split, with {rows} test texts it could")
         }
-        (None, None) => format!("{label} cannot be settled by more seeds or more test texts alone"),
+        (None, None) => "cannot be settled by more seeds or more test texts alone".to_owned(),
     })
 }
 

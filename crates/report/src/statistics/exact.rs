@@ -105,8 +105,8 @@ mod tests {
             (0, 59, true),
             (1, 92, false),
             (1, 93, true),
-            (8, 286, false),
-            (8, 311, true),
+            (8, 285, false),
+            (8, 286, true),
         ] {
             assert_eq!(shown_at_most(errors, n, 0.05), shown, "{errors} of {n}");
         }
