@@ -34,7 +34,8 @@ pub(crate) fn names_disk(error: &anyhow::Error) -> bool {
 /// Prints all of it.
 pub(crate) fn print_results(run: &Run, written: &Written) {
     let width = width();
-    for line in report::terminal_table(run).trim_end().lines() {
+    let table = report::terminal_table_within(run, width.unwrap_or(usize::MAX));
+    for line in table.trim_end().lines() {
         say(fitted(line, width));
     }
     say("");
