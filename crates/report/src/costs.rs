@@ -33,8 +33,10 @@ macro_rules! costs {
 costs! {
     /// Reading the model and the task.
     load_s: |r| r.load_s,
-    /// Tokenising, the frozen-prefix cache, features.
+    /// Tokens, cached states or features of the training split.
     prepare_s: |r| r.prepare_s,
+    /// The same of the validation split.
+    prepare_validation_s: |r| r.prepare_validation_s,
     /// The first step.
     first_step_s: |r| r.first_step_s,
     /// The later steps.
@@ -42,6 +44,8 @@ costs! {
     /// `prepare_s + first_step_s + train_s`: from the loaded model to one that can answer. What a method does not do is left out
     /// of the sum; `None` if none of the three was measured.
     adapt_s: adapt_s,
+    /// Scoring the validation split.
+    validate_s: TrialRecord::validation_s,
     /// The search.
     tune_s: |r| r.tune_s,
     /// Predicting the test split.
