@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 40] = [
+const COLUMNS: [Column; 46] = [
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -44,9 +44,16 @@ const COLUMNS: [Column; 40] = [
     ("cache_bytes", |r| cell(r.cache_bytes)),
     ("train_flops", |r| cell(r.train_flops)),
     ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
-    ("coverage_at_5_percent_error", |r| cell(r.coverage_at_5_percent_error)),
     ("config", |r| r.config().to_string()),
     ("error", |r| r.error.clone().unwrap_or_default()),
+    // Of later versions: behind the others, so that these keep their places.
+    ("n_validation", |r| cell(r.n_validation)),
+    ("prepare_validation_s", |r| cell(r.prepare_validation_s)),
+    ("validate_s", |r| cell(r.validation_s())),
+    ("cpu_s", |r| cell(r.cpu_s)),
+    ("other_cpu_s", |r| cell(r.other_cpu_s)),
+    ("disturbed", |r| cell(r.disturbed)),
+    ("coverage_at_5_percent_error", |r| cell(r.coverage_at_5_percent_error)),
 ];
 
 /// Columns of `trials.csv`, in order.

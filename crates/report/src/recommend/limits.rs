@@ -138,7 +138,8 @@ pub(super) fn labels(arm: &Arm<'_>) -> Option<Labels> {
         .max()?;
     let validation = |record: &TrialRecord| {
         let read = record.reading.map(|reading| reading.validation.texts);
-        read.or(record.spec.budget.validation_limit.map(|n| n as u64))
+        let recorded = record.n_validation.or(read);
+        recorded.or(record.spec.budget.validation_limit.map(|n| n as u64))
     };
     Some(Labels {
         train,

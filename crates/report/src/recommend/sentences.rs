@@ -2,7 +2,8 @@
 
 use super::cost::{PREDICTION_NOTE, is_cheaper};
 use super::{Advice, Alternative, Basis, Cost, Refused, Scored};
-use crate::statistics::{AgainstBest, Claim, Interval, Settle, Spread, Standing};
+use crate::standing::{self, difference, grouped};
+use crate::statistics::{Claim, Interval, Settle, Spread, Standing};
 use crate::units;
 
 /// What a line that is one of a list begins with.
@@ -249,7 +250,7 @@ fn how_settled(advice: &Advice) -> Option<String> {
         "What would settle it: so many in all, in place of {} seeds and {} test texts, for 80 % power, if the difference seen is the true one, or if there \
          is none where it is within {}.",
         squares.seed_count,
-        squares.row_count,
+        grouped(squares.row_count as u64),
         points_of_margin(advice)
     ))
 }
@@ -271,10 +272,17 @@ fn settled_by(other: &Alternative, advice: &Advice) -> Option<String> {
     let seeds = seeds.filter(|n| *n <= MOST_SEEDS);
     let rows = rows.filter(|n| *n <= MOST_ROWS);
     Some(match (seeds, rows) {
-        (Some(seeds), Some(rows)) => format!("{seeds} seeds or {rows} test texts would settle it"),
-        (Some(seeds), None) => format!("{seeds} seeds would settle it"),
+        (Some(seeds), Some(rows)) => format!(
+            "{} seeds or {} test texts would settle it",
+            grouped(seeds),
+            grouped(rows)
+        ),
+        (Some(seeds), None) => format!("{} seeds would settle it", grouped(seeds)),
         (None, Some(rows)) => {
-            format!("cannot be settled with this test split, with {rows} test texts it could")
+            format!(
+                "cannot be settled with this test split, with {} test texts it could",
+                grouped(rows)
+            )
         }
         (None, None) => "cannot be settled by more seeds or more test texts alone".to_owned(),
     })
@@ -352,25 +360,8 @@ fn short(scored: &Scored) -> String {
     }
 }
 
-/// `-0.8 [-2.7, 0.0]`, in points.
-fn difference(against: &AgainstBest) -> String {
-    let Interval { low, high } = against.interval;
-    let [low, high] = [low, high].map(|end| without_minus_zero(format!("{:.1}", 100.0 * end)));
-    let mean = without_minus_zero(format!("{:+.1}", 100.0 * against.difference));
-    format!("{mean} [{low}, {high}]")
-}
-
-fn without_minus_zero(text: String) -> String {
-    match text.as_str() {
-        "-0.0" | "+0.0" => "0.0".to_owned(),
-        _ => text,
-    }
-}
-
 fn points_of_margin(advice: &Advice) -> String {
-    let points = units::three(100.0 * advice.question.margin);
-    let s = if points == "1" { "" } else { "s" };
-    format!("{points} point{s}")
+    standing::margin_points(advice.question.margin)
 }
 
 fn phrase(advice: &Advice) -> String {
