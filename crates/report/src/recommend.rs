@@ -13,6 +13,7 @@ pub use limits::Limits;
 pub(crate) use sentences::ITEM;
 pub use sentences::{advice_lines, advice_text};
 
+use crate::costs::Neighbours;
 use crate::run::{Arm, Group, Run};
 use crate::selection::{self, Selected};
 use crate::statistics::{AgainstBest, Answers, Interval, Spread, Standing, against_best};
@@ -363,6 +364,7 @@ fn notes(fits: &[&Case<'_>], decision: &Decision, question: &Question) -> Vec<St
             if !beyond.is_empty() {
                 notes.push(format!("{label}: {}", beyond.join("; ")));
             }
+            notes.extend(doubts(case.summary));
         }
         if case.scored.cost.is_none() {
             notes.push(format!("{label}: its cost was not measured"));
@@ -385,6 +387,23 @@ fn notes(fits: &[&Case<'_>], decision: &Decision, question: &Question) -> Vec<St
         }
     }
     notes
+}
+
+/// Seeds that fell out, and times that were not an arm's own.
+fn doubts(arm: &ArmSummary) -> Vec<String> {
+    let marks = arm.marks.iter();
+    let mut doubts: Vec<String> = marks
+        .map(|mark| format!("{} is {mark}", arm.label))
+        .collect();
+    if let Some(Neighbours { trials, disturbed }) = arm.costs.neighbours.filter(|n| n.disturbed > 0)
+    {
+        doubts.push(if disturbed == trials {
+            format!("{}: every trial ran beside a busy neighbour, and its times are not its own", arm.label)
+        } else {
+            format!("{}: {disturbed} of {trials} trials ran beside a busy neighbour, and their times are left out", arm.label)
+        });
+    }
+    doubts
 }
 
 /// Arms with trials that did not finish.
