@@ -1,9 +1,12 @@
 //! Which way of adapting to choose under given limits, on the evidence of a run; what is not settled, and what would change the answer.
 
+mod cases;
 mod cost;
 mod decide;
 mod json;
 mod limits;
+mod notes;
+mod open;
 mod sentences;
 
 pub use cost::Cost;
@@ -13,11 +16,10 @@ pub use limits::Limits;
 pub(crate) use sentences::ITEM;
 pub use sentences::{advice_lines, advice_text};
 
-use crate::costs::Neighbours;
-use crate::run::{Arm, Group, Run};
-use crate::selection::{self, Selected};
-use crate::statistics::{AgainstBest, Answers, Interval, Spread, Standing, against_best};
-use crate::summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise_with};
+use crate::run::{Group, Run};
+use crate::statistics::{AgainstBest, Interval, Spread, Standing, against_best};
+use crate::summary::{DEFAULT_MARGIN, GroupSummary, summarise_with};
+use cases::Case;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,46 +146,12 @@ pub(crate) fn recommend_from(
         .collect()
 }
 
-/// An arm that has a score.
-struct Case<'a> {
-    summary: &'a ArmSummary,
-    arm: &'a Arm<'a>,
-    scored: Scored,
-    answers: Answers,
-    baseline: bool,
-    reasons: Vec<String>,
-}
-
-impl Case<'_> {
-    fn candidate(&self) -> Candidate {
-        Candidate {
-            answers: self.answers.clone(),
-            mean: self.scored.mean,
-            cost: self.scored.cost,
-            baseline: self.baseline,
-        }
-    }
-
-    fn alternative(&self, against: AgainstBest, to: Option<&Case<'_>>, cost: Cost) -> Alternative {
-        let (saves, costs_more) = to
-            .map(|other| cost::savings(self.summary, other.summary, cost))
-            .unwrap_or_default();
-        Alternative {
-            scored: self.scored.clone(),
-            standing: against.standing,
-            against,
-            saves,
-            costs_more,
-        }
-    }
-}
-
 fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Question) -> Advice {
     let arms = summary.arms.iter().zip(&group.arms);
-    let baselines = baselines(run, summary);
+    let baselines = cases::baselines(run, summary);
     let cases: Vec<Case<'_>> = arms
         .zip(baselines)
-        .filter_map(|((summary, arm), baseline)| case(summary, arm, baseline, question))
+        .filter_map(|((summary, arm), baseline)| cases::case(summary, arm, baseline, question))
         .collect();
     let (fits, out): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
         cases.iter().partition(|case| case.reasons.is_empty());
@@ -220,93 +188,10 @@ fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Quest
         advice.unbeaten = unbeaten
             .map(|(at, against)| fits[*at].alternative(*against, Some(choice), question.cost))
             .collect();
-        advice.notes = notes(&fits, decision, question);
+        advice.notes = notes::of_candidates(&fits, decision, question);
     }
-    advice.notes.extend(not_scored(summary));
+    advice.notes.extend(notes::of_unfinished(summary));
     advice
-}
-
-/// Of each arm, whether it uses no pretrained model: as the registry had it, and in runs of earlier versions where nothing of a model's size is
-/// computed, which shows in that no FLOPs of a prediction are known and that it has fewer parameters than the model of the others.
-fn baselines(run: &Run, summary: &GroupSummary) -> Vec<bool> {
-    let without_additions = |arm: &ArmSummary| {
-        let added = arm.added_params.unwrap_or(0);
-        arm.total_params.map(|total| total.saturating_sub(added))
-    };
-    let model = summary.arms.iter().filter_map(without_additions).max();
-    let is = |arm: &ArmSummary| match run.note(&arm.method).and_then(|note| note.level.as_ref()) {
-        Some(level) => level == record::BASELINE,
-        None => {
-            let small = arm
-                .total_params
-                .zip(model)
-                .is_some_and(|(own, model)| own < model / 2);
-            small && arm.infer_flops_per_sample.is_none()
-        }
-    };
-    summary.arms.iter().map(is).collect()
-}
-
-fn case<'a>(
-    summary: &'a ArmSummary,
-    arm: &'a Arm<'a>,
-    baseline: bool,
-    question: &Question,
-) -> Option<Case<'a>> {
-    let accuracy = summary.accuracy?;
-    let cost = question.cost.of(&summary.costs);
-    let mut reasons = limits::broken(summary, arm, &question.limits);
-    let mut scored = Scored {
-        label: summary.label.clone(),
-        mean: accuracy.mean,
-        interval: accuracy.interval,
-        error: None,
-        cost,
-    };
-    let mut answers = arm.answers();
-    if let Some(allowed) = question.max_error {
-        match within_error(arm, allowed) {
-            Ok((selected, error)) => {
-                (scored.mean, scored.interval) =
-                    (selected.coverage.mean, selected.coverage.interval);
-                scored.error = Some(error);
-                answers = selected.answered;
-            }
-            Err(reason) => reasons.push(reason),
-        }
-    }
-    Some(Case {
-        summary,
-        arm,
-        scored,
-        answers,
-        baseline,
-        reasons,
-    })
-}
-
-/// What an arm answers, where the errors that were measured are shown to keep to `allowed`: the upper end of their interval is no higher.
-fn within_error(arm: &Arm<'_>, allowed: f64) -> Result<(Selected, (f64, Interval)), String> {
-    let percent = |share: f64| crate::units::percent(share);
-    let Some(selected) = selection::select(arm, allowed) else {
-        return Err("probabilities of the answers are not on record".to_owned());
-    };
-    match selected.error {
-        Some(error) if error.interval.high <= allowed => {
-            Ok((selected, (error.mean, error.interval)))
-        }
-        Some(error) => Err(format!(
-            "{} % of the answered are wrong [{}, {}], allowed {} %",
-            percent(error.mean),
-            percent(error.interval.low),
-            percent(error.interval.high),
-            crate::units::three(100.0 * allowed)
-        )),
-        None => Err(format!(
-            "no share of the texts is shown to be answered with at most {} % wrong",
-            crate::units::three(100.0 * allowed)
-        )),
-    }
 }
 
 fn basis(decision: &Decision, candidates: usize) -> Basis {
@@ -348,74 +233,4 @@ fn refused(case: &Case<'_>, choice: Option<&Case<'_>>, question: &Question) -> R
         accuracy: case.summary.accuracy.map_or(0.0, |accuracy| accuracy.mean),
         gain,
     }
-}
-
-/// What is to be known of the arms that fit.
-fn notes(fits: &[&Case<'_>], decision: &Decision, question: &Question) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (at, case) in fits.iter().enumerate() {
-        let label = &case.scored.label;
-        let open = matches!(
-            decision.against[at].map(|found| found.standing),
-            Some(Standing::Best | Standing::AsGood | Standing::Open)
-        );
-        if at == decision.choice || open {
-            let beyond = limits::seeds_beyond(case.summary, case.arm, &question.limits);
-            if !beyond.is_empty() {
-                notes.push(format!("{label}: {}", beyond.join("; ")));
-            }
-            notes.extend(doubts(case.summary));
-        }
-        if case.scored.cost.is_none() {
-            notes.push(format!("{label}: its cost was not measured"));
-        }
-        if decision.against[at].is_none() && fits.len() > 1 {
-            notes.push(format!(
-                "{label}: not compared, since it shares no predictions with the others"
-            ));
-        }
-    }
-    if question.limits.max_labels.is_some() {
-        let unknown =
-            |case: &&Case<'_>| limits::labels(case.arm).is_some_and(|l| l.validation.is_none());
-        let n = fits.iter().filter(|case| unknown(case)).count();
-        notes.push("labels for validation are counted as labels".to_owned());
-        if n > 0 {
-            notes.push(format!(
-                "the records of {n} of the arms do not say how many labels validated; only those for training are counted there"
-            ));
-        }
-    }
-    notes
-}
-
-/// Seeds that fell out, and times that were not an arm's own.
-fn doubts(arm: &ArmSummary) -> Vec<String> {
-    let marks = arm.marks.iter();
-    let mut doubts: Vec<String> = marks
-        .map(|mark| format!("{} is {mark}", arm.label))
-        .collect();
-    if let Some(Neighbours { trials, disturbed }) = arm.costs.neighbours.filter(|n| n.disturbed > 0)
-    {
-        doubts.push(if disturbed == trials {
-            format!("{}: every trial ran beside a busy neighbour, and its times are not its own", arm.label)
-        } else {
-            format!("{}: {disturbed} of {trials} trials ran beside a busy neighbour, and their times are left out", arm.label)
-        });
-    }
-    doubts
-}
-
-/// Arms with trials that did not finish.
-fn not_scored(summary: &GroupSummary) -> Vec<String> {
-    let failed = summary.arms.iter().filter(|arm| arm.failed > 0);
-    let said = failed.map(|arm| {
-        let (label, failed, all) = (&arm.label, arm.failed, arm.failed + arm.finished);
-        if arm.finished == 0 {
-            format!("{label} is left out: no trial finished")
-        } else {
-            format!("{label}: {failed} of {all} trials did not finish, and it rests on the others")
-        }
-    });
-    said.collect()
 }
