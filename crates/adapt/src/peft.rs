@@ -138,6 +138,12 @@ pub trait Peft: Clone + Serialize + 'static {
     /// Closed form of the number of trained parameters, the head excluded.
     fn trainable_params(&self, shape: &Shape) -> u64;
 
+    /// Closed form of the multiply-adds of inserted computation for each token, see [`Footprint::added_per_token`](crate::Footprint); 0 where
+    /// something is trained in place, or stands in front of the text ([`in_front`](Self::in_front)).
+    fn added_per_token(&self, _shape: &Shape) -> u64 {
+        0
+    }
+
     /// Parameters of the adaptation that learn at another rate, as a factor (LoRA+), by module path.
     fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
         None
@@ -166,7 +172,7 @@ pub trait Peft: Clone + Serialize + 'static {
     }
 
     /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
-    /// The program does not call it: it is for users of the crate, and for tests of the method's equation. A new method can leave it out.
+    /// A trial times its predictions beside the unmerged ones. A new method can leave it out.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
     }

@@ -56,7 +56,6 @@ pub fn train<A: Adaptation>(
     job: Job<'_>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Adapted<A>, FitError> {
-    events(Event::Began(Phase::Prepare));
     let data = prepare(&model, &job, events)?;
     let mut model = model;
     let mut run = Run::new(&job, data.train.encoded.len());
@@ -134,6 +133,7 @@ pub fn optimizer(
     }
 }
 
+/// Both splits as token ids, and what of them could be computed beforehand.
 struct Data {
     train: EncodedSplit,
     train_inputs: Inputs,
@@ -146,6 +146,7 @@ fn prepare<A: Adaptation>(
     job: &Job<'_>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Data, FitError> {
+    events(Event::Began(Phase::Prepare));
     let max_length = job.budget.max_length.get().min(job.window);
     let encode = |split| {
         let read = encode_split(split, job.tokenizer, max_length)?;
@@ -154,13 +155,6 @@ fn prepare<A: Adaptation>(
             ..read
         })
     };
-    let (train, validation) = (encode(job.train)?, encode(job.validation)?);
-    if train.truncated + validation.truncated > 0 {
-        events(Event::Note {
-            name: "truncated_texts".to_owned(),
-            value: (train.truncated + validation.truncated).into(),
-        });
-    }
     let plan = CachePlan {
         depth: if job.budget.cache {
             job.depth
@@ -174,8 +168,17 @@ fn prepare<A: Adaptation>(
     let plain = model.backbone.valid();
     let device = job.device.clone().inner();
     let pad_id = job.tokenizer.pad_id();
+    let train = encode(job.train)?;
     let train_inputs = Inputs::fill(&train, &plain, plan, pad_id, &device)?;
+    events(Event::Began(Phase::PrepareValidation));
+    let validation = encode(job.validation)?;
     let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
+    if train.truncated + validation.truncated > 0 {
+        events(Event::Note {
+            name: "truncated_texts".to_owned(),
+            value: (train.truncated + validation.truncated).into(),
+        });
+    }
     if let Some(bytes) = train_inputs.bytes() {
         let spilled = train_inputs.spilled() || validation_inputs.spilled();
         events(Event::Cached {

@@ -25,7 +25,7 @@ mod tables;
 mod text;
 
 pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
-pub use costs::Costs;
+pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};

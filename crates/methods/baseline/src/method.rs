@@ -107,6 +107,7 @@ impl Plan for TfIdf {
             let reason = "no text of the training split holds a word of two letters or digits that min_df keeps; tf-idf has no features";
             return Err(FitError::NotApplicable(reason.to_owned()));
         }
+        (setting.events)(Event::Began(Phase::PrepareValidation));
         let validation = tf_idf.transform(&texts_of(&setting.validation.examples));
         let (train, validation) = (Matrix::Sparse(train), Matrix::Sparse(validation));
         need_validation(setting.validation.len(), self.c.values().len())?;

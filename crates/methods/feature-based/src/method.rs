@@ -2,6 +2,7 @@
 
 use crate::common::Common;
 use crate::config::{FeatureBased, Knn, Scaling};
+use crate::features::Features;
 use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
@@ -89,7 +90,8 @@ impl Plan for FeatureBased {
         let mut tried = PairsTried::default();
         let mut step = 0;
         for (candidate, train, validation) in prepared.each_candidate() {
-            let (train, validation, standardisation) = self.scaled(train, validation);
+            let (train, validation, standardisation) =
+                self.scaled(train, validation, setting.events);
             let train = Labelled {
                 features: &train,
                 labels: &labels,
@@ -160,14 +162,26 @@ impl FeatureBased {
     }
 
     /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
-    fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
-        if self.scaling != Scaling::Standardise {
-            return (Matrix::Dense(train), Matrix::Dense(validation), None);
-        }
-        let standardisation = Standardisation::of(&train);
-        let [train, validation] =
-            [&train, &validation].map(|split| Matrix::Dense(standardisation.apply(split)));
-        (train, validation, Some(standardisation))
+    fn scaled(
+        &self,
+        train: &Features,
+        validation: &Features,
+        events: &mut dyn FnMut(Event),
+    ) -> (Matrix, Matrix, Option<Standardisation>) {
+        events(Event::Began(Phase::Prepare));
+        let train = train.dense();
+        let standardisation =
+            (self.scaling == Scaling::Standardise).then(|| Standardisation::of(&train));
+        let seen = |split: Dense| {
+            Matrix::Dense(match &standardisation {
+                Some(standardisation) => standardisation.apply(&split),
+                None => split,
+            })
+        };
+        let train = seen(train);
+        events(Event::Began(Phase::PrepareValidation));
+        let validation = seen(validation.dense());
+        (train, validation, standardisation)
     }
 }
 
@@ -192,11 +206,15 @@ impl Plan for Knn {
             ks.len() * prepared.candidates.len(),
         )?;
         let labels = setting.train.labels();
-        (setting.events)(Event::Began(Phase::Validate));
         let mut trials = Vec::new();
         let mut candidate_of = Vec::new();
         for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
             let layers = &candidate.layers;
+            (setting.events)(Event::Began(Phase::Prepare));
+            let train = train.dense();
+            (setting.events)(Event::Began(Phase::PrepareValidation));
+            let validation = validation.dense();
+            (setting.events)(Event::Began(Phase::Validate));
             trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
             candidate_of.resize(trials.len(), number);
         }

@@ -192,6 +192,11 @@ impl Peft for Lora {
         shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
     }
 
+    /// Every weight of a pair is used once, and DoRA's magnitudes are factors.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
     fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
         (self.b_rate_ratio != 1.0).then(|| {
             (

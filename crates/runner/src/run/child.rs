@@ -99,6 +99,7 @@ fn trial(
     observer.borrow_mut().pause();
     let Prepared { task, train, .. } = &prepared;
     record.n_train = Some(train.len() as u64);
+    record.n_validation = Some(task.validation.len() as u64);
     record.n_test = Some(task.test.len() as u64);
     record.classes = Some(task.classes.len() as u64);
     record.notes = notes::of_sources(task, train, prepared.is_limited, base.as_ref());
