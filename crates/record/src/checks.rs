@@ -19,6 +19,8 @@ pub(crate) fn numbers(record: &TrialRecord) -> Result<(), String> {
         ("train_s", r.train_s),
         ("eval_s", r.eval_s),
         ("tune_s", r.tune_s),
+        ("search_s", r.search_s),
+        ("head_learning_rate", r.head_learning_rate),
         ("total_s", r.total_s),
         ("step_ms_median", r.step_ms_median),
         ("train_samples_per_s", r.train_samples_per_s),

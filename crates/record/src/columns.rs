@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 39] = [
+const COLUMNS: [Column; 43] = [
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -44,6 +44,10 @@ const COLUMNS: [Column; 39] = [
     ("cache_bytes", |r| cell(r.cache_bytes)),
     ("train_flops", |r| cell(r.train_flops)),
     ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
+    ("search_s", |r| cell(r.search_s)),
+    ("search_trials", |r| cell(r.search_trials)),
+    ("search_edge", |r| cell(r.search_edge)),
+    ("head_learning_rate", |r| cell(r.head_learning_rate)),
     ("config", |r| r.config().to_string()),
     ("error", |r| r.error.clone().unwrap_or_default()),
 ];
