@@ -52,6 +52,7 @@ fn measured(method: &dyn Method, base: &Pretrained, validation: usize) -> Measur
                 adapt::Phase::FirstStep => Phase::FirstStep,
                 adapt::Phase::Train => Phase::Train,
                 adapt::Phase::Validate => Phase::Validate,
+                adapt::Phase::Search => Phase::Tune,
             });
         }
     };

@@ -7,16 +7,16 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adaptation, Adapted, Attach, Budget, FitError, Footprint, Frozen, Head, HeadPolicy,
-    LoadAdapterError, Logits, Merged, Peft, Plan, Portable, PredictError, Predictor, Reading,
-    SaveError, Setting, Trainable, has_pairs, sub_seed,
+    Adaptation, Adapted, Attach, Budget, Event, FitError, Footprint, Frozen, HEAD_LEARNING_RATE,
+    Head, HeadPolicy, LoadAdapterError, Logits, Merged, Peft, Plan, Portable, PredictError,
+    Predictor, Reading, SaveError, Setting, Trainable, has_pairs, sub_seed,
 };
-use burn::module::Module;
+use burn::module::{Module, ParamGroup};
 use burn::tensor::Device;
 use serde_json::Value;
 use std::path::Path;
 use task::Example;
-use transformer::{Backbone, Pooling, Pretrained, Shape, Side, Tokenizer, collate};
+use transformer::{Backbone, Depth, Pooling, Pretrained, Shape, Side, Tokenizer, collate};
 
 impl<P: Peft> Plan for P {
     fn resolved(&self) -> Value {
@@ -40,6 +40,8 @@ impl<P: Peft> Plan for P {
         crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
         let job = job(&*self, &setting, &tokenizer, &shape)?;
+        let head_rate = head_learning_rate(&*self, &setting.budget, &shape);
+        (setting.events)(Event::HeadLearningRate(head_rate));
         let window = job.window;
         let trainable = count_trainable(&model);
         let model = train::train(model, job, setting.events)?;
@@ -200,8 +202,33 @@ pub(crate) fn job<'a, 'setting: 'a, P: Peft>(
         pooling: setting.budget.pooling_of(shape),
         unread: unread(plan, &setting.budget, shape),
         learning_rate: plan.learning_rate(),
-        learning_rate_factor: plan.learning_rate_factor(),
+        learning_rate_factors: learning_rate_factors(plan, &setting.budget, shape),
     })
+}
+
+/// The head's learning rate: the method's own where nothing else trains, else the budget's.
+fn head_learning_rate<P: Peft>(plan: &P, budget: &Budget, shape: &Shape) -> f64 {
+    if plan.acts_from(shape) == Depth::Head {
+        plan.learning_rate()
+    } else {
+        budget.head_learning_rate.unwrap_or(HEAD_LEARNING_RATE)
+    }
+}
+
+/// The method's groups, and the head where its rate is another than the method's.
+fn learning_rate_factors<P: Peft>(
+    plan: &P,
+    budget: &Budget,
+    shape: &Shape,
+) -> Vec<(ParamGroup, f64)> {
+    let head = ParamGroup::from_regex(r"^head\.").expect("a valid pattern");
+    let (rate, others) = (
+        head_learning_rate(plan, budget, shape),
+        plan.learning_rate(),
+    );
+    let mut factors = plan.learning_rate_factors();
+    factors.extend((rate != others).then_some((head, rate / others)));
+    factors
 }
 
 /// The token that ends a text for the head: transformers' decoders read the last token that is not `pad_token_id`, even where

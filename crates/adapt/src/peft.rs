@@ -96,7 +96,7 @@ pub trait Peft: Clone + Serialize + 'static {
     /// The inserted computation; [`Frozen`] where there is none.
     type Adaptation: Adaptation;
 
-    /// Peak learning rate of everything that trains.
+    /// Peak learning rate of everything that trains but the head; of the head where nothing else trains.
     fn learning_rate(&self) -> f64;
 
     /// Why the method cannot be used with a model of this shape, if so. Asked of the defaults before a trial is scheduled, and again of the
@@ -144,9 +144,10 @@ pub trait Peft: Clone + Serialize + 'static {
         0
     }
 
-    /// Parameters of the adaptation that learn at another rate, as a factor (LoRA+), by module path.
-    fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
-        None
+    /// Parameters of the adaptation that learn at other rates, as factors (LoRA+), by module path; no parameter is in two of these groups,
+    /// and the head is in none.
+    fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
+        Vec::new()
     }
 
     /// Whether the model computes exactly what it did before the first step. Where it is true, the conformance kit compares the attached

@@ -42,8 +42,8 @@ pub struct Job<'a> {
     pub unread: Option<u32>,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Parameters of the whole model that learn at another rate, as a factor.
-    pub learning_rate_factor: Option<(ParamGroup, f64)>,
+    /// Parameters of the whole model that learn at other rates, as factors; no parameter is in two of these groups.
+    pub learning_rate_factors: Vec<(ParamGroup, f64)>,
 }
 
 /// Trains the parameters that require a gradient and returns the model of the epoch with the best validation accuracy.
@@ -110,10 +110,10 @@ fn tell(score: Score, step: u64, epoch: usize, events: &mut dyn FnMut(Event)) {
     }
 }
 
-/// The loop's optimiser: AdamW with decay of matrices only, and a factor on the rate of some parameters.
+/// The loop's optimiser: AdamW with decay of matrices only, and factors on the rates of some parameters.
 pub fn optimizer(
     weight_decay: f64,
-    learning_rate_factor: Option<(ParamGroup, f64)>,
+    learning_rate_factors: impl IntoIterator<Item = (ParamGroup, f64)>,
 ) -> ModuleOptimizer {
     let adamw = ops::AdamW {
         beta_1: 0.9,
@@ -125,12 +125,11 @@ pub fn optimizer(
         adamw,
         rate_factor: 1.0,
     });
-    match learning_rate_factor {
-        Some((group, rate_factor)) => {
+    learning_rate_factors
+        .into_iter()
+        .fold(optimizer, |optimizer, (group, rate_factor)| {
             optimizer.with_group(group, LoopAdamW { adamw, rate_factor }, None)
-        }
-        None => optimizer,
-    }
+        })
 }
 
 /// Both splits as token ids, and what of them could be computed beforehand.
@@ -208,7 +207,7 @@ impl Run {
         let steps_per_epoch = examples.div_ceil(job.budget.batch.get()) as u64;
         let total_steps = steps_per_epoch * job.budget.epochs.get() as u64;
         Self {
-            optimizer: optimizer(job.budget.weight_decay, job.learning_rate_factor.clone()),
+            optimizer: optimizer(job.budget.weight_decay, job.learning_rate_factors.clone()),
             step: 0,
             total_steps,
             warmup_steps: (total_steps as f64 * job.budget.warmup_share).round() as u64,

@@ -21,6 +21,8 @@ pub(crate) fn numbers(record: &TrialRecord) -> Result<(), String> {
         ("validate_s", r.validate_s),
         ("eval_s", r.eval_s),
         ("tune_s", r.tune_s),
+        ("search_s", r.search_s),
+        ("head_learning_rate", r.head_learning_rate),
         ("total_s", r.total_s),
         ("cpu_s", r.cpu_s),
         ("other_cpu_s", r.other_cpu_s),

@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 46] = [
+const COLUMNS: &[Column] = &[
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -53,6 +53,10 @@ const COLUMNS: [Column; 46] = [
     ("cpu_s", |r| cell(r.cpu_s)),
     ("other_cpu_s", |r| cell(r.other_cpu_s)),
     ("disturbed", |r| cell(r.disturbed)),
+    ("search_s", |r| cell(r.search_s)),
+    ("search_trials", |r| cell(r.search_trials)),
+    ("search_edge", |r| cell(r.search_edge)),
+    ("head_learning_rate", |r| cell(r.head_learning_rate)),
     ("coverage_at_5_percent_error", |r| cell(r.coverage_at_5_percent_error)),
 ];
 

@@ -94,6 +94,18 @@ pub struct TrialRecord {
     pub device_peak_bytes: Option<u64>,
     /// Bytes of the frozen-prefix cache; empty where none was used.
     pub cache_bytes: Option<u64>,
+    /// Peak learning rate that the head was trained with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_learning_rate: Option<f64>,
+    /// The search for settings on the validation split, all of it; `None` where nothing was searched, or another trial did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_s: Option<f64>,
+    /// Candidates that the search trained or fitted, every seed counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_trials: Option<u64>,
+    /// Whether what the search chose lies at an end of what it tried, beyond which better values may lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_edge: Option<bool>,
     /// Floating-point operations of training, by formula.
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, by formula.
@@ -165,6 +177,13 @@ impl TrialRecord {
     pub fn validation_s(&self) -> Option<f64> {
         let of_details = || self.details.get("validate_s")?.as_f64();
         self.validate_s.or_else(of_details)
+    }
+
+    /// Epochs that were trained at most: what a search found, or those of the spec's budget.
+    pub fn epochs(&self) -> Option<u64> {
+        let found = self.details.get("tune").and_then(|tune| tune.get("epochs"));
+        let epochs = found.or_else(|| self.spec.budget.training.get("epochs"));
+        epochs.and_then(serde_json::Value::as_u64)
     }
 
     /// What a reader of the result must know. Earlier versions kept it among the details.
@@ -264,7 +283,15 @@ mod tests {
     #[test]
     fn what_earlier_versions_did_not_record_leaves_no_trace_in_json() {
         let text = serde_json::to_string(&record()).unwrap();
-        for new in ["reading", "notes", "predictions_digest"] {
+        for new in [
+            "reading",
+            "notes",
+            "predictions_digest",
+            "head_learning_rate",
+            "search_s",
+            "search_trials",
+            "search_edge",
+        ] {
             assert!(!text.contains(new), "{text}");
         }
     }

@@ -147,7 +147,8 @@ fn write_tables(
 fn with_coverage(trial: &Trial) -> record::TrialRecord {
     let predictions = trial.predictions.as_ref();
     record::TrialRecord {
-        coverage_at_5_percent_error: predictions.and_then(|p| selection::coverage(p, 0.05)),
+        coverage_at_5_percent_error: predictions
+            .and_then(|p| selection::coverage(p, selection::COLUMN_ERROR)),
         ..trial.record.clone()
     }
 }

@@ -9,6 +9,9 @@ use crate::run::Arm;
 use crate::statistics::{self, Answers, Share};
 use record::Predictions;
 
+/// The error that the column `coverage_at_5_percent_error` allows.
+pub(crate) const COLUMN_ERROR: f64 = 0.05;
+
 /// One text: its row, the logarithm of the predicted class's probability, whether the prediction is right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Answer {
@@ -86,19 +89,19 @@ fn answered_rows(predictions: &Predictions, most_error: f64) -> Option<Vec<(u64,
 fn threshold(half: &[Answer], most_error: f64) -> Option<f64> {
     let mut surest_first = half.to_vec();
     surest_first.sort_by(|a, b| b.sureness.total_cmp(&a.sureness));
-    let (mut errors, mut lowest) = (0, None);
-    for (at, answer) in surest_first.iter().enumerate() {
-        errors += u64::from(!answer.right);
-        let n = at + 1;
+    let mut errors = half.iter().filter(|answer| !answer.right).count() as u64;
+    let mut next: Option<Answer> = None;
+    for (at, answer) in surest_first.iter().enumerate().rev() {
+        let n = at as u64 + 1;
         // Equally sure ones are answered together.
-        let more_alike = surest_first
-            .get(n)
-            .is_some_and(|next| next.sureness == answer.sureness);
-        if !more_alike && statistics::shown_at_most(errors, n as u64, most_error) {
-            lowest = Some(answer.sureness);
+        let more_alike = next.is_some_and(|next| next.sureness == answer.sureness);
+        if !more_alike && statistics::shown_at_most(errors, n, most_error) {
+            return Some(answer.sureness);
         }
+        errors -= u64::from(!answer.right);
+        next = Some(*answer);
     }
-    lowest
+    None
 }
 
 /// A number by which rows are parted: a split may be in the order of its classes, or alternate between them (SplitMix64's mixing).

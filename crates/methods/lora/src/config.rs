@@ -197,13 +197,13 @@ impl Peft for Lora {
         Peft::trainable_params(self, shape)
     }
 
-    fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
-        (self.b_rate_ratio != 1.0).then(|| {
-            (
-                ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"),
-                self.b_rate_ratio,
-            )
-        })
+    fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
+        let group = || ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern");
+        let differs = self.b_rate_ratio != 1.0;
+        differs
+            .then(|| (group(), self.b_rate_ratio))
+            .into_iter()
+            .collect()
     }
 
     fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {

@@ -39,20 +39,24 @@ impl Cost {
         }
     }
 
-    /// `cheaper ..`; with `searched` where any arm of the group was searched for.
-    pub(crate) fn phrase(self, searched: bool) -> String {
+    /// `is 3.1x cheaper to train`, with how many times less where that is said; `searched` where any arm of the group was searched for.
+    pub(crate) fn is_lower(self, times: Option<f64>, searched: bool) -> String {
+        let times = times
+            .map(|times| format!("{}x ", times_text(times)))
+            .unwrap_or_default();
         let start = if searched {
             "to search and train"
         } else {
             "to train"
         };
         match self {
-            Self::Train => "to train".to_owned(),
-            Self::SearchTrain => start.to_owned(),
-            Self::Memory => "in memory while training".to_owned(),
-            Self::Predict => "a prediction".to_owned(),
+            Self::Train => format!("is {times}cheaper to train"),
+            Self::SearchTrain => format!("is {times}cheaper {start}"),
+            Self::Memory => format!("needs {times}less memory to train"),
+            Self::Predict => format!("is {times}faster to predict"),
             Self::Total { predictions } => {
-                format!("{start} and predict {} texts", units::count(predictions))
+                let texts = units::count(predictions);
+                format!("takes {times}less time in all, {texts} predictions included")
             }
         }
     }
@@ -63,6 +67,15 @@ impl Cost {
         } else {
             units::seconds
         }
+    }
+}
+
+/// Two digits below ten, whole numbers above.
+fn times_text(times: f64) -> String {
+    if times < 9.95 {
+        format!("{times:.1}")
+    } else {
+        format!("{times:.0}")
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Decision, Question, limits};
 use crate::costs::Neighbours;
 use crate::statistics::Standing;
 use crate::summary::{ArmSummary, GroupSummary};
+use crate::units;
 
 /// What is to be known of the arms that fit.
 pub(super) fn of_candidates(
@@ -39,10 +40,10 @@ pub(super) fn of_candidates(
         let unknown =
             |case: &&Case<'_>| limits::labels(case.arm).is_some_and(|l| l.validation.is_none());
         let n = fits.iter().filter(|case| unknown(case)).count();
-        notes.push("labels for validation are counted as labels".to_owned());
+        notes.push("Labels for validation are counted as labels".to_owned());
         if n > 0 {
             notes.push(format!(
-                "the records of {n} of the arms do not say how many labels validated; only those for training are counted there"
+                "The records of {n} of the arms do not say how many labels validated; only those for training are counted there"
             ));
         }
     }
@@ -51,9 +52,15 @@ pub(super) fn of_candidates(
 
 /// Seeds that fell out, and times that were not an arm's own.
 fn doubts(arm: &ArmSummary) -> Vec<String> {
-    let marks = arm.marks.iter();
-    let mut doubts: Vec<String> = marks
-        .map(|mark| format!("{} is {mark}", arm.label))
+    let unstable = arm.unstable.iter();
+    let mut doubts: Vec<String> = unstable
+        .map(|(seed, accuracy)| {
+            format!(
+                "{} is unstable: seed {seed} has {} %",
+                arm.label,
+                units::percent(*accuracy)
+            )
+        })
         .collect();
     if let Some(Neighbours { trials, disturbed }) = arm.costs.neighbours.filter(|n| n.disturbed > 0)
     {

@@ -68,8 +68,8 @@ fn verdict(advice: &Advice) -> String {
                 "every other is behind it beyond chance".to_owned()
             } else if advice.others.iter().any(|o| o.standing == Standing::AsGood) {
                 format!(
-                    "the highest mean, and none of those as good within {margin} is cheaper {}",
-                    phrase(advice)
+                    "the highest mean, and none of those as good within {margin} {}",
+                    lower(advice, None)
                 )
             } else {
                 format!("the highest mean; no other is shown to be as good within {margin}")
@@ -108,7 +108,7 @@ fn unbeaten(choice: &Scored, advice: &Advice) -> String {
     text
 }
 
-/// `, and 3.1x cheaper to train (24 s against 76 s).`
+/// `; it is 3.1x cheaper to train (24 s against 76 s).`
 fn cheaper(choice: &Scored, best: &Scored, advice: &Advice) -> String {
     let (Some(own), Some(others)) = (choice.cost, best.cost) else {
         return ".".to_owned();
@@ -123,16 +123,9 @@ fn cheaper(choice: &Scored, best: &Scored, advice: &Advice) -> String {
             with_range(others, unit)
         )
     };
-    let ratio = others.median / own.median;
-    if ratio.is_finite() && ratio >= 1.05 {
-        format!(
-            ", and {}x cheaper {} {costs}.",
-            ratio_text(ratio),
-            phrase(advice)
-        )
-    } else {
-        format!(", and cheaper {} {costs}.", phrase(advice))
-    }
+    let times = others.median / own.median;
+    let times = Some(times).filter(|times| times.is_finite() && *times >= 1.05);
+    format!("; it {} {costs}.", lower(advice, times))
 }
 
 fn with_range(spread: Spread, unit: fn(f64) -> String) -> String {
@@ -142,15 +135,6 @@ fn with_range(spread: Spread, unit: fn(f64) -> String) -> String {
         unit(spread.min),
         unit(spread.max)
     )
-}
-
-/// Two digits below ten, whole numbers above.
-fn ratio_text(ratio: f64) -> String {
-    if ratio < 9.95 {
-        format!("{ratio:.1}")
-    } else {
-        format!("{ratio:.0}")
-    }
 }
 
 /// Those as good as the best that were not taken.
@@ -259,8 +243,8 @@ pub(super) fn points_of_margin(advice: &Advice) -> String {
     standing::margin_points(advice.question.margin)
 }
 
-fn phrase(advice: &Advice) -> String {
-    advice.question.cost.phrase(advice.searched)
+fn lower(advice: &Advice, times: Option<f64>) -> String {
+    advice.question.cost.is_lower(times, advice.searched)
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -26,8 +26,9 @@ pub fn clopper_pearson(count: f64, n: f64) -> Interval {
 
 /// Whether `errors` of `n` show, at 95 % and one-sided, that the share is at most `most`: the upper limit of Clopper & Pearson is no larger.
 pub(crate) fn shown_at_most(errors: u64, n: u64, most: f64) -> bool {
+    // No share observed above it shows that, which is soon seen.
     let coin = Binomial::new(most, n);
-    coin.is_ok_and(|coin| coin.cdf(errors) <= 1.0 - CONFIDENCE)
+    errors as f64 <= most * n as f64 && coin.is_ok_and(|coin| coin.cdf(errors) <= 1.0 - CONFIDENCE)
 }
 
 /// Share of `true` in a table by seed and test example.

@@ -215,7 +215,7 @@ fn fit(
     let method = prepared.method;
     let device = prepared.device.clone().autodiff();
     let mut events = |event| observer.borrow_mut().event(event);
-    let setting = Setting {
+    let mut setting = Setting {
         base,
         classes: &prepared.task.classes,
         descriptions: prepared.task.descriptions.as_deref(),
@@ -229,7 +229,11 @@ fn fit(
     let mut config = job.spec.config.clone();
     if let Some(searched) = &job.searched {
         config = searched.best.clone();
-        let found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        let mut found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        if let Some(epochs) = searched.epochs {
+            setting.budget.epochs = epochs;
+            found["epochs"] = epochs.get().into();
+        }
         observer.borrow_mut().detail("tune", found);
     } else if let Some(n) = NonZeroUsize::new(prepared.search_trials) {
         println!("{}tune", job::PHASE_MARK);
@@ -239,9 +243,10 @@ fn fit(
         match found? {
             Some(found) => {
                 config = found.best.clone();
-                observer
-                    .borrow_mut()
-                    .detail("tune", serde_json::to_value(&found)?);
+                setting.budget.epochs = found.epochs;
+                let mut observer = observer.borrow_mut();
+                observer.searched(found.trainings(), !found.at_edge.is_empty());
+                observer.detail("tune", serde_json::to_value(&found)?);
             }
             None => observer
                 .borrow_mut()
