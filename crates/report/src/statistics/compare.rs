@@ -6,6 +6,7 @@
 //! the two estimates, which is blunter. Many comparisons with the same best: Holm 1979.
 
 use super::answers::{Answers, crossed};
+use super::pair::MeanSquares;
 use super::{Estimate, Interval, critical, two_sided};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -43,20 +44,15 @@ pub fn difference(first: (&Answers, &Estimate), second: (&Answers, &Estimate)) -
     match table.len() {
         _ if rows < 2 => unpaired(first.1, second.1),
         0 => unpaired(first.1, second.1),
-        1 => by_mcnemar(&table),
+        1 => by_mcnemar(&MeanSquares::of(first.0, second.0)),
+        // The same difference everywhere: seeds add nothing, the examples of one of them decide.
+        _ if crossed(&table).variance <= 0.0 => by_mcnemar(&MeanSquares::of(first.0, second.0)),
         _ => by_seeds_and_rows(&table),
     }
 }
 
 fn by_seeds_and_rows(table: &[Vec<f64>]) -> Difference {
     let found = crossed(table);
-    if found.variance <= 0.0 {
-        // The same difference everywhere: seeds add nothing, the examples of one of them decide.
-        return Difference {
-            evidence: evidence(table),
-            ..by_mcnemar(&table[..1])
-        };
-    }
     let error = found.variance.sqrt();
     let half = critical(found.df) * error;
     Difference {
@@ -70,10 +66,9 @@ fn by_seeds_and_rows(table: &[Vec<f64>]) -> Difference {
     }
 }
 
-fn by_mcnemar(table: &[Vec<f64>]) -> Difference {
-    let differences = &table[0];
-    let only = |sign: f64| differences.iter().filter(|d| **d == sign).count() as u64;
-    let (first, second, n) = (only(1.0), only(-1.0), differences.len() as f64);
+/// The rows that only one of the two got right, under the first seed.
+pub(super) fn by_mcnemar(pair: &MeanSquares) -> Difference {
+    let ((first, second), n) = (pair.discordant, pair.row_count as f64);
     // Agresti & Min 2005: half an example is added to each cell of the two-by-two table before Wald's interval.
     let (b, c, m) = (first as f64 + 0.5, second as f64 + 0.5, n + 2.0);
     let centre = (b - c) / m;
@@ -85,7 +80,10 @@ fn by_mcnemar(table: &[Vec<f64>]) -> Difference {
             high: (centre + half).min(1.0),
         },
         p_value: mcnemar_exact(first, second),
-        evidence: evidence(table),
+        evidence: Evidence::Paired {
+            seeds: pair.seed_count,
+            rows: pair.row_count,
+        },
     }
 }
 
@@ -96,7 +94,7 @@ fn evidence(table: &[Vec<f64>]) -> Evidence {
     }
 }
 
-fn unpaired(first: &Estimate, second: &Estimate) -> Difference {
+pub(super) fn unpaired(first: &Estimate, second: &Estimate) -> Difference {
     let mean = first.mean - second.mean;
     let variance = first.variance + second.variance;
     let parts = first.variance.powi(2) / first.df + second.variance.powi(2) / second.df;
