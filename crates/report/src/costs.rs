@@ -75,7 +75,7 @@ fn bytes(count: Option<u64>) -> Option<f64> {
 }
 
 /// Seconds from the loaded model to one that can answer; see [`Costs::adapt_s`].
-fn adapt_s(record: &TrialRecord) -> Option<f64> {
+pub(crate) fn adapt_s(record: &TrialRecord) -> Option<f64> {
     let parts = [record.prepare_s, record.first_step_s, record.train_s];
     parts
         .iter()

@@ -109,7 +109,7 @@ fn machines(first: &RunInfo, second: &RunInfo) -> Machines {
     let hardware = |info: &RunInfo| {
         let mut all = machine(info);
         // Software: it may change times, and is shown; the machine stays the same.
-        ["driver", "system"].map(|name| all.remove(name));
+        all.retain(|name, _| !["driver", "system"].contains(&name.as_str()));
         all
     };
     let (a, b) = (hardware(first), hardware(second));

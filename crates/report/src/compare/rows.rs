@@ -149,3 +149,20 @@ fn labels<'a>(arm: &Arm<'a>) -> Option<Result<BTreeMap<u64, &'a str>, u64>> {
     }
     (!labels.is_empty()).then_some(Ok(labels))
 }
+
+/// Whether both gave the same answer to every row under every seed.
+pub(crate) fn same_answers(first: &Arm<'_>, second: &Arm<'_>) -> bool {
+    let [a, b] = [first, second].map(answered);
+    a.is_some() && a == b
+}
+
+/// What was predicted, by seed and row; `None` where that of a finished trial is not at hand, or none finished.
+fn answered<'a>(arm: &Arm<'a>) -> Option<BTreeMap<u64, Vec<(u64, &'a str)>>> {
+    let of_trials = arm.finished().map(|trial| {
+        let rows = &trial.predictions.as_ref()?.rows;
+        let answers = rows.iter().map(|row| (row.row, row.predicted.as_str()));
+        Some((trial.record.spec.seed, answers.collect()))
+    });
+    let by_seed: BTreeMap<_, _> = of_trials.collect::<Option<_>>()?;
+    (!by_seed.is_empty()).then_some(by_seed)
+}

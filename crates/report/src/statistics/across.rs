@@ -1,12 +1,12 @@
 //! The same arms in two runs: the difference of each, with the variance between seeds moderated over all of them.
 //!
-//! Of the differences by seed and test row, Var(mean) = (MS* + max(MS_R - MS_E, 0)) / (S·R), where MS* is the mean square between seeds after
-//! the group had its say ([`Prior`]) or the arm's own where that is larger: it is never dropped, however small three seeds happen to make it.
+//! Three seeds say little about the variance between seeds; the arms of a comparison say it together ([`Prior`]), each keeping its own where
+//! that is larger.
 
-use super::compare::{by_mcnemar, unpaired};
+use super::compare::{of_pair, paired, unpaired};
 use super::pair::MeanSquares;
-use super::seeds::{Prior, Variance};
-use super::{Answers, Difference, Estimate, Evidence, Interval, critical, two_sided};
+use super::seeds::Prior;
+use super::{Answers, Difference, Estimate};
 
 /// An arm in one of the runs: its answers, and the estimate that is compared where they are not paired.
 #[derive(Clone, Copy, Debug)]
@@ -30,27 +30,19 @@ pub struct InBoth<'a> {
 
 /// `second - first` of every arm of a group, in order.
 pub fn differences(arms: &[InBoth<'_>]) -> Vec<Difference> {
-    let squares: Vec<Option<MeanSquares>> = arms.iter().map(paired).collect();
-    let pairs = || arms.iter().zip(&squares);
-    pairs()
-        .map(|(arm, own)| match own {
-            None => unpaired(arm.second.estimate, arm.first.estimate),
-            Some(own) if own.seed_count == 1 => by_mcnemar(own),
-            Some(own) => {
-                let prior = if varies(arm, own) {
-                    prior(pairs(), own.seed_count)
-                } else {
-                    Prior::NONE
-                };
-                by_seeds_and_rows(own, prior)
-            }
+    let squares: Vec<Option<MeanSquares>> = arms
+        .iter()
+        .map(|arm| {
+            paired(arm.second.answers, arm.first.answers).filter(|_| arm.same_rows)
         })
-        .collect()
-}
-
-fn paired(arm: &InBoth<'_>) -> Option<MeanSquares> {
-    let squares = MeanSquares::of(arm.second.answers, arm.first.answers);
-    (arm.same_rows && squares.seed_count > 0 && squares.row_count > 1).then_some(squares)
+        .collect();
+    let pairs = || arms.iter().zip(&squares);
+    let difference = |(arm, own): (&InBoth<'_>, &Option<MeanSquares>)| match own {
+        None => unpaired(arm.second.estimate, arm.first.estimate),
+        Some(own) if varies(arm, own) => of_pair(own, prior(pairs(), own.seed_count)),
+        Some(own) => of_pair(own, Prior::NONE),
+    };
+    pairs().map(difference).collect()
 }
 
 /// Whether seeds can change the difference. Where an arm answers alike under all of them, or as in the other run, they cannot.
@@ -73,37 +65,4 @@ fn prior<'a>(
     // All that the other arms know: each is compared with its own like, so that no two share an arm.
     let at_most = (of_seeds.len() as f64 - 1.0) * df;
     Prior::of(&of_seeds, df, at_most)
-}
-
-fn by_seeds_and_rows(own: &MeanSquares, prior: Prior) -> Difference {
-    let (s, r) = (own.seed_count as f64, own.row_count as f64);
-    let seeds = prior.moderate(Variance {
-        value: own.seeds,
-        df: s - 1.0,
-    });
-    let sum = seeds.value + own.beyond_error();
-    if sum <= 0.0 {
-        // The same difference everywhere: seeds add nothing, the rows of one of them decide.
-        return by_mcnemar(own);
-    }
-    let of_seeds = seeds.value * seeds.value / seeds.df;
-    let df = if of_seeds > 0.0 {
-        (sum * sum / of_seeds).min(r - 1.0)
-    } else {
-        r - 1.0
-    };
-    let error = (sum / (s * r)).sqrt();
-    let half = critical(df) * error;
-    Difference {
-        mean: own.mean,
-        interval: Interval {
-            low: (own.mean - half).max(-1.0),
-            high: (own.mean + half).min(1.0),
-        },
-        p_value: two_sided(own.mean / error, df),
-        evidence: Evidence::Paired {
-            seeds: own.seed_count,
-            rows: own.row_count,
-        },
-    }
 }

@@ -1,13 +1,14 @@
 //! Is one way of adapting better than another? Compared example by example, so that what makes an example hard for both cancels.
 //!
-//! Several shared seeds: the differences (1, 0, -1 by seed and example) form a crossed table of their own; t = mean / √Var(mean) with
-//! Satterthwaite's degrees of freedom, see `answers`. One shared seed: McNemar's exact test over the examples that only
-//! one of the two got right (McNemar 1947), and the interval of Agresti & Min 2005. No shared predictions: Welch's comparison of
-//! the two estimates, which is blunter. Many comparisons with the same best: Holm 1979.
+//! Several shared seeds: the differences (1, 0, -1 by seed and example) form a crossed table of their own, with mean squares MS_S (seeds),
+//! MS_R (rows) and MS_E (their interaction). Var(mean) = (MS_S + max(MS_R - MS_E, 0)) / (S·R); the term of the seeds is never dropped, however
+//! small three of them happen to make it, and may be moderated by what other differences say ([`Prior`]). One shared seed: McNemar's exact test
+//! over the examples that only one of the two got right (McNemar 1947), and the interval of Agresti & Min 2005. No shared predictions: Welch's
+//! comparison of the two estimates, which is blunter. Many comparisons: Holm 1979.
 
-use super::answers::{Answers, crossed};
 use super::pair::MeanSquares;
-use super::{Estimate, Interval, critical, two_sided};
+use super::seeds::{Prior, Variance};
+use super::{Answers, Estimate, Interval, critical, two_sided};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// What a comparison rests on.
@@ -39,35 +40,51 @@ pub struct Difference {
 
 /// `first - second`, paired where predictions allow.
 pub fn difference(first: (&Answers, &Estimate), second: (&Answers, &Estimate)) -> Difference {
-    let table = first.0.minus(second.0);
-    let rows = table.first().map_or(0, Vec::len);
-    match table.len() {
-        _ if rows < 2 => unpaired(first.1, second.1),
-        0 => unpaired(first.1, second.1),
-        1 => by_mcnemar(&MeanSquares::of(first.0, second.0)),
-        // The same difference everywhere: seeds add nothing, the examples of one of them decide.
-        _ if crossed(&table).variance <= 0.0 => by_mcnemar(&MeanSquares::of(first.0, second.0)),
-        _ => by_seeds_and_rows(&table),
+    match paired(first.0, second.0) {
+        Some(pair) => of_pair(&pair, Prior::NONE),
+        None => unpaired(first.1, second.1),
     }
 }
 
-fn by_seeds_and_rows(table: &[Vec<f64>]) -> Difference {
-    let found = crossed(table);
-    let error = found.variance.sqrt();
-    let half = critical(found.df) * error;
+/// The table of differences over shared seeds and rows; `None` without two rows.
+pub(super) fn paired(first: &Answers, second: &Answers) -> Option<MeanSquares> {
+    let pair = MeanSquares::of(first, second);
+    (pair.seed_count > 0 && pair.row_count > 1).then_some(pair)
+}
+
+/// From a table of differences, with what others say about the variance between seeds.
+pub(super) fn of_pair(pair: &MeanSquares, prior: Prior) -> Difference {
+    let (s, r) = (pair.seed_count as f64, pair.row_count as f64);
+    let seeds = prior.moderate(Variance {
+        value: pair.seeds,
+        df: s - 1.0,
+    });
+    let sum = seeds.value + pair.beyond_error();
+    if pair.seed_count == 1 || sum <= 0.0 {
+        // Where the difference is the same everywhere, seeds add nothing: the rows of one of them decide.
+        return by_mcnemar(pair);
+    }
+    let of_seeds = seeds.value * seeds.value / seeds.df;
+    let df = if of_seeds > 0.0 {
+        (sum * sum / of_seeds).min(r - 1.0)
+    } else {
+        r - 1.0
+    };
+    let error = (sum / (s * r)).sqrt();
+    let half = critical(df) * error;
     Difference {
-        mean: found.mean,
+        mean: pair.mean,
         interval: Interval {
-            low: (found.mean - half).max(-1.0),
-            high: (found.mean + half).min(1.0),
+            low: (pair.mean - half).max(-1.0),
+            high: (pair.mean + half).min(1.0),
         },
-        p_value: two_sided(found.mean / error, found.df),
-        evidence: evidence(table),
+        p_value: two_sided(pair.mean / error, df),
+        evidence: evidence(pair),
     }
 }
 
 /// The rows that only one of the two got right, under the first seed.
-pub(super) fn by_mcnemar(pair: &MeanSquares) -> Difference {
+fn by_mcnemar(pair: &MeanSquares) -> Difference {
     let ((first, second), n) = (pair.discordant, pair.row_count as f64);
     // Agresti & Min 2005: half an example is added to each cell of the two-by-two table before Wald's interval.
     let (b, c, m) = (first as f64 + 0.5, second as f64 + 0.5, n + 2.0);
@@ -80,17 +97,14 @@ pub(super) fn by_mcnemar(pair: &MeanSquares) -> Difference {
             high: (centre + half).min(1.0),
         },
         p_value: mcnemar_exact(first, second),
-        evidence: Evidence::Paired {
-            seeds: pair.seed_count,
-            rows: pair.row_count,
-        },
+        evidence: evidence(pair),
     }
 }
 
-fn evidence(table: &[Vec<f64>]) -> Evidence {
+fn evidence(pair: &MeanSquares) -> Evidence {
     Evidence::Paired {
-        seeds: table.len(),
-        rows: table.first().map_or(0, Vec::len),
+        seeds: pair.seed_count,
+        rows: pair.row_count,
     }
 }
 
