@@ -20,6 +20,7 @@ mod readme;
 mod recommend;
 mod run;
 mod search;
+mod standing;
 mod summary;
 mod tables;
 mod text;
@@ -38,7 +39,7 @@ pub use record::{Predictions, Trial, store};
 pub use run::{Arm, Group, Run, file_name, last_part, load_run};
 pub use statistics::{AgainstBest, Standing};
 pub use summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise, summarise_with};
-pub use text::{markdown_table, terminal_table};
+pub use text::{markdown_table, terminal_table, terminal_table_within};
 
 use record::StoreError;
 use std::path::{Path, PathBuf};

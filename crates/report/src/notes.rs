@@ -3,6 +3,8 @@
 
 use crate::escape::one_line;
 use crate::run::{Arm, Group, Run};
+use crate::summary::GroupSummary;
+use crate::units;
 use record::{CutTexts, Trial};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,6 +46,33 @@ pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
         .for_each(&mut add);
     of_reading(group).into_iter().for_each(&mut add);
     lost_predictions(group).into_iter().for_each(&mut add);
+    notes
+}
+
+/// What the accuracies themselves say: seeds that fell far below the others, and what one seed cannot tell.
+pub(crate) fn of_standings(group: &GroupSummary) -> Vec<String> {
+    let far = group.arms.iter().flat_map(|arm| {
+        let seeds = arm.unstable.iter();
+        seeds.map(|(seed, accuracy)| {
+            let at = units::percent(*accuracy);
+            one_line(&format!(
+                "{} is unstable: seed {seed} at {at}, far below its other seeds",
+                arm.label
+            ))
+        })
+    });
+    let mut notes: Vec<String> = far.collect();
+    let seeds = group
+        .arms
+        .iter()
+        .filter_map(|arm| Some(arm.accuracy?.seeds));
+    if seeds.max() == Some(1) && group.arms.len() > 1 {
+        notes.push(
+            "one seed: the seeds' variation is unknown; intervals and comparisons (McNemar's test) are over the test examples alone, and no method \
+             is called as good as the best"
+                .to_owned(),
+        );
+    }
     notes
 }
 

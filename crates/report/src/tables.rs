@@ -1,14 +1,14 @@
 //! `summary.csv`. A number that was not measured is an empty cell.
 
 use crate::costs::Costs;
-use crate::statistics::Standing;
+use crate::statistics::{Improvement, Standing};
 use crate::summary::{ArmSummary, GroupSummary};
 
 type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 32] = [
+const SUMMARY_CELLS: [Cell; 35] = [
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -31,10 +31,13 @@ const SUMMARY_CELLS: [Cell; 32] = [
     ("difference_high", |_, a| cell(a.against.map(|x| 100.0 * x.interval.high))),
     ("standing", |_, a| standing(a.standing).to_owned()),
     ("p_adjusted", |_, a| cell(a.against.map(|x| x.p_adjusted))),
-    ("seed_variance_used", |_, a| cell(a.against.and_then(|x| x.seed_variance).map(|v| v.value))),
-    ("df_used", |_, a| cell(a.against.map(|x| x.df).filter(|df| df.is_finite()))),
-    ("paired_seeds", |_, a| cell(a.against.map(|x| x.seeds))),
-    ("paired_rows", |_, a| cell(a.against.map(|x| x.rows))),
+    ("seed_variance_used", |_, a| cell(a.against.and_then(|x| x.pair.seed_variance).map(|v| v.value))),
+    ("df_used", |_, a| cell(a.against.map(|x| x.pair.df).filter(|df| df.is_finite()))),
+    ("paired_seeds", |_, a| cell(a.against.map(|x| x.pair.squares.seed_count))),
+    ("paired_rows", |_, a| cell(a.against.map(|x| x.pair.squares.row_count))),
+    ("p_beats_best", |_, a| cell(improvement(a).map(|p| p.probability))),
+    ("p_beats_best_low", |_, a| cell(improvement(a).map(|p| p.interval.low))),
+    ("p_beats_best_high", |_, a| cell(improvement(a).map(|p| p.interval.high))),
     ("trainable_params", |_, a| cell(a.trainable_params)),
     ("added_params", |_, a| cell(a.added_params)),
     ("total_params", |_, a| cell(a.total_params)),
@@ -78,6 +81,11 @@ fn standing(standing: Standing) -> &'static str {
         Standing::Behind => "behind",
         Standing::Unknown => "",
     }
+}
+
+/// Of the arm over the best of the others.
+fn improvement(arm: &ArmSummary) -> Option<Improvement> {
+    arm.against?.pair.improvement()
 }
 
 fn cell<T: ToString>(value: Option<T>) -> String {

@@ -92,7 +92,7 @@ fn figures(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot) {
     picture.text((plot.right + 58.0, y), mean, LABEL, TEXT, Hang::End);
     let range = format!("[{low}, {high}]");
     picture.text((plot.right + 66.0, y), range, NOTE, TEXT, Hang::Start);
-    let mark = crate::text::mark(dot.standing);
+    let mark = crate::standing::word(dot.standing);
     picture.text((WIDTH - 62.0, y), mark, NOTE, TEXT, Hang::Start);
 }
 
