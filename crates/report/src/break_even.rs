@@ -1,11 +1,48 @@
 //! After how many predictions an arm that is dear to train and cheap to ask has cost less than one that is the other way round.
 //!
 //! An arm's cost is a line: search and adaptation, then so much for every text. Two lines cross where one starts higher and rises more slowly. The
-//! range of the crossing is that of the ends which the trials' smallest and largest times allow; where the ranges of the slopes overlap, no crossing
-//! is claimed.
+//! range of the crossing is that which the trials' smallest and largest times allow; where the ranges of the starts or of the slopes overlap, no
+//! crossing is claimed.
 
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
+use crate::units;
+
+/// Headings of [`rows`].
+pub(crate) const HEADINGS: [&str; 3] = ["predictions", "cheaper from then on", "than"];
+
+/// What the table means; stands above it.
+pub(crate) fn legend(source: PredictSource) -> String {
+    let measured = match source {
+        PredictSource::Alone => "median of single predictions, one text after the other",
+        PredictSource::Batched => "the test split in batches; one text at a time takes longer",
+    };
+    format!(
+        "After so many predictions, with the range that the trials' times allow, the one has cost less time in all: search, training and predictions \
+         ({measured}). Pairs whose ranges overlap are left out."
+    )
+}
+
+/// One row for every crossing: the predictions with their range, the arm that is cheaper from then on, the other.
+pub(crate) fn rows(group: &GroupSummary, found: &BreakEven) -> Vec<[String; 3]> {
+    let arm = |at: usize| {
+        let arm = &group.arms[at];
+        match crate::standing::word(arm.standing) {
+            "" => arm.label.clone(),
+            word => format!("{} ({word})", arm.label),
+        }
+    };
+    let row = |crossing: &Crossing| {
+        let [predictions, low, high] =
+            [crossing.predictions, crossing.low, crossing.high].map(|n| units::count(n.ceil()));
+        [
+            format!("{predictions} ({low} to {high})"),
+            arm(crossing.dear_start),
+            arm(crossing.cheap_start),
+        ]
+    };
+    found.crossings.iter().map(row).collect()
+}
 
 /// What the time of a prediction was measured on. It is one for all arms of a group, or they could not be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +73,7 @@ pub struct Crossing {
     pub cheap_start: usize,
     /// Predictions after which the first has cost less, by the medians.
     pub predictions: f64,
-    /// The least that the trials' ranges allow; 0 where the first may be cheaper from the start.
+    /// The least that the trials' ranges allow.
     pub low: f64,
     /// The most.
     pub high: f64,
@@ -114,7 +151,8 @@ fn crossing(dear: &CostLine, cheap: &CostLine) -> Option<Crossing> {
     let start = dear.start_s.median - cheap.start_s.median;
     let saved = cheap.predict_s.median - dear.predict_s.median;
     let saved_at_least = cheap.predict_s.min - dear.predict_s.max;
-    if start <= 0.0 || saved_at_least <= 0.0 {
+    let start_at_least = dear.start_s.min - cheap.start_s.max;
+    if start_at_least <= 0.0 || saved_at_least <= 0.0 {
         return None;
     }
     let saved_at_most = cheap.predict_s.max - dear.predict_s.min;
@@ -122,7 +160,7 @@ fn crossing(dear: &CostLine, cheap: &CostLine) -> Option<Crossing> {
         dear_start: dear.arm,
         cheap_start: cheap.arm,
         predictions: start / saved,
-        low: (dear.start_s.min - cheap.start_s.max).max(0.0) / saved_at_most,
+        low: start_at_least / saved_at_most,
         high: (dear.start_s.max - cheap.start_s.min) / saved_at_least,
     })
 }

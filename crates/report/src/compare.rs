@@ -128,7 +128,12 @@ pub fn compare(first: &Run, second: &Run, noise: &Noise) -> RunComparison {
         notes: pairing.notes.iter().map(|note| one_line(note)).collect(),
         ..RunComparison::default()
     };
-    unmatched(&mut found, &pairing, (&groups_1, &titles_1), (&groups_2, &titles_2));
+    unmatched(
+        &mut found,
+        &pairing,
+        (&groups_1, &titles_1),
+        (&groups_2, &titles_2),
+    );
     let mut groups = Vec::new();
     let mut pairs = Vec::new();
     for (i, j) in &pairing.pairs {
@@ -141,8 +146,12 @@ pub fn compare(first: &Run, second: &Run, noise: &Noise) -> RunComparison {
         groups.push((a, b));
         let matched = arms::pair(title, a, b);
         let only = |arm: &Arm<'_>| Only::of(title, arm);
-        found.only_first.extend(matched.only_first.into_iter().map(only));
-        found.only_second.extend(matched.only_second.into_iter().map(only));
+        found
+            .only_first
+            .extend(matched.only_first.into_iter().map(only));
+        found
+            .only_second
+            .extend(matched.only_second.into_iter().map(only));
         pairs.push((matched.pairs, rows));
     }
     let all: Vec<ArmPair<'_>> = pairs.iter().flat_map(|(arms, _)| arms.clone()).collect();
@@ -259,8 +268,15 @@ fn pairable(arm: &ArmPair<'_>, [a, b]: &[Answers; 2], rows: &Rows) -> (bool, Opt
     let most = a.seeds().len().max(b.seeds().len());
     let why = match shared {
         _ if most == 0 => return (true, None), // nothing finished
-        0 => "the runs share no seed, so that the accuracies are compared unpaired, which is blunter".to_owned(),
-        n if n < most => format!("{n} of {} and {} seeds are the same numbers in both; only these are paired", a.seeds().len(), b.seeds().len()),
+        0 => {
+            "the runs share no seed, so that the accuracies are compared unpaired, which is blunter"
+                .to_owned()
+        }
+        n if n < most => format!(
+            "{n} of {} and {} seeds are the same numbers in both; only these are paired",
+            a.seeds().len(),
+            b.seeds().len()
+        ),
         _ => return (true, None),
     };
     (shared > 0, Some(Why::Evidence(of(&why))))

@@ -25,11 +25,11 @@ mod summary;
 mod tables;
 mod text;
 
-pub use compare::{
-    ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison, compare,
-    comparison_table, gate, gate_text,
-};
 pub use break_even::{BreakEven, CostLine, Crossing, PredictSource, break_even};
+pub use compare::{
+    ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison,
+    compare, comparison_table, gate, gate_text,
+};
 pub use costs::Costs;
 pub use error::ReportError;
 pub use plot::pareto_front;

@@ -415,7 +415,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let table = report::comparison_table(&found);
     println!("{table}");
     assert!(
-        table.contains("differs") && table.contains("only in the first: mini-forest on"),
+        table.contains("lower") && table.contains("only in the first: mini-forest on"),
         "{table}"
     );
     assert!(

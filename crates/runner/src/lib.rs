@@ -92,11 +92,13 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref())
             .map(|()| FINISHED),
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
-        Command::Compare(arguments) => results::compare(&arguments).map(|compared| match compared {
-            Compared::Done => FINISHED,
-            Compared::Worse => SOME_FAILED,
-            Compared::CannotTell => CANNOT_TELL,
-        }),
+        Command::Compare(arguments) => {
+            results::compare(&arguments).map(|compared| match compared {
+                Compared::Done => FINISHED,
+                Compared::Worse => SOME_FAILED,
+                Compared::CannotTell => CANNOT_TELL,
+            })
+        }
         Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),

@@ -113,7 +113,11 @@ fn machines(first: &RunInfo, second: &RunInfo) -> Machines {
         all
     };
     let (a, b) = (hardware(first), hardware(second));
-    let is_known = |of: &Pairs| ["processor", "cores"].iter().all(|key| of.contains_key(*key));
+    let is_known = |of: &Pairs| {
+        ["processor", "cores"]
+            .iter()
+            .all(|key| of.contains_key(*key))
+    };
     match (is_known(&a) && is_known(&b), a == b) {
         (true, true) => Machines::Same,
         (true, false) => Machines::Other,
@@ -178,7 +182,8 @@ fn of_arm(arm: &crate::Arm<'_>) -> Pairs {
     flatten("budget", &record.spec.budget.to_json(), &mut all);
     for limit in ["budget.validation_limit", "budget.test_limit"] {
         // Left out of a budget that has none.
-        all.entry(limit.to_owned()).or_insert_with(|| NONE.to_owned());
+        all.entry(limit.to_owned())
+            .or_insert_with(|| NONE.to_owned());
     }
     flatten("", record.config(), &mut all);
     let seeds = arm.trials.iter().map(|trial| trial.record.spec.seed);
@@ -313,7 +318,12 @@ fn files(identity: &Identity<'_>) -> String {
 fn notes(run: &Run, group: &Group<'_>) -> BTreeSet<String> {
     let of_run = &run.info.notes;
     let tasks = of_run.tasks.get(group.task).into_iter().flatten().cloned();
-    let models = of_run.models.get(group.model).into_iter().flatten().cloned();
+    let models = of_run
+        .models
+        .get(group.model)
+        .into_iter()
+        .flatten()
+        .cloned();
     let trials = group.arms.iter().flat_map(|arm| &arm.trials);
     let of_trials = trials.flat_map(|trial| {
         let notes = trial.record.all_notes();

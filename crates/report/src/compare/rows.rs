@@ -29,9 +29,9 @@ pub(crate) fn of_groups(first: &Group<'_>, second: &Group<'_>) -> Rows {
         return Rows::OtherClasses(different_classes(a.names(), b.names()));
     }
     match [first.task_identity(), second.task_identity()] {
-        [a, b] if a.digest.is_empty() || b.digest.is_empty() => Rows::Other(
-            "the digest of the task's files is not on record in both runs".to_owned(),
-        ),
+        [a, b] if a.digest.is_empty() || b.digest.is_empty() => {
+            Rows::Other("the digest of the task's files is not on record in both runs".to_owned())
+        }
         [a, b] if a.digest != b.digest => Rows::Other(format!(
             "the task's files differ (SHA-256 {}.. and {}..)",
             Identity::short_digest(&a),

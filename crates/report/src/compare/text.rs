@@ -2,6 +2,7 @@
 
 use super::{ArmComparison, Change, Changed, Gate, Machines, Only, Ratio, RunComparison};
 use crate::escape::one_line;
+use crate::standing;
 use crate::statistics::{Difference, Evidence};
 use crate::units;
 
@@ -26,7 +27,10 @@ pub fn comparison_table(comparison: &RunComparison) -> String {
     let [first, second] = &comparison.runs;
     let mut text = format!("first:  {first}\nsecond: {second}\n\n");
     text += &changes(comparison);
-    if !(comparison.refused.is_empty() && comparison.not_paired.is_empty() && comparison.notes.is_empty()) {
+    if !(comparison.refused.is_empty()
+        && comparison.not_paired.is_empty()
+        && comparison.notes.is_empty())
+    {
         text += "\n";
     }
     for refused in &comparison.refused {
@@ -46,7 +50,9 @@ pub fn comparison_table(comparison: &RunComparison) -> String {
     text += LEGEND;
     text += match comparison.changes.machines {
         Machines::Same => "",
-        Machines::Other => "\nThe machines differ: nothing is said of the ratios of time and memory.",
+        Machines::Other => {
+            "\nThe machines differ: nothing is said of the ratios of time and memory."
+        }
         Machines::Unknown => {
             "\nThe machine is not on record in both runs: nothing is said of the ratios of time and memory."
         }
@@ -116,7 +122,10 @@ fn line(changed: &Changed) -> String {
     } else {
         format!(" ({})", arms.join(", "))
     };
-    format!("  {}\n", one_line(&format!("{what}: {first} → {second}{arms}")))
+    format!(
+        "  {}\n",
+        one_line(&format!("{what}: {first} → {second}{arms}"))
+    )
 }
 
 fn tables(arms: &[ArmComparison]) -> String {
@@ -155,7 +164,8 @@ fn cells(arm: &ArmComparison) -> [String; 8] {
         verdict(arm).to_owned(),
         n.unwrap_or_default(),
         time.map(|r| ratio(r, units::seconds)).unwrap_or_default(),
-        time.map(|r| word(r, "faster", "slower")).unwrap_or_default(),
+        time.map(|r| word(r, "faster", "slower"))
+            .unwrap_or_default(),
         memory.map(|r| ratio(r, units::bytes)).unwrap_or_default(),
         memory.map(|r| word(r, "less", "more")).unwrap_or_default(),
     ]
@@ -171,21 +181,11 @@ fn verdict(arm: &ArmComparison) -> &'static str {
     }
 }
 
-/// `-0.8 [-2.7, +0.1]`.
+/// `-0.8 [-2.7, 0.1]`.
 pub(super) fn points(difference: &Difference) -> String {
     let interval = difference.interval;
-    let [mean, low, high] = [difference.mean, interval.low, interval.high].map(signed);
-    format!("{mean} [{low}, {high}]")
-}
-
-fn signed(share: f64) -> String {
-    let text = format!("{:+.1}", 100.0 * share);
-    // Rounded to nothing, a difference has no direction.
-    if text.ends_with("0.0") && text.len() == 4 {
-        "0.0".to_owned()
-    } else {
-        text
-    }
+    let [low, high] = [interval.low, interval.high].map(standing::points);
+    format!("{} [{low}, {high}]", standing::signed(difference.mean))
 }
 
 fn ratio(ratio: &Ratio, unit: fn(f64) -> String) -> String {

@@ -3,9 +3,9 @@
 //! Three seeds say little about the variance between seeds; the arms of a comparison say it together ([`Prior`]), each keeping its own where
 //! that is larger.
 
-use super::compare::{of_pair, paired, unpaired};
+use super::compare::{of_squares, shared, unpaired};
 use super::pair::MeanSquares;
-use super::seeds::Prior;
+use super::seeds::{Prior, Variance};
 use super::{Answers, Difference, Estimate};
 
 /// An arm in one of the runs: its answers, and the estimate that is compared where they are not paired.
@@ -32,37 +32,33 @@ pub struct InBoth<'a> {
 pub fn differences(arms: &[InBoth<'_>]) -> Vec<Difference> {
     let squares: Vec<Option<MeanSquares>> = arms
         .iter()
-        .map(|arm| {
-            paired(arm.second.answers, arm.first.answers).filter(|_| arm.same_rows)
-        })
+        .map(|arm| shared(arm.second.answers, arm.first.answers).filter(|_| arm.same_rows))
         .collect();
     let pairs = || arms.iter().zip(&squares);
+    let prior = prior(pairs().filter_map(|(arm, own)| varying(arm, own.as_ref()?)));
     let difference = |(arm, own): (&InBoth<'_>, &Option<MeanSquares>)| match own {
         None => unpaired(arm.second.estimate, arm.first.estimate),
-        Some(own) if varies(arm, own) => of_pair(own, prior(pairs(), own.seed_count)),
-        Some(own) => of_pair(own, Prior::NONE),
+        Some(own) if varying(arm, own).is_some() => of_squares(*own, prior),
+        Some(own) => of_squares(*own, Prior::NONE),
     };
     pairs().map(difference).collect()
 }
 
-/// Whether seeds can change the difference. Where an arm answers alike under all of them, or as in the other run, they cannot.
-fn varies(arm: &InBoth<'_>, squares: &MeanSquares) -> bool {
-    let by_seed = squares.seeds + squares.error > 0.0;
-    by_seed && arm.first.answers.varies() && arm.second.answers.varies()
+/// The variance between seeds of a difference that seeds can change. Where an arm answers alike under all of them, or as in the other run, they
+/// cannot.
+fn varying(arm: &InBoth<'_>, own: &MeanSquares) -> Option<Variance> {
+    let by_seed = own.seed_count > 1 && own.seeds + own.error > 0.0;
+    let both = arm.first.answers.varies() && arm.second.answers.varies();
+    (by_seed && both).then_some(Variance {
+        value: own.seeds,
+        df: own.seed_count as f64 - 1.0,
+    })
 }
 
-/// What the arms with as many seeds say about the variance between seeds of any of them.
-fn prior<'a>(
-    pairs: impl Iterator<Item = (&'a InBoth<'a>, &'a Option<MeanSquares>)>,
-    seeds: usize,
-) -> Prior {
-    let of_seeds: Vec<f64> = pairs
-        .filter_map(|(arm, squares)| Some((arm, squares.as_ref()?)))
-        .filter(|(arm, squares)| squares.seed_count == seeds && varies(arm, squares))
-        .map(|(_, squares)| squares.seeds)
-        .collect();
-    let df = (seeds - 1) as f64;
-    // All that the other arms know: each is compared with its own like, so that no two share an arm.
-    let at_most = (of_seeds.len() as f64 - 1.0) * df;
-    Prior::of(&of_seeds, df, at_most)
+/// What the arms say about the variance between seeds of any of them.
+fn prior(varying: impl Iterator<Item = Variance>) -> Prior {
+    let all: Vec<Variance> = varying.collect();
+    let mean_df = all.iter().map(|own| own.df).sum::<f64>() / all.len().max(1) as f64;
+    // All that the others know: each arm is compared with its own like, so that no two differences share an arm.
+    Prior::of(&all, (all.len() as f64 - 1.0) * mean_df)
 }

@@ -7,7 +7,8 @@
 //! comparison of the two estimates, which is blunter. Many comparisons: Holm 1979.
 
 use super::pair::MeanSquares;
-use super::seeds::{Prior, Variance};
+use super::paired::Paired;
+use super::seeds::Prior;
 use super::{Answers, Estimate, Interval, critical, two_sided};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -40,46 +41,29 @@ pub struct Difference {
 
 /// `first - second`, paired where predictions allow.
 pub fn difference(first: (&Answers, &Estimate), second: (&Answers, &Estimate)) -> Difference {
-    match paired(first.0, second.0) {
-        Some(pair) => of_pair(&pair, Prior::NONE),
+    match shared(first.0, second.0) {
+        Some(squares) => of_squares(squares, Prior::NONE),
         None => unpaired(first.1, second.1),
     }
 }
 
 /// The table of differences over shared seeds and rows; `None` without two rows.
-pub(super) fn paired(first: &Answers, second: &Answers) -> Option<MeanSquares> {
-    let pair = MeanSquares::of(first, second);
-    (pair.seed_count > 0 && pair.row_count > 1).then_some(pair)
+pub(super) fn shared(first: &Answers, second: &Answers) -> Option<MeanSquares> {
+    let squares = MeanSquares::of(first, second);
+    (squares.seed_count > 0 && squares.row_count > 1).then_some(squares)
 }
 
 /// From a table of differences, with what others say about the variance between seeds.
-pub(super) fn of_pair(pair: &MeanSquares, prior: Prior) -> Difference {
-    let (s, r) = (pair.seed_count as f64, pair.row_count as f64);
-    let seeds = prior.moderate(Variance {
-        value: pair.seeds,
-        df: s - 1.0,
-    });
-    let sum = seeds.value + pair.beyond_error();
-    if pair.seed_count == 1 || sum <= 0.0 {
-        // Where the difference is the same everywhere, seeds add nothing: the rows of one of them decide.
-        return by_mcnemar(pair);
-    }
-    let of_seeds = seeds.value * seeds.value / seeds.df;
-    let df = if of_seeds > 0.0 {
-        (sum * sum / of_seeds).min(r - 1.0)
-    } else {
-        r - 1.0
-    };
-    let error = (sum / (s * r)).sqrt();
-    let half = critical(df) * error;
-    Difference {
-        mean: pair.mean,
-        interval: Interval {
-            low: (pair.mean - half).max(-1.0),
-            high: (pair.mean + half).min(1.0),
+pub(super) fn of_squares(squares: MeanSquares, prior: Prior) -> Difference {
+    match Paired::of(squares, prior) {
+        Some(paired) if paired.seed_variance.is_some() => Difference {
+            mean: paired.mean,
+            interval: paired.interval(),
+            p_value: two_sided(paired.mean / paired.error, paired.df),
+            evidence: evidence(&squares),
         },
-        p_value: two_sided(pair.mean / error, df),
-        evidence: evidence(pair),
+        // One seed, or the same difference everywhere, to which seeds add nothing: the rows of one of them decide.
+        _ => by_mcnemar(&squares),
     }
 }
 
