@@ -77,15 +77,8 @@ pub(crate) enum Command {
     },
     /// Say which method to choose under limits, what is not settled, and what would change the answer
     Recommend(RecommendArgs),
-    /// Compare two runs method by method, paired by seed and test example
-    Compare {
-        /// Directory of the first run
-        #[arg(value_parser = path())]
-        first: PathBuf,
-        /// Directory of the second run
-        #[arg(value_parser = path())]
-        second: PathBuf,
-    },
+    /// Compare two runs method by method: what differs in settings, machine and program, then accuracy, time and memory
+    Compare(CompareArgs),
     /// List the methods, or write what the documentation says of them
     Methods(MethodsArgs),
     /// List the bundled models and how to name others
@@ -177,6 +170,52 @@ pub(crate) struct RecommendArgs {
     /// Longest prediction of one text, such as 5ms
     #[arg(long, value_name = "TIME")]
     pub(crate) max_predict_time: Option<humantime::Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 compared, and with --fail-if-worse every method is shown not to be worse. 1 a method is worse. 2 bad usage or input, among these runs \
+that have nothing in common. 3 compared, and it cannot be told: the test rows are not the same in both, or with --fail-if-worse an interval reaches \
+beyond the limit. 1 goes before 3.")]
+pub(crate) struct CompareArgs {
+    /// Directory of the first run
+    #[arg(value_parser = path())]
+    pub(crate) first: PathBuf,
+    /// Directory of the second run
+    #[arg(value_parser = path())]
+    pub(crate) second: PathBuf,
+    /// Fail, for a build, where a method of the first run is worse in the second: accuracy lower beyond chance (95 %, Holm's correction over all
+    /// methods) and by more than so many percentage points, such as 1pp; or it is gone, or more of its trials failed
+    #[arg(long, value_name = "POINTS", value_parser = share_of_points)]
+    pub(crate) fail_if_worse: Option<f64>,
+    /// Changes of training time that count as noise, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = share_of_percent, default_value = "5%")]
+    pub(crate) noise: f64,
+}
+
+/// `1pp` as a share, 0.01.
+fn share_of_points(text: &str) -> Result<f64, String> {
+    if let Some(number) = text.strip_suffix('%') {
+        return Err(format!(
+            "a per cent of what? Write {number}pp for percentage points of accuracy"
+        ));
+    }
+    let number = text.strip_suffix("pp").map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(points)) if (0.0..=100.0).contains(&points) => Ok(points / 100.0),
+        Some(Ok(_)) => Err("expected 0pp to 100pp".to_owned()),
+        _ => Err("expected percentage points of accuracy, such as 1pp or 0.5pp".to_owned()),
+    }
+}
+
+/// `5%` as a share, 0.05.
+fn share_of_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(percent)) if (0.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
+        Some(Ok(_)) => Err("expected 0% to 1000%".to_owned()),
+        _ => Err("expected per cent, such as 5%".to_owned()),
+    }
 }
 
 #[derive(Debug, Default, Args)]
