@@ -30,6 +30,7 @@ impl Method for Pretends {
             paper: "",
             level: Level::Baseline,
             uses_model: false,
+            look: None,
         }
     }
 

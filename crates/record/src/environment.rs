@@ -66,4 +66,16 @@ pub struct MethodNote {
     /// Where it was published, if anywhere.
     #[serde(default)]
     pub paper: Option<String>,
+    /// How it looks in charts; runs made before looks were registered have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<MethodLook>,
+}
+
+/// Colour and shape of a method's markers in charts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodLook {
+    /// `#rrggbb`.
+    pub colour: String,
+    /// `circle`, `square`, `up`, `diamond`, `down`, `pentagon`, `cross`, `hexagon` or `star`.
+    pub shape: String,
 }

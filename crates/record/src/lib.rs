@@ -21,7 +21,7 @@ mod trial;
 pub use budget::TrialBudget;
 pub use columns::TRIALS_HEADER;
 pub use curve::{CURVES_HEADER, CurvePoint};
-pub use environment::{MethodNote, RunInfo, SCHEMA};
+pub use environment::{MethodLook, MethodNote, RunInfo, SCHEMA};
 pub use error::StoreError;
 pub use notes::{CutTexts, LeftOut, Notes, Reading, RunNotes};
 pub use outcome::Outcome;
