@@ -31,7 +31,8 @@ pub use readme::{replace_between, update_readme};
 pub use recommend::{Advice, Limits, Refused, advice_text, recommend};
 pub use record::{Predictions, Trial, store};
 pub use run::{Arm, Group, Run, file_name, last_part, load_run};
-pub use summary::{Against, ArmSummary, GroupSummary, Standing, summarise};
+pub use statistics::{AgainstBest, Standing};
+pub use summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise, summarise_with};
 pub use text::{markdown_table, terminal_table};
 
 use record::StoreError;

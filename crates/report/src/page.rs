@@ -2,7 +2,8 @@
 
 use crate::escape::html as escape;
 use crate::run::{Group, Run};
-use crate::summary::{GroupSummary, Standing};
+use crate::statistics::Standing;
+use crate::summary::GroupSummary;
 use crate::{search, text, units};
 
 /// A chart's SVG and its caption.
@@ -78,7 +79,7 @@ fn table(group: &GroupSummary) -> String {
             .enumerate()
             .map(|(i, c)| format!("<td{}>{}</td>", class(i), escape(c)))
             .collect();
-        let top = if matches!(arm.standing, Standing::Best | Standing::LikeBest) {
+        let top = if matches!(arm.standing, Standing::Best | Standing::AsGood) {
             " class=\"top\""
         } else {
             ""

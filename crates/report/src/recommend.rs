@@ -1,8 +1,7 @@
 //! Which way of adapting to choose under given limits, on the evidence of a run, and what would change the answer.
 
 use crate::plot::pareto_front;
-use crate::statistics::CONFIDENCE;
-use crate::statistics::difference;
+use crate::statistics::{Standing, against_best};
 use crate::summary::{ArmSummary, GroupSummary};
 use crate::{Run, summarise, units};
 
@@ -100,31 +99,20 @@ fn advise(summary: &GroupSummary, group: &crate::Group<'_>, limits: &Limits) -> 
     }
 }
 
-/// Arms of `fits` that cannot be told apart from `best` at 95 %, with Holm's correction over `fits`.
+/// Arms of `fits` that are as good as the best of `fits`, or may be.
 fn tied_with(
     best: usize,
     fits: &[usize],
     summary: &GroupSummary,
     group: &crate::Group<'_>,
 ) -> Vec<usize> {
-    let of_best = group.arms[best].answers();
-    let compared: Vec<(usize, f64)> = fits
-        .iter()
-        .filter(|i| **i != best)
-        .filter_map(|i| {
-            let (a, b) = (summary.arms[*i].accuracy?, summary.arms[best].accuracy?);
-            Some((
-                *i,
-                difference((&group.arms[*i].answers(), &a), (&of_best, &b)).p_value,
-            ))
-        })
-        .collect();
-    let adjusted = crate::statistics::holm(&compared.iter().map(|(_, p)| *p).collect::<Vec<_>>());
-    compared
-        .iter()
-        .zip(adjusted)
-        .filter(|(_, p)| *p >= 1.0 - CONFIDENCE)
-        .map(|((i, _), _)| *i)
+    let answers: Vec<_> = fits.iter().map(|i| group.arms[*i].answers()).collect();
+    let placed = against_best(&answers, summary.margin);
+    let tied = |standing| matches!(standing, Standing::AsGood | Standing::Open);
+    fits.iter()
+        .zip(placed)
+        .filter(|(i, against)| **i != best && against.is_some_and(|a| tied(a.standing)))
+        .map(|(i, _)| *i)
         .collect()
 }
 

@@ -3,31 +3,11 @@
 use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
-use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, Scores, Spread};
+use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Spread, Standing};
 use record::TrialRecord;
 
-/// Where an arm stands in its group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// Highest mean accuracy.
-    Best,
-    /// Cannot be told apart from the best at 95 %, corrected for the number of comparisons.
-    LikeBest,
-    /// Lower than the best beyond chance.
-    Worse,
-    /// No accuracy: nothing finished.
-    #[default]
-    Unknown,
-}
-
-/// The comparison with the group's best.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Against {
-    /// This arm minus the best.
-    pub difference: Difference,
-    /// Its p-value after Holm's correction over the group.
-    pub p_holm: f64,
-}
+/// Points (as a share) that an arm may lie behind the best and still count as good.
+pub const DEFAULT_MARGIN: f64 = 0.01;
 
 /// A line of the summary.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,10 +34,10 @@ pub struct ArmSummary {
     pub test_loss: Option<f64>,
     /// Mean validation accuracy over seeds.
     pub validation_accuracy: Option<f64>,
-    /// Place against the best.
+    /// Place against the best of the others.
     pub standing: Standing,
-    /// The comparison behind it; `None` for the best itself.
-    pub against: Option<Against>,
+    /// The comparison behind it; `None` where there are no shared predictions to compare.
+    pub against: Option<AgainstBest>,
     /// Parameters with a gradient.
     pub trainable_params: Option<u64>,
     /// Parameters added.
@@ -85,6 +65,8 @@ pub struct GroupSummary {
     pub title: String,
     /// What its files start with.
     pub slug: String,
+    /// How far behind the best an arm may lie to count as good, as a share.
+    pub margin: f64,
     /// Lines in display order.
     pub arms: Vec<ArmSummary>,
     /// What a reader must know beside the numbers, each a sentence without its full stop.
@@ -93,16 +75,21 @@ pub struct GroupSummary {
 
 /// Summaries of all groups of a run, in order.
 pub fn summarise(run: &Run) -> Vec<GroupSummary> {
+    summarise_with(run, DEFAULT_MARGIN)
+}
+
+/// As [`summarise`]; an arm counts as good where it is shown to lie less than `margin` (a share) behind the best.
+pub fn summarise_with(run: &Run, margin: f64) -> Vec<GroupSummary> {
     run.groups()
         .iter()
         .map(|group| GroupSummary {
             notes: notes::of_group(run, group),
-            ..summarise_group(group)
+            ..summarise_group(group, margin)
         })
         .collect()
 }
 
-fn summarise_group(group: &Group<'_>) -> GroupSummary {
+fn summarise_group(group: &Group<'_>, margin: f64) -> GroupSummary {
     let answers: Vec<Answers> = group.arms.iter().map(Arm::answers).collect();
     let mut arms: Vec<ArmSummary> = group
         .arms
@@ -110,12 +97,13 @@ fn summarise_group(group: &Group<'_>) -> GroupSummary {
         .zip(&answers)
         .map(|(arm, answers)| summarise_arm(arm, answers))
         .collect();
-    rank(&mut arms, &answers);
+    place(&mut arms, &answers, margin);
     GroupSummary {
         model: group.model.to_owned(),
         task: group.task.to_owned(),
         title: group.title(),
         slug: group.slug.clone(),
+        margin,
         arms,
         notes: Vec::new(),
     }
@@ -176,46 +164,27 @@ fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
     statistics::estimate_from_scores(&scores)
 }
 
-/// Finds the best by mean accuracy and compares every other arm with it.
-fn rank(arms: &mut [ArmSummary], answers: &[Answers]) {
-    let mean = |arm: &ArmSummary| arm.accuracy.map(|a| a.mean);
-    // The first of equals in display order.
-    let Some(best) = (0..arms.len())
-        .filter(|i| arms[*i].accuracy.is_some())
-        .reduce(|a, b| {
-            if mean(&arms[b]) > mean(&arms[a]) {
-                b
+/// Each arm's place against the best of the others, by the predictions. An arm that lacks those of some finished trial is not placed: what it
+/// would be compared by is not what its accuracy says.
+fn place(arms: &mut [ArmSummary], answers: &[Answers], margin: f64) {
+    let whole: Vec<Answers> = arms
+        .iter()
+        .zip(answers)
+        .map(|(arm, answers)| {
+            if answers.seeds().len() == arm.finished {
+                answers.clone()
             } else {
-                a
+                Answers::default()
             }
         })
-    else {
-        return;
-    };
-    let best_accuracy = arms[best].accuracy;
-    let compared: Vec<(usize, Difference)> = (0..arms.len())
-        .filter(|i| *i != best)
-        .filter_map(|i| {
-            Some((
-                i,
-                statistics::difference(
-                    (&answers[i], &arms[i].accuracy?),
-                    (&answers[best], &best_accuracy?),
-                ),
-            ))
-        })
         .collect();
-    let p_values: Vec<f64> = compared
-        .iter()
-        .map(|(_, difference)| difference.p_value)
-        .collect();
-    for ((i, difference), p_holm) in compared.into_iter().zip(statistics::holm(&p_values)) {
-        arms[i].against = Some(Against { difference, p_holm });
-        arms[i].standing = if p_holm < 1.0 - CONFIDENCE {
-            Standing::Worse
-        } else {
-            Standing::LikeBest
-        };
+    let placed = statistics::against_best(&whole, margin);
+    for (arm, against) in arms.iter_mut().zip(placed) {
+        arm.standing = against.map_or(Standing::Unknown, |against| against.standing);
+        arm.against = against;
     }
-    arms[best].standing = Standing::Best;
+    let mut known = arms.iter_mut().filter(|arm| arm.accuracy.is_some());
+    if let (Some(only), None) = (known.next(), known.next()) {
+        only.standing = Standing::Best;
+    }
 }

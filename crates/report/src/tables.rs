@@ -1,14 +1,14 @@
 //! `summary.csv`. A number that was not measured is an empty cell.
 
 use crate::costs::Costs;
-use crate::statistics::Evidence;
-use crate::summary::{ArmSummary, GroupSummary, Standing};
+use crate::statistics::Standing;
+use crate::summary::{ArmSummary, GroupSummary};
 
 type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 31] = [
+const SUMMARY_CELLS: [Cell; 32] = [
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -26,14 +26,15 @@ const SUMMARY_CELLS: [Cell; 31] = [
     ("test_macro_f1_mean", |_, a| cell(a.macro_f1)),
     ("test_loss_mean", |_, a| cell(a.test_loss)),
     ("validation_accuracy_mean", |_, a| cell(a.validation_accuracy)),
+    ("difference_points", |_, a| cell(a.against.map(|x| 100.0 * x.difference))),
+    ("difference_low", |_, a| cell(a.against.map(|x| 100.0 * x.interval.low))),
+    ("difference_high", |_, a| cell(a.against.map(|x| 100.0 * x.interval.high))),
     ("standing", |_, a| standing(a.standing).to_owned()),
-    ("difference_from_best", |_, a| cell(a.against.map(|x| x.difference.mean))),
-    ("difference_low", |_, a| cell(a.against.map(|x| x.difference.interval.low))),
-    ("difference_high", |_, a| cell(a.against.map(|x| x.difference.interval.high))),
-    ("p_value", |_, a| cell(a.against.map(|x| x.difference.p_value))),
-    ("p_holm", |_, a| cell(a.against.map(|x| x.p_holm))),
-    ("paired_seeds", |_, a| cell(paired(a).map(|(seeds, _)| seeds))),
-    ("paired_rows", |_, a| cell(paired(a).map(|(_, rows)| rows))),
+    ("p_adjusted", |_, a| cell(a.against.map(|x| x.p_adjusted))),
+    ("seed_variance_used", |_, a| cell(a.against.and_then(|x| x.seed_variance).map(|v| v.value))),
+    ("df_used", |_, a| cell(a.against.map(|x| x.df).filter(|df| df.is_finite()))),
+    ("paired_seeds", |_, a| cell(a.against.map(|x| x.seeds))),
+    ("paired_rows", |_, a| cell(a.against.map(|x| x.rows))),
     ("trainable_params", |_, a| cell(a.trainable_params)),
     ("added_params", |_, a| cell(a.added_params)),
     ("total_params", |_, a| cell(a.total_params)),
@@ -72,16 +73,10 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
 fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Best => "best",
-        Standing::LikeBest => "like_best",
-        Standing::Worse => "worse",
+        Standing::AsGood => "as_good",
+        Standing::Open => "open",
+        Standing::Behind => "behind",
         Standing::Unknown => "",
-    }
-}
-
-fn paired(arm: &ArmSummary) -> Option<(usize, usize)> {
-    match arm.against?.difference.evidence {
-        Evidence::Paired { seeds, rows } => Some((seeds, rows)),
-        Evidence::Unpaired => None,
     }
 }
 

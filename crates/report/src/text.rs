@@ -3,8 +3,8 @@
 use crate::escape::{markdown, one_line};
 use crate::run::{Group, Run};
 use crate::search;
-use crate::statistics::{Estimate, Spread};
-use crate::summary::{ArmSummary, GroupSummary, Standing};
+use crate::statistics::{Estimate, Spread, Standing};
+use crate::summary::{ArmSummary, GroupSummary};
 use crate::units;
 use record::{Outcome, Trial};
 
@@ -62,8 +62,10 @@ fn accuracy(estimate: &Estimate) -> String {
 pub(crate) fn mark(standing: Standing) -> &'static str {
     match standing {
         Standing::Best => "best",
-        Standing::LikeBest => "≈ best",
-        Standing::Worse | Standing::Unknown => "",
+        Standing::AsGood => "as good",
+        Standing::Open => "open",
+        Standing::Behind => "behind",
+        Standing::Unknown => "",
     }
 }
 

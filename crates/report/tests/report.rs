@@ -137,13 +137,13 @@ fn what_cannot_be_told_apart_from_the_best_is_marked_and_the_rest_is_not() {
             .count(),
         1
     );
-    assert_eq!(standing("majority-oak"), Standing::Worse);
-    assert_eq!(standing("feature-birch"), Standing::Worse);
+    assert_eq!(standing("majority-oak"), Standing::Behind);
+    assert_eq!(standing("feature-birch"), Standing::Behind);
     let alike = ["cedar-all", "lime", "lime:wide", "adapter-elm"].map(standing);
     assert!(
         alike
             .iter()
-            .all(|s| matches!(s, Standing::Best | Standing::LikeBest)),
+            .all(|s| matches!(s, Standing::Best | Standing::AsGood | Standing::Open)),
         "{alike:?}"
     );
     let order: Vec<&str> = group.arms.iter().map(|arm| arm.method.as_str()).collect();

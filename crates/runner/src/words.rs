@@ -79,7 +79,7 @@ fn in_words(group: &GroupSummary) -> String {
     };
     let like = group.arms.iter();
     let like: Vec<&ArmSummary> = like
-        .filter(|arm| arm.standing == Standing::LikeBest)
+        .filter(|arm| matches!(arm.standing, Standing::AsGood | Standing::Open))
         .collect();
     let parts = [
         most_accurate(best, &like),
@@ -123,7 +123,7 @@ fn most_accurate(best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
 
 fn alike(group: &GroupSummary, best: &ArmSummary, like: &[&ArmSummary]) -> Option<String> {
     if like.is_empty() {
-        let worse = |arm: &ArmSummary| arm.standing == Standing::Worse;
+        let worse = |arm: &ArmSummary| arm.standing == Standing::Behind;
         let beaten = group.arms.iter().any(worse);
         return beaten.then(|| "Every other method is less accurate beyond chance.".to_owned());
     }
@@ -207,11 +207,11 @@ mod tests {
 
     #[test]
     fn a_tie_is_called_one_and_times_that_read_alike_are_not_compared() {
-        use Standing::{Best, LikeBest};
+        use Standing::{AsGood, Best};
         let text = words(vec![
             arm("ia3", Best, 0.1, 0.1004),
-            arm("lora", LikeBest, 0.1, 0.1001),
-            arm("bitfit", LikeBest, 0.08, 0.2),
+            arm("lora", AsGood, 0.1, 0.1001),
+            arm("bitfit", AsGood, 0.08, 0.2),
         ]);
         assert_eq!(
             text,
@@ -222,11 +222,11 @@ mod tests {
 
     #[test]
     fn the_quickest_of_equals_is_named_with_times_as_in_the_tables() {
-        use Standing::{Best, LikeBest, Worse};
+        use Standing::{AsGood, Behind, Best};
         let text = words(vec![
             arm("ia3", Best, 0.3, 0.12),
-            arm("lora", LikeBest, 0.28, 0.09),
-            arm("knn", Worse, 0.1, 0.01),
+            arm("lora", AsGood, 0.28, 0.09),
+            arm("knn", Behind, 0.1, 0.01),
         ]);
         assert_eq!(
             text,
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn prose_is_broken_at_the_width_and_tables_are_not() {
-        let prose = "≈ best: cannot be told apart";
-        assert_eq!(fitted(prose, Some(14)), "≈ best: cannot\nbe told apart");
+        let prose = "as good: shown to lie close";
+        assert_eq!(fitted(prose, Some(14)), "as good: shown\nto lie close");
         assert_eq!(fitted(prose, None), prose);
         let row = "lora  84.3 [82.7, 85.7]  3 x 1821";
         assert_eq!(fitted(row, Some(14)), row);

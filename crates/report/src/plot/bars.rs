@@ -7,8 +7,7 @@ use super::picture::{
     VERMILION, YELLOW,
 };
 use super::render::text_width;
-use crate::statistics::Estimate;
-use crate::summary::Standing;
+use crate::statistics::{Estimate, Standing};
 use crate::units;
 
 const ROW: f64 = 25.0;
@@ -80,7 +79,7 @@ fn accuracy(picture: &mut Picture, plot: &Area, x: &Axis, y: f64, dot: &Dot) {
     for end in [from, to] {
         picture.line(&[(end, y - 4.0), (end, y + 4.0)], dot.look.colour, 1.8);
     }
-    let filled = matches!(dot.standing, Standing::Best | Standing::LikeBest);
+    let filled = matches!(dot.standing, Standing::Best | Standing::AsGood);
     picture.mark((x.at(dot.accuracy.mean), y), dot.look, filled);
     let label = dot.label.as_str();
     picture.text((plot.left - 10.0, y), label, LABEL, TEXT, Hang::End);
@@ -100,7 +99,7 @@ fn figures(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot) {
 fn key(picture: &mut Picture, look: Look) {
     let y = 76.0;
     picture.mark((26.0, y), look, true);
-    let first = "best, or not to be told apart from it at 95 % (≈ best)";
+    let first = "best, or shown to be as good";
     picture.text((38.0, y), first, NOTE, TEXT, Hang::Start);
     let next = 38.0 + text_width(first, NOTE) + 26.0;
     picture.mark((next, y), look, false);

@@ -45,6 +45,10 @@ pub struct AgainstBest {
     pub seed_variance: Option<Variance>,
     /// Degrees of freedom of the comparison with the best of the others.
     pub df: f64,
+    /// Seeds that both have.
+    pub seeds: usize,
+    /// Test rows that both have.
+    pub rows: usize,
 }
 
 /// A pair's standard error and degrees of freedom.
@@ -56,6 +60,8 @@ struct Comparison {
     /// One-sided p-value of the first being below the second.
     p_below: f64,
     seeds: Option<Variance>,
+    seed_count: usize,
+    row_count: usize,
 }
 
 /// Each arm of `arms` against the best of the others, with `margin` as a share (0.01 is one point). `None` where an arm has no answers, or no
@@ -79,9 +85,25 @@ pub fn against_best(arms: &[Answers], margin: f64) -> Vec<Option<AgainstBest>> {
         })
         .collect();
     let draws = Draws::of(arms, &squares, &compared);
-    (0..n)
-        .map(|i| verdict(i, &compared[i], &draws, margin, arms[i].seeds().len()))
-        .collect()
+    let mut placed: Vec<Option<AgainstBest>> = (0..n)
+        .map(|i| verdict(i, &compared[i], &draws, margin))
+        .collect();
+    name_best(&mut placed);
+    placed
+}
+
+/// The arm that is least behind the best of the others is the best; of equals the first.
+fn name_best(placed: &mut [Option<AgainstBest>]) {
+    let best = placed.iter_mut().flatten().reduce(|best, arm| {
+        if arm.difference > best.difference {
+            arm
+        } else {
+            best
+        }
+    });
+    if let Some(best) = best {
+        best.standing = Standing::Best;
+    }
 }
 
 /// The group's prior for the pair of two arms: none where one of them answers alike under all seeds.
@@ -137,6 +159,8 @@ fn compare(pair: &MeanSquares, prior: Prior) -> Option<Comparison> {
         df,
         p_below: lower_tail(pair.mean / error, df),
         seeds: Some(seeds),
+        seed_count: pair.seed_count,
+        row_count: pair.row_count,
     })
 }
 
@@ -156,6 +180,8 @@ fn one_seed(pair: &MeanSquares, rows: f64) -> Comparison {
             1.0 - two_sided / 2.0
         },
         seeds: None,
+        seed_count: pair.seed_count,
+        row_count: pair.row_count,
     }
 }
 
@@ -164,7 +190,6 @@ fn verdict(
     compared: &[Option<Comparison>],
     draws: &Draws,
     margin: f64,
-    seeds: usize,
 ) -> Option<AgainstBest> {
     let others: Vec<&Comparison> = compared.iter().flatten().collect();
     let closest = others
@@ -184,11 +209,9 @@ fn verdict(
         low: bound(-1.0),
         high: bound(1.0),
     };
-    let standing = if closest.mean > 0.0 {
-        Standing::Best
-    } else if p_adjusted < 1.0 - CONFIDENCE {
+    let standing = if p_adjusted < 1.0 - CONFIDENCE {
         Standing::Behind
-    } else if seeds > 1 && interval.low > -margin {
+    } else if closest.seed_count > 1 && interval.low > -margin {
         Standing::AsGood
     } else {
         Standing::Open
@@ -200,6 +223,8 @@ fn verdict(
         p_adjusted,
         seed_variance: closest.seeds,
         df: closest.df,
+        seeds: closest.seed_count,
+        rows: closest.row_count,
     })
 }
 
@@ -250,8 +275,16 @@ impl Draws {
         Self(smallest)
     }
 
+    /// Arms that share no rows have no known covariance; Bonferroni's bound stands in.
+    fn are_known(&self, arm: usize) -> bool {
+        self.0[arm].iter().all(|z| z.is_finite())
+    }
+
     fn share_at_most(&self, arm: usize, p: f64) -> f64 {
         let drawn = &self.0[arm];
+        if !self.are_known(arm) {
+            return (p * (self.0.len() - 1) as f64).min(1.0);
+        }
         // Never 0: what was drawn is evidence down to its own resolution, below that the Bonferroni bound holds.
         let z = Normal::standard().inverse_cdf(p);
         let below = drawn.partition_point(|drawn| *drawn <= z);
@@ -265,6 +298,9 @@ impl Draws {
     /// The p-value that the smallest falls below with probability `share`.
     fn level(&self, arm: usize, share: f64) -> f64 {
         let drawn = &self.0[arm];
+        if !self.are_known(arm) {
+            return share / (self.0.len() - 1) as f64;
+        }
         let z = drawn[((share * drawn.len() as f64) as usize).min(drawn.len() - 1)];
         Normal::standard().cdf(z)
     }
@@ -274,7 +310,8 @@ impl Draws {
 fn row_deviations(arms: &[Answers]) -> Vec<Vec<f64>> {
     let means: Vec<Vec<(u64, f64)>> = arms.iter().map(Answers::row_means).collect();
     let mut shared: Vec<u64> = means
-        .first()
+        .iter()
+        .find(|m| !m.is_empty())
         .map_or(Vec::new(), |m| m.iter().map(|x| x.0).collect());
     for of_arm in means.iter().filter(|m| !m.is_empty()) {
         shared.retain(|row| of_arm.binary_search_by_key(row, |x| x.0).is_ok());
@@ -400,7 +437,9 @@ mod tests {
                         error: 1.0,
                         df: f64::INFINITY,
                         p_below: 0.5,
-                        seeds: None
+                        seeds: None,
+                        seed_count: 1,
+                        row_count: 1000,
                     });
                     n
                 ];
