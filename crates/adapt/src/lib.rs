@@ -20,6 +20,7 @@ mod folder;
 mod head;
 pub mod init;
 pub mod linear_fit;
+mod look;
 mod merged;
 mod method;
 mod model;
@@ -43,6 +44,7 @@ pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError
 pub use fitted::Fitted;
 pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
+pub use look::{Hue, Look, Outline};
 pub use merged::Merged;
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,

@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Merged, Portable, PredictError, SaveError, SavedInfo,
-    Setting, SettingDoc, Trainable, read_saved_info,
+    ConfigError, FitError, LoadAdapterError, Look, Merged, Portable, PredictError, SaveError,
+    SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub struct MethodInfo {
     pub level: Level,
     /// Whether a pretrained model is needed.
     pub uses_model: bool,
+    /// How it looks in charts, the same in all of them; `None`: as its name gives.
+    pub look: Option<Look>,
 }
 
 /// How the values of a searched setting are spaced.

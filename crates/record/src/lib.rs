@@ -22,7 +22,7 @@ mod trial;
 pub use budget::TrialBudget;
 pub use columns::TRIALS_HEADER;
 pub use curve::{CURVES_HEADER, CurvePoint};
-pub use environment::{BASELINE, MethodNote, RunInfo, SCHEMA};
+pub use environment::{BASELINE, MethodLook, MethodNote, RunInfo, SCHEMA};
 pub use error::StoreError;
 pub use notes::{CutTexts, LeftOut, Notes, Reading, RunNotes};
 pub use outcome::Outcome;

@@ -163,7 +163,7 @@ fn charts(run: &Run, summaries: &[GroupSummary]) -> Vec<Vec<plot::Chart>> {
     let groups = run.groups();
     let pairs = groups.iter().zip(summaries);
     pairs
-        .map(|(group, summary)| plot::charts(group, summary))
+        .map(|(group, summary)| plot::charts(group, summary, &run.info.methods))
         .collect()
 }
 

@@ -28,8 +28,9 @@ use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
-    self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
-    PredictError, Predictor, SaveError, SearchRange, Setting, Trained, parse_config,
+    self, Attach, ConfigError, FitError, Hue, Level, LoadAdapterError, Look, Method, MethodInfo,
+    Outline, Peft, Plan, PredictError, Predictor, SaveError, SearchRange, Setting, Trained,
+    parse_config,
 };
 pub use registry::METHODS;
 pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};

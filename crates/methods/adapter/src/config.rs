@@ -1,7 +1,7 @@
 //! The adapters' settings.
 
 use crate::adaptation::{AdapterAdaptation, BlockAdapters, Bottleneck};
-use adapt::{Attach, FitError, Level, MethodInfo, Peft, Trained};
+use adapt::{Attach, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, Trained};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -71,6 +71,10 @@ impl Peft for Adapter {
         paper: "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2021, arXiv:2005.00247; He et al. 2022, arXiv:2110.04366",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Square,
+        }),
     };
 
     const VARIANTS: &'static [&'static str] = &[

@@ -7,8 +7,9 @@ use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Edge, Event, FitError, Level, LoadAdapterError, Method, MethodInfo,
-    Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, parse_config,
+    ConfigError, Described, Edge, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
+    MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax,
+    parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::{Value, json};
@@ -35,6 +36,10 @@ pub(crate) const FEATURE_BASED_INFO: MethodInfo = MethodInfo {
     paper: "Peters, Ruder & Smith 2019, To Tune or Not to Tune?, arXiv:1903.05987; Devlin et al. 2019, section 5.3",
     level: Level::Features,
     uses_model: true,
+    look: Some(Look {
+        hue: Hue::Green,
+        outline: Outline::Pentagon,
+    }),
 };
 
 pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
@@ -43,6 +48,10 @@ pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
     paper: "Cover & Hart 1967, Nearest Neighbor Pattern Classification; Dudani 1976 (votes by distance)",
     level: Level::Features,
     uses_model: true,
+    look: Some(Look {
+        hue: Hue::Green,
+        outline: Outline::Cross,
+    }),
 };
 
 impl Method for FeatureBasedMethod {

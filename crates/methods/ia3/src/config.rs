@@ -2,7 +2,8 @@
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
+    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, RescaledMap, Sites,
+    Target, Trained,
 };
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -44,6 +45,10 @@ impl Peft for Ia3 {
         paper: "Liu et al. 2022, (IA)³ in T-Few, arXiv:2205.05638",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Up,
+        }),
     };
 
     type Adaptation = Ia3Adaptation;

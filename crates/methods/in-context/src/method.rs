@@ -8,8 +8,8 @@ use crate::prompt::{Demonstration, Member, Prompt, require_mode};
 use crate::validation::{average, best_template, spread};
 use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, note_folder, parse_config,
+    ConfigError, Event, FitError, Hue, Level, LoadAdapterError, Look, Method, MethodInfo, Outline,
+    Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -32,6 +32,10 @@ impl Method for InContextMethod {
             paper: "Brown et al. 2020, Language Models are Few-Shot Learners, arXiv:2005.14165",
             level: Level::Text,
             uses_model: true,
+            look: Some(Look {
+                hue: Hue::Purple,
+                outline: Outline::Star,
+            }),
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
-    sub_seed,
+    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, ProjectedMap, Sites,
+    Target, Trained, sub_seed,
 };
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
@@ -42,6 +42,10 @@ impl Peft for Vera {
         paper: "Kopiczko et al. 2024, VeRA, arXiv:2310.11454",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Diamond,
+        }),
     };
 
     type Adaptation = VeraAdaptation;

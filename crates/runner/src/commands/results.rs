@@ -2,7 +2,7 @@
 
 use crate::cli::{CompareArgs, CostArg, RecommendArgs};
 use crate::commands::method_docs::{self, METHODS_TABLE};
-use crate::registry::Methods;
+use crate::registry::{self, Methods};
 use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
@@ -23,7 +23,10 @@ pub(crate) fn report(
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
-    let runs = load(&dirs)?;
+    let mut runs = load(&dirs)?;
+    for run in &mut runs {
+        registry::complete_looks(methods, &mut run.info.methods);
+    }
     match compact {
         Some(out) => write_compact(&runs, out)?,
         None => write_reports(&runs)?,
