@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 45] = [
+const COLUMNS: [Column; 50] = [
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -53,6 +53,11 @@ const COLUMNS: [Column; 45] = [
     ("cpu_s", |r| cell(r.cpu_s)),
     ("other_cpu_s", |r| cell(r.other_cpu_s)),
     ("disturbed", |r| cell(r.disturbed)),
+    ("predict_ms_p50", |r| cell(r.predict_ms_p50)),
+    ("predict_ms_p95", |r| cell(r.predict_ms_p95)),
+    ("predict_ms_batch", |r| cell(r.predict_ms_batch())),
+    ("predict_merged_ms_p50", |r| cell(r.predict_merged_ms_p50)),
+    ("adapter_load_ms", |r| cell(r.adapter_load_ms)),
 ];
 
 /// Columns of `trials.csv`, in order.

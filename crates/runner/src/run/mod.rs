@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod flops;
 mod found;
+mod inference;
 mod job;
 mod log;
 mod notes;

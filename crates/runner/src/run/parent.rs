@@ -91,15 +91,7 @@ fn sweep(
         progress.begin(&waiting[place..]);
         let started = Instant::now();
         let searched = searched(trials, trial, &records);
-        let record = run_trial(
-            plan,
-            found,
-            dir,
-            trial,
-            searched,
-            arguments.keep_adapters,
-            &progress,
-        )?;
+        let record = run_trial(plan, found, dir, trial, searched, arguments, &progress)?;
         progress.ended(&record, started.elapsed(), &waiting[place + 1..]);
         tables.add(&record)?;
         records.push(record);
@@ -142,7 +134,7 @@ fn run_trial(
     dir: &RunDir,
     trial: &Planned,
     searched: Option<Searched>,
-    keep_adapter: bool,
+    arguments: &RunArgs,
     progress: &Progress,
 ) -> anyhow::Result<TrialRecord> {
     let spec = &trial.spec;
@@ -163,7 +155,8 @@ fn run_trial(
         spec: spec.clone(),
         model_dir: found.models[&spec.model].dir.clone(),
         task: found.tasks[&spec.task].0.clone(),
-        keep_adapter,
+        keep_adapter: arguments.keep_adapters,
+        quick: arguments.quick,
         searched,
     };
     let (stdout, stderr) = (Stdio::from(log.try_clone()?), Stdio::from(log));
