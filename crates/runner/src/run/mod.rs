@@ -11,6 +11,7 @@ mod observe;
 pub(crate) mod parent;
 pub(crate) mod probe;
 mod progress;
+mod retime;
 mod run_dir;
 mod score;
 mod spelling;
