@@ -7,6 +7,7 @@ pub mod allocator;
 pub mod cpu;
 pub mod environment;
 pub mod flops;
+pub mod latency;
 mod measurements;
 pub mod memory;
 mod phase;

@@ -16,6 +16,7 @@ mod notes;
 mod outcome;
 mod phase_cost;
 mod predictions;
+mod retime;
 mod tables;
 mod trial;
 
@@ -28,5 +29,6 @@ pub use notes::{CutTexts, LeftOut, Notes, Reading, RunNotes};
 pub use outcome::Outcome;
 pub use phase_cost::PhaseCost;
 pub use predictions::{Prediction, Predictions};
+pub use retime::Retimed;
 pub use tables::{curve_rows, curves_csv, table_csv, trial_row, trials_csv};
 pub use trial::{Trial, TrialRecord, TrialSpec};

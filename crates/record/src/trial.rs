@@ -123,6 +123,18 @@ pub struct TrialRecord {
     /// Scoring the validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate_s: Option<f64>,
+    /// Median time of predicting one text by itself, tokenising included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p50: Option<f64>,
+    /// 95th percentile of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p95: Option<f64>,
+    /// Median of the same with what was inserted folded into the weights; empty where nothing was inserted or it cannot be folded in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_merged_ms_p50: Option<f64>,
+    /// Median time of reading back onto a loaded model what is kept of the method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_load_ms: Option<f64>,
     /// CPU seconds of the training phases (preparation, first step, training), user and system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,
@@ -171,6 +183,13 @@ impl TrialRecord {
     pub fn config(&self) -> &serde_json::Value {
         let found = self.details.get("tune").and_then(|tune| tune.get("best"));
         found.unwrap_or(&self.spec.config)
+    }
+
+    /// Time of one prediction among a batch of `eval_batch`.
+    pub fn predict_ms_batch(&self) -> Option<f64> {
+        self.eval_samples_per_s
+            .filter(|rate| *rate > 0.0)
+            .map(|rate| 1e3 / rate)
     }
 
     /// Seconds of scoring the validation split. Earlier versions kept them among the details.

@@ -275,6 +275,9 @@ pub(crate) struct RunArgs {
     /// Keep each trial's adapted model under trials/<id>/adapter, for `predict` and `export`
     #[arg(long)]
     pub(crate) keep_adapters: bool,
+    /// When continuing, run those trials again whose times other processes disturbed; quieter times replace those on record
+    #[arg(long)]
+    pub(crate) retime: bool,
     /// When continuing, run those trials again that did not finish
     #[arg(long)]
     pub(crate) retry_failed: bool,

@@ -2,6 +2,7 @@
 
 use crate::panics;
 use crate::registry::{Methods, find};
+use crate::run::inference;
 use crate::run::job::{self, Job};
 use crate::run::notes;
 use crate::run::observe::Observer;
@@ -128,14 +129,21 @@ fn trial(
             &observer.borrow().steps,
         );
     }
-    if job.keep_adapter {
-        predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
-    }
     let predictions = predictions(&log_probs, task);
     let digest =
         report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
     record.predictions_digest = Some(digest);
-    Ok(())
+
+    let (test, device) = (&task.test, &prepared.device);
+    let timing = inference::timing(job.quick);
+    inference::predictions(record, &*predictor, test, device, timing, observer);
+    let places = inference::Places {
+        trial_dir: &report::store::trial_dir(&job.run_dir, &job.trial_id),
+        keep: job.keep_adapter,
+        model_dir: &job.model_dir,
+        device,
+    };
+    inference::adapter_load(record, prepared.method, predictor, &places, observer)
 }
 
 /// What a trial computes with, the model aside, which its fit consumes.

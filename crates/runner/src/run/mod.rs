@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod flops;
 mod found;
+mod inference;
 mod job;
 mod log;
 mod notes;
@@ -10,6 +11,7 @@ mod observe;
 pub(crate) mod parent;
 pub(crate) mod probe;
 mod progress;
+mod retime;
 mod run_dir;
 mod score;
 mod spelling;
