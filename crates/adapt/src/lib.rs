@@ -19,6 +19,7 @@ mod fitted;
 mod folder;
 mod head;
 pub mod init;
+mod inserted;
 pub mod linear_fit;
 mod method;
 mod model;
@@ -41,6 +42,7 @@ pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use fitted::Fitted;
 pub use folder::note_folder;
+pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,

@@ -2,7 +2,7 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
+    ConfigError, DataShape, FitError, Held, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
     SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
@@ -158,6 +158,11 @@ pub trait Plan {
         info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+
+    /// What the fit holds in memory beside the model, where it trains nothing by gradient and can tell.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        None
+    }
 
     /// The plan as a gradient-trained one, if it is.
     fn as_trainable(&self) -> Option<&dyn Trainable> {

@@ -8,8 +8,10 @@ pub mod environment;
 pub mod flops;
 mod measurements;
 pub mod memory;
+pub mod memory_model;
 mod phase;
 pub mod phases;
+pub mod time_model;
 pub mod watch;
 
 pub use allocator::CountingAllocator;

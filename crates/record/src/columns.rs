@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 39] = [
+const COLUMNS: [Column; 40] = [
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -40,6 +40,7 @@ const COLUMNS: [Column; 39] = [
     ("train_peak_rss_bytes", |r| cell(r.train_peak_rss_bytes)),
     ("eval_peak_rss_bytes", |r| cell(r.eval_peak_rss_bytes)),
     ("train_peak_heap_bytes", |r| cell(r.train_peak_heap_bytes)),
+    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
     ("device_peak_bytes", |r| cell(r.device_peak_bytes)),
     ("cache_bytes", |r| cell(r.cache_bytes)),
     ("train_flops", |r| cell(r.train_flops)),

@@ -1,6 +1,6 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Notes, Outcome, Predictions, Reading, TrialBudget};
+use crate::{CurvePoint, Notes, Outcome, PredictedMemory, Predictions, Reading, TrialBudget};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -106,6 +106,9 @@ pub struct TrialRecord {
     /// What a reader of the result must know of its data and its model.
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
+    /// Memory as it was predicted before the fit; `None` where it could not be, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_memory: Option<PredictedMemory>,
     /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions_digest: Option<String>,
@@ -230,7 +233,12 @@ mod tests {
     #[test]
     fn what_earlier_versions_did_not_record_leaves_no_trace_in_json() {
         let text = serde_json::to_string(&record()).unwrap();
-        for new in ["reading", "notes", "predictions_digest"] {
+        for new in [
+            "reading",
+            "notes",
+            "predictions_digest",
+            "predicted_memory",
+        ] {
             assert!(!text.contains(new), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! The adapters' settings.
 
 use crate::adaptation::{AdapterAdaptation, BlockAdapters, Bottleneck};
-use adapt::{Attach, FitError, Level, MethodInfo, Peft, Trained};
+use adapt::{Attach, FitError, Inserted, Level, MethodInfo, Narrow, Peft, Trained};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -117,6 +117,19 @@ impl Peft for Adapter {
             1
         };
         (shape.layers * per_block * (2 * h * m + m + h)) as u64
+    }
+
+    fn inserted(&self, _shape: &Shape) -> Option<Inserted> {
+        let narrow = Narrow {
+            width: self.bottleneck.get(),
+            reads_block_input: self.placement == Placement::Parallel,
+            is_scaled: self.scale != 1.0,
+        };
+        Some(Inserted {
+            after_attention: (self.placement == Placement::Houlsby).then_some(narrow),
+            after_feed_forward: Some(narrow),
+            ..Inserted::default()
+        })
     }
 
     /// Near the identity, not at it: both maps start with small random weights, as in the paper.

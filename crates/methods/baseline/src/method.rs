@@ -4,8 +4,8 @@ use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
-    Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
+    ConfigError, DataShape, Described, Event, FitError, Held, Level, LoadAdapterError, Method,
+    MethodInfo, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
@@ -81,6 +81,11 @@ impl Plan for Majority {
             counts,
             common: Common::new(MAJORITY_INFO.name, self.resolved(), &setting),
         }))
+    }
+
+    /// A count a class.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        Some(Held::default())
     }
 
     fn load_with(

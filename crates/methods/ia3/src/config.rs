@@ -2,7 +2,7 @@
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
 };
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -83,6 +83,17 @@ impl Peft for Ia3 {
             .map(|site| width(shape, site))
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = |site: Proj| match scales_input(site) {
+            true => (site, BesideMap::ScaledInput),
+            false => (site, BesideMap::ScaledOutput),
+        };
+        Some(Inserted {
+            maps: self.sites(shape).into_iter().map(beside).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &Ia3Adaptation) -> Option<Change> {

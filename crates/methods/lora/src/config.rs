@@ -2,7 +2,8 @@
 
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
-use adapt::{Attach, Change, FitError, Level, MethodInfo, Peft, Sites, Target, Trained, init};
+use adapt::{
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, Sites, Target, Trained, init};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,19 @@ impl Peft for Lora {
             })
             .sum();
         shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::LowRank {
+            rank: self.rank.get(),
+            magnitude: self.dora,
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            from_block: self.from_block,
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {

@@ -2,7 +2,7 @@
 
 use crate::adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
 use crate::words::keys_and_values;
-use adapt::{Attach, Change, FitError, InFront, Level, MethodInfo, Peft, Trained, init};
+use adapt::{Attach, Change, FitError, InFront, Inserted, Level, MethodInfo, Peft, Trained, init};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -123,6 +123,17 @@ impl Peft for PrefixTuning {
             tokens: self.tokens.get(),
             replaces_ids: false,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let network_params = match self.reparametrise {
+            true => self.trainable_params(shape),
+            false => 0,
+        };
+        Some(Inserted {
+            network_params,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &PrefixAdaptation) -> Option<Change> {

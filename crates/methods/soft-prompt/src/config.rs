@@ -3,7 +3,7 @@
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
 use adapt::{
-    Attach, Change, FitError, InFront, Level, MethodInfo, Peft, PromptNetwork, Trained, init,
+    Attach, Change, FitError, InFront, Inserted, Level, MethodInfo, Peft, PromptNetwork, Trained, init,
 };
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,14 @@ impl Peft for SoftPrompt {
             tokens: self.tokens.get(),
             replaces_ids: true,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let vectors = (self.tokens.get() * shape.hidden) as u64;
+        Some(Inserted {
+            network_params: self.trainable_params(shape) - vectors,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &SoftPromptAdaptation) -> Option<Change> {

@@ -3,7 +3,7 @@
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
     sub_seed,
 };
 use burn::tensor::{Tensor, TensorData};
@@ -98,6 +98,17 @@ impl Peft for Vera {
             .map(|site| self.rank.get() + shape.map_widths(site)[1])
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::ScaledRandom {
+            rank: self.rank.get(),
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &VeraAdaptation) -> Option<Change> {
