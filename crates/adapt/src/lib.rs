@@ -42,8 +42,8 @@ pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use fitted::Fitted;
 pub use folder::note_folder;
-pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
+pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
     SearchRange,

@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, DataShape, FitError, Held, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
-    SettingDoc, Trainable, read_saved_info,
+    ConfigError, DataShape, FitError, Held, LoadAdapterError, Portable, PredictError, SaveError,
+    SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -266,12 +266,12 @@ impl Holding {
         })
     }
 
-    /// The prediction for a heap of these parts.
-    fn predicted(self, parts: tape::Bytes) -> PredictedMemory {
+    /// The prediction for a heap of these parts, in a process that touches so many further bytes.
+    fn predicted(self, parts: tape::Bytes, first_touched_bytes: u64) -> PredictedMemory {
         let of = |part: Part| parts[part as usize];
         let heap_bytes = parts.iter().sum();
         PredictedMemory {
-            peak_bytes: resident_bytes(self, heap_bytes),
+            peak_bytes: resident_bytes(self, heap_bytes) + first_touched_bytes,
             heap_bytes,
             weights_bytes: of(Part::Weights),
             gradients_bytes: of(Part::Gradients),
@@ -285,12 +285,12 @@ impl Holding {
 }
 
 /// Pages that the allocator keeps of what is freed and taken again, as a share of what is live.
-const KEPT_SHARE: f64 = 0.1;
-/// Pages of code that runs for the first time, of the workers' stacks, and what small buffers leave behind.
-const FIRST_TOUCHED_BYTES: f64 = 25e6;
+const KEPT_SHARE: f64 = 0.11;
+/// Pages that the first passes through a model touch: code that runs for the first time, the workers' stacks, what small buffers leave behind.
+const FIRST_TOUCHED_BYTES: u64 = 24_000_000;
 
 /// The most resident memory of a process that held `held` and whose heap grows to `heap_bytes`.
 fn resident_bytes(held: Holding, heap_bytes: u64) -> u64 {
     let growth = heap_bytes.saturating_sub(held.heap_bytes) as f64;
-    held.resident_bytes + ((1.0 + KEPT_SHARE) * growth + FIRST_TOUCHED_BYTES) as u64
+    held.resident_bytes + ((1.0 + KEPT_SHARE) * growth) as u64
 }

@@ -40,13 +40,13 @@ const COLUMNS: [Column; 40] = [
     ("train_peak_rss_bytes", |r| cell(r.train_peak_rss_bytes)),
     ("eval_peak_rss_bytes", |r| cell(r.eval_peak_rss_bytes)),
     ("train_peak_heap_bytes", |r| cell(r.train_peak_heap_bytes)),
-    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
     ("device_peak_bytes", |r| cell(r.device_peak_bytes)),
     ("cache_bytes", |r| cell(r.cache_bytes)),
     ("train_flops", |r| cell(r.train_flops)),
     ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
     ("config", |r| r.config().to_string()),
     ("error", |r| r.error.clone().unwrap_or_default()),
+    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
 ];
 
 /// Columns of `trials.csv`, in order.

@@ -233,12 +233,7 @@ mod tests {
     #[test]
     fn what_earlier_versions_did_not_record_leaves_no_trace_in_json() {
         let text = serde_json::to_string(&record()).unwrap();
-        for new in [
-            "reading",
-            "notes",
-            "predictions_digest",
-            "predicted_memory",
-        ] {
+        for new in ["reading", "notes", "predictions_digest", "predicted_memory"] {
             assert!(!text.contains(new), "{text}");
         }
     }

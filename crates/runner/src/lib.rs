@@ -96,9 +96,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
         Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
-        Command::Estimate => {
-            with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED)
-        }
+        Command::Estimate => with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED),
     };
     match done {
         Ok(code) => ExitCode::from(code),

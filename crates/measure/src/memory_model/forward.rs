@@ -51,9 +51,10 @@ impl Pass<'_> {
             &[logits.node],
             self.tape.activation(1),
             move |tape, _, wants| {
-                let gradient = wants.into_iter().next().map(|want| {
-                    want.give(tape, || tape.activation(numbers))
-                });
+                let gradient = wants
+                    .into_iter()
+                    .next()
+                    .map(|want| want.give(tape, || tape.activation(numbers)));
                 drop(saved);
                 vec![gradient.flatten()]
             },
@@ -229,7 +230,7 @@ impl Pass<'_> {
         let queries = query.numbers() / self.shape.flops.query_width / self.batch.rows;
         let keys = key.numbers() / self.shape.flops.key_value_width / self.batch.rows;
         let rows = (65_536 / keys.max(1)).max(16).min(queries.max(1)); // kernels' `block_rows`
-        let scratch = self.settings.workers * rows * keys;
+        let scratch = self.tape.workers * rows * keys;
         let seen = [key.clone(), value.clone()];
         let statistics = self.batch.rows * heads * queries;
         let mixed = ops::attention(
@@ -303,6 +304,7 @@ impl Pass<'_> {
         } else {
             0
         };
-        self.tape.new_value(tokens * (5 + angles), Part::Activations)
+        self.tape
+            .new_value(tokens * (5 + angles), Part::Activations)
     }
 }

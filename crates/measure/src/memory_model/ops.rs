@@ -9,6 +9,15 @@ const PACKED_SERIALLY: u64 = 1024;
 
 /// Inner rows that `gemm` packs at a time.
 const PACKED_ROWS: u64 = 512;
+/// Numbers that each of its workers packs at most: what fits into a part of the cache that it has to itself.
+const PACKED_BY_WORKER: u64 = 230_000;
+
+/// What `gemm` packs while it multiplies [rows, inner] with [inner, columns].
+fn pack(tape: &Tape, [rows, inner, columns]: [u64; 3]) {
+    let inner = inner.min(PACKED_ROWS);
+    let by_worker = (rows * inner).min(PACKED_BY_WORKER);
+    drop(tape.activation(inner * columns + tape.workers * by_worker));
+}
 
 /// What a linear map is, as buffers.
 #[derive(Clone, Debug)]
@@ -34,20 +43,23 @@ fn input_gradient(tape: &Tape, want: Want, [rows, d_in, d_out]: [u64; 3]) -> Opt
         Want::New => {
             let dx = tape.activation(rows * d_in);
             let _transposed = transposed(&Want::New);
+            pack(tape, [rows, d_out, d_in]);
             Some(dx)
         }
         Want::Add(earlier) => {
             let dx = tape.writable(tape.dense(earlier));
             let _transposed = transposed(&Want::New);
+            pack(tape, [rows, d_out, d_in]);
             Some(dx)
         }
     }
 }
 
-/// `xᵀ · dy`, while `gemm` packs blocks of both.
+/// `xᵀ · dy`.
 fn weight_gradient(tape: &Tape, rows: u64, [d_in, d_out]: [u64; 2]) -> Value {
     let dw = tape.gradient(d_in * d_out);
-    drop(tape.activation(rows.min(PACKED_ROWS) * (d_in + d_out)));
+    let _left = tape.activation(rows.min(PACKED_ROWS) * d_in); // packed whole, as it is transposed
+    pack(tape, [d_in, rows, d_out]);
     dw
 }
 
@@ -68,6 +80,7 @@ pub(super) fn linear(tape: &Tape, x: Var, map: &Map) -> Var {
     ];
     let x_value = tape.dense(x.value);
     let y = tape.activation(rows * d_out);
+    pack(tape, [rows, d_in, d_out]);
     let saved = some_if(map.weight.is_tracked(), &x_value);
     drop(x_value);
     tape.fused(&inputs, y, move |tape, dy, wants| {
@@ -172,10 +185,7 @@ pub(super) fn silu_mul(tape: &Tape, gate: Var, up: Var) -> Var {
         let [want_gate, want_up] = take(wants);
         let _dy = tape.dense(dy);
         let (d_gate, d_up) = (tape.activation(numbers), tape.activation(numbers));
-        let all = vec![
-            want_gate.give(tape, || d_gate),
-            want_up.give(tape, || d_up),
-        ];
+        let all = vec![want_gate.give(tape, || d_gate), want_up.give(tape, || d_up)];
         drop(saved);
         all
     })
@@ -227,7 +237,10 @@ pub(super) fn add(tape: &Tape, x: Var, y: Var) -> Var {
     drop(y);
     tape.fused(&inputs, sum, |tape, grad, wants| {
         let [want_x, want_y] = take(wants);
-        vec![want_x.give(tape, || grad.clone()), want_y.give(tape, || grad)]
+        vec![
+            want_x.give(tape, || grad.clone()),
+            want_y.give(tape, || grad),
+        ]
     })
 }
 
@@ -303,12 +316,16 @@ pub(super) fn mul_number(tape: &Tape, x: Var) -> Var {
 pub(super) fn in_front(tape: &Tape, front: &Var, copies: u64, x: Var) -> Var {
     let (of_front, of_x) = (front.numbers(), x.numbers());
     // Expanding is a step of its own and runs with the shallowest of all: until then it holds on to the whole gradient.
-    let expanded = tape.plain(&[front.node], front.value.clone(), move |tape, grad, wants| {
-        let [want] = take(wants);
-        let sum = want.give(tape, || tape.gradient(of_front));
-        drop(grad);
-        vec![sum]
-    });
+    let expanded = tape.plain(
+        &[front.node],
+        front.value.clone(),
+        move |tape, grad, wants| {
+            let [want] = take(wants);
+            let sum = want.give(tape, || tape.gradient(of_front));
+            drop(grad);
+            vec![sum]
+        },
+    );
     let inputs = [expanded.node, x.node];
     let y = tape.activation(copies * of_front + of_x);
     drop((expanded, x.value));

@@ -125,11 +125,14 @@ pub(super) struct Tape {
     meter: Rc<RefCell<Meter>>,
     steps: RefCell<Vec<Vec<Step>>>,
     next: Cell<usize>,
+    /// Threads.
+    pub(super) workers: u64,
 }
 
 impl Tape {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(workers: u64) -> Self {
         Self {
+            workers,
             meter: Rc::default(),
             steps: RefCell::default(),
             next: Cell::new(0),

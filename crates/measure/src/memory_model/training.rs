@@ -5,7 +5,8 @@ use super::forward::Pass;
 use super::tape::{Bytes, Tape, Value};
 use super::weights::Weights;
 use super::{
-    BatchShape, HeadShape, Holding, Inserted, ModelShape, Part, PassShape, Start,
+    BatchShape, FIRST_TOUCHED_BYTES, HeadShape, Holding, Inserted, ModelShape, Part, PassShape,
+    Start,
 };
 use record::PredictedMemory;
 
@@ -54,11 +55,14 @@ fn larger(a: Bytes, b: Bytes) -> Bytes {
 
 /// The peak of a training's phases.
 pub fn training(of: &Training<'_>) -> PredictedMemory {
-    let tape = Tape::new();
+    let tape = Tape::new(of.passes.workers);
     let (weights, trained) = Weights::new(&tape, &of.shape, of.trains, &of.inserted, &of.head);
-    let encoded: u64 = of.tokens.iter().sum::<u64>() * TOKEN_BYTES
-        + of.texts.iter().sum::<u64>() * TEXT_BYTES;
-    let _rest = tape.new_value((of.held.heap_bytes.saturating_sub(of.params_bytes) + encoded) / 4, Part::Rest);
+    let encoded: u64 =
+        of.tokens.iter().sum::<u64>() * TOKEN_BYTES + of.texts.iter().sum::<u64>() * TEXT_BYTES;
+    let _rest = tape.new_value(
+        (of.held.heap_bytes.saturating_sub(of.params_bytes) + encoded) / 4,
+        Part::Rest,
+    );
     let pass = |batch, trains| Pass {
         tape: &tape,
         shape: &of.shape,
@@ -88,7 +92,7 @@ pub fn training(of: &Training<'_>) -> PredictedMemory {
         drop(snapshot);
     }
     drop(cache);
-    of.held.predicted(most)
+    of.held.predicted(most, FIRST_TOUCHED_BYTES)
 }
 
 /// Texts that a frozen model reads.
@@ -109,7 +113,7 @@ pub struct Texts {
 
 /// The peak of passes without gradients.
 pub fn texts_only(of: &Texts) -> PredictedMemory {
-    let tape = Tape::new();
+    let tape = Tape::new(of.passes.workers);
     let head = HeadShape {
         classes: 0,
         has_bias: false,
@@ -130,15 +134,15 @@ pub fn texts_only(of: &Texts) -> PredictedMemory {
     let _inputs = pass.inputs();
     let states = pass.states(Start::Head, of.shape.flops.layers);
     drop(pass.pool(states));
-    of.held.predicted(tape.peak())
+    of.held.predicted(tape.peak(), FIRST_TOUCHED_BYTES)
 }
 
 /// The peak of a fit that runs no model and keeps `kept_bytes`.
 pub fn without_model(held: Holding, kept_bytes: u64) -> PredictedMemory {
-    let tape = Tape::new();
-    let _rest = tape.new_value(held.heap_bytes / 4, Part::Rest);
-    let _kept = tape.new_value(kept_bytes / 4, Part::Cache);
-    held.predicted(tape.peak())
+    let mut parts = Bytes::default();
+    parts[Part::Rest as usize] = held.heap_bytes;
+    parts[Part::Cache as usize] = kept_bytes;
+    held.predicted(parts, 0)
 }
 
 /// Fills the cache of both splits; what it then holds.

@@ -230,10 +230,8 @@ fn block(
     let beside = at_maps
         .map(|&(site, at)| (site, maker.beside(at, shape.widths(site), random)))
         .collect();
-    let mut bottleneck = |of: Option<Bottleneck>| {
-        of.filter(|_| here)
-            .map(|of| maker.bottleneck(h, of))
-    };
+    let mut bottleneck =
+        |of: Option<Bottleneck>| of.filter(|_| here).map(|of| maker.bottleneck(h, of));
     let after_attention = bottleneck(inserted.after_attention);
     let after_feed_forward = bottleneck(inserted.after_feed_forward);
     let prefix = inserted.prefix_tokens * shape.flops.key_value_width;
@@ -253,9 +251,8 @@ fn shared_random(tape: &Tape, shape: &ModelShape, inserted: &Inserted) -> Option
         AtMap::ScaledRandom { rank } => Some((*rank, shape.widths(*site))),
         _ => None,
     });
-    let (rank, [d_in, d_out]) = ranks.reduce(|(rank, [a, b]), (_, [d_in, d_out])| {
-        (rank, [a.max(d_in), b.max(d_out)])
-    })?;
+    let (rank, [d_in, d_out]) =
+        ranks.reduce(|(rank, [a, b]), (_, [d_in, d_out])| (rank, [a.max(d_in), b.max(d_out)]))?;
     Some(Map2 {
         a: tape.new_value(d_in * rank, Part::Weights),
         b: tape.new_value(rank * d_out, Part::Weights),

@@ -213,8 +213,8 @@ fn training_work(
     };
     let cached = if budget.cache { from_layer } else { 0 };
     let added = plan.as_trainable().map_or(0, |plan| {
-        let inserts = !facts.inserted.maps.is_empty()
-            || facts.inserted.after_feed_forward.is_some();
+        let inserts =
+            !facts.inserted.maps.is_empty() || facts.inserted.after_feed_forward.is_some();
         if inserts {
             plan.trainable_params(&base.shape)
         } else {
