@@ -294,3 +294,6 @@ fn resident_bytes(held: Holding, heap_bytes: u64) -> u64 {
     let growth = heap_bytes.saturating_sub(held.heap_bytes) as f64;
     held.resident_bytes + ((1.0 + KEPT_SHARE) * growth) as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,13 @@ fn compare(cells: &Cells) -> Vec<Compared> {
         let record = fs::read(out.join("trials").join(&id).join("record.json")).unwrap();
         let record: TrialRecord = serde_json::from_slice(&record).unwrap();
         let predicted = record.predicted_memory.expect("a prediction");
+        // Whether a method tells all that it trains: two moments of each parameter, once there are steps.
+        let trained = record.trainable_params.expect("counted");
+        let moments = [0, 8 * trained];
+        assert!(
+            moments.contains(&predicted.optimizer_bytes),
+            "{id}: {predicted:?}, {trained} trained"
+        );
         Compared {
             name: id,
             heap: [

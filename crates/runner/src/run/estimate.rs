@@ -277,3 +277,6 @@ fn forward_rate(base: &Pretrained, prepared: &Prepared) -> anyhow::Result<f64> {
     }
     Ok(operations / best)
 }
+
+#[cfg(test)]
+mod tests;
