@@ -63,6 +63,7 @@ const COLUMNS: &[Column] = &[
     ("predict_ms_batch", |r| cell(r.predict_ms_batch())),
     ("predict_merged_ms_p50", |r| cell(r.predict_merged_ms_p50)),
     ("adapter_load_ms", |r| cell(r.adapter_load_ms)),
+    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
 ];
 
 /// Columns of `trials.csv`, in order.

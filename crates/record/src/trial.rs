@@ -1,6 +1,8 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Notes, Outcome, PhaseCost, Predictions, Reading, TrialBudget};
+use crate::{
+    CurvePoint, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading, TrialBudget,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -158,6 +160,9 @@ pub struct TrialRecord {
     /// What a reader of the result must know of its data and its model.
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
+    /// Memory as it was predicted before the fit; `None` where it could not be, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_memory: Option<PredictedMemory>,
     /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions_digest: Option<String>,
@@ -310,6 +315,7 @@ mod tests {
             "search_s",
             "search_trials",
             "search_edge",
+            "predicted_memory",
         ] {
             assert!(!text.contains(new), "{text}");
         }

@@ -114,6 +114,8 @@ costs! {
     eval_samples_per_s: Clock::Phase("evaluate"), |r| r.eval_samples_per_s;
     /// Peak resident memory of training.
     train_peak_rss_bytes: Clock::None, |r| bytes(r.train_peak_rss_bytes);
+    /// The same, as it was predicted before the fit.
+    predicted_peak_bytes: Clock::None, |r| bytes(r.predicted_memory.map(|memory| memory.peak_bytes));
     /// Peak resident memory of testing.
     eval_peak_rss_bytes: Clock::None, |r| bytes(r.eval_peak_rss_bytes);
     /// Peak heap of training.

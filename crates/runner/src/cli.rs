@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// Whether a device and a model can be used, asked on stdin (used by `run`)
     #[command(hide = true)]
     Probe,
+    /// What trials will take, asked on stdin (used by `run --dry-run`)
+    #[command(hide = true)]
+    Estimate,
 }
 
 /// Points of accuracy, as a share.
@@ -266,6 +269,12 @@ pub(crate) struct RunArgs {
     /// Stop a trial after so many seconds
     #[arg(long, value_name = "S")]
     pub(crate) time_limit: Option<f64>,
+    /// Only say what would run: trials, predicted memory and time; nothing runs and nothing is written
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// What --dry-run says as JSON
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
     /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: Option<PathBuf>,

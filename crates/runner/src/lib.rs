@@ -21,7 +21,7 @@ use cli::{Cli, Command};
 use commands::results::Compared;
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
-use run::{child, parent, probe};
+use run::{child, estimate, parent, probe};
 use std::borrow::Cow;
 use std::process::ExitCode;
 use terminal::tell;
@@ -106,6 +106,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
         Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
+        Command::Estimate => with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED),
     };
     match done {
         Ok(code) => ExitCode::from(code),

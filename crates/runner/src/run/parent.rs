@@ -6,6 +6,7 @@ use crate::cli::RunArgs;
 use crate::plan::matrix::{self, Planned};
 use crate::plan::{self, Plan};
 use crate::registry::Methods;
+use crate::run::dry_run;
 use crate::run::found::{Found, describe, find_all};
 use crate::run::job::{self, Job, Searched, Started};
 use crate::run::log::{Log, record_of_unfinished};
@@ -47,6 +48,10 @@ pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
         !trials.is_empty(),
         "there is nothing to run: no method of the plan can be used with its models"
     );
+    if arguments.dry_run {
+        run_dir::inspect(&path, &info, &trials)?;
+        return dry_run::show(methods, &plan, &found, &trials, &path, arguments.json);
+    }
     let dir = run_dir::open(&path, &info, &trials)?;
     let done =
         sweep(&plan, &found, &dir, &trials, arguments).and_then(|records| finish(&dir, &records));
