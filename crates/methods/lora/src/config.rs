@@ -3,7 +3,9 @@
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
 use adapt::{
-    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, Sites, Target, Trained, init, };, BesideMap, Inserted, init};,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    Sites, Target, Trained, init,
+};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
