@@ -44,6 +44,8 @@ costs! {
     adapt_s: adapt_s,
     /// The search.
     tune_s: |r| r.tune_s,
+    /// The search for settings, or the choice among candidates, of the trials that made one.
+    search_s: |r| r.search_s,
     /// Predicting the test split.
     eval_s: |r| r.eval_s,
     /// All of the trial's process.

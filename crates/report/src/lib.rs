@@ -18,7 +18,7 @@ mod plot;
 mod readme;
 mod recommend;
 mod run;
-mod search;
+pub mod search;
 mod summary;
 mod tables;
 mod text;

@@ -112,7 +112,7 @@ fn searches(group: &Group<'_>) -> String {
     let head = search::HEADINGS
         .map(|h| format!("<th>{}</th>", escape(h)))
         .concat();
-    let row = |cells: &[String; 3]| {
+    let row = |cells: &[String; search::COLUMNS]| {
         let cells: String = cells
             .iter()
             .map(|c| format!("<td>{}</td>", escape(c)))
@@ -121,7 +121,7 @@ fn searches(group: &Group<'_>) -> String {
     };
     format!(
         "<h3>Search</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
-        escape(search::LEGEND),
+        escape(&search::legend(group)),
         rows.iter().map(row).collect::<String>()
     )
 }

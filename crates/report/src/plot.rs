@@ -3,10 +3,12 @@
 mod axis;
 mod bars;
 mod curves;
+mod expected_best;
 mod font;
 mod frame;
 mod labels;
 mod picture;
+mod rates;
 mod render;
 mod scatter;
 
@@ -14,6 +16,7 @@ pub use scatter::pareto_front;
 
 use crate::ReportError;
 use crate::run::{Arm, Group};
+use crate::search::{Kind, Search};
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use axis::Unit;
@@ -62,7 +65,7 @@ impl Chart {
 }
 
 /// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `adaptbench report` draws the others too.
-const KEPT_COMPACT: [&str; 2] = ["accuracy", "accuracy-training-time"];
+const KEPT_COMPACT: [&str; 3] = ["accuracy", "accuracy-training-time", "search-accuracy"];
 
 /// All charts for which there is something to show.
 pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
@@ -131,6 +134,24 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
             "time-by-phase",
             bars::phases(&on("Time by phase"), &about, &phase_bars(group, summary)),
         ),
+        (
+            "search-accuracy",
+            rates::chart(
+                &on("Validation accuracy by learning rate"),
+                &panels(group, rates::Metric::Accuracy),
+            ),
+        ),
+        (
+            "search-loss",
+            rates::chart(
+                &on("Validation loss by learning rate"),
+                &panels(group, rates::Metric::Loss),
+            ),
+        ),
+        (
+            "search-expected-best",
+            expected_best::chart(&on("Expected best of a search"), &draws(group)),
+        ),
     ];
     drawn
         .into_iter()
@@ -145,6 +166,8 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
 
 /// Characters of a label that leave room for the chart beside it.
 const LONGEST_LABEL: usize = 40;
+/// Characters of a label above a small panel.
+const LONGEST_PANEL: usize = 28;
 /// Characters of a model and a task that fit behind what is shown.
 const LONGEST_TITLE: usize = 60;
 
@@ -184,6 +207,37 @@ fn dots(summary: &GroupSummary) -> Vec<bars::Dot> {
         })
     })
     .collect()
+}
+
+/// One panel for each way of adapting whose settings were searched.
+fn panels(group: &Group<'_>, metric: rates::Metric) -> Vec<rates::Panel> {
+    let arms = group.arms.iter().enumerate();
+    let first = |(i, arm): (usize, &Arm<'_>)| {
+        let label = shortened(&arm.label, LONGEST_PANEL);
+        let search = Search::all(arm).into_iter().next()?;
+        rates::Panel::of(label, look(i), &search, metric)
+    };
+    arms.filter_map(first).collect()
+}
+
+/// The validation accuracies of each way of adapting whose settings were drawn at random.
+fn draws(group: &Group<'_>) -> Vec<expected_best::Draws> {
+    let arms = group.arms.iter().enumerate();
+    let of_arm = |(i, arm): (usize, &Arm<'_>)| {
+        let search = Search::all(arm).into_iter().next()?;
+        let accuracies = search.tried.iter().filter_map(|tried| tried.accuracy);
+        (search.kind == Kind::Random).then(|| expected_best::Draws {
+            label: shortened(&arm.label, LONGEST_LABEL),
+            look: look(i),
+            accuracies: accuracies.collect(),
+            failed: search
+                .tried
+                .iter()
+                .filter(|tried| tried.accuracy.is_none())
+                .count(),
+        })
+    };
+    arms.filter_map(of_arm).collect()
 }
 
 /// Medians by phase; what the total holds beyond the named phases (validation above all) is shown as such.

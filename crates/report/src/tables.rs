@@ -8,7 +8,7 @@ type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 31] = [
+const SUMMARY_CELLS: [Cell; 33] = [
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -40,6 +40,8 @@ const SUMMARY_CELLS: [Cell; 31] = [
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
     ("train_flops_median", |_, a| cell(a.train_flops)),
     ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
+    ("search_trials", |_, a| cell(a.search_trials)),
+    ("search_edge", |_, a| cell(a.search_edge.as_ref().map(Option::is_some))),
 ];
 
 /// One row for each way of adapting.
