@@ -117,7 +117,7 @@ pub(crate) fn chart(title: &str, panels: &[Panel]) -> Option<Picture> {
     let first = panels.first()?;
     let notes: Vec<String> = frame::wrap(&explained(panels));
     let rows = panels.len().div_ceil(COLUMNS);
-    let foot = 44.0 + 19.0 * notes.len() as f64;
+    let foot = 8.0 + 19.0 * notes.len() as f64;
     let mut picture = Picture::new(WIDTH, TOP + rows as f64 * ROW + foot);
     let what = match first.metric {
         Metric::Accuracy => "validation accuracy (%) against learning rate / default (logarithmic)",
@@ -190,6 +190,20 @@ fn draw(picture: &mut Picture, area: &Area, panel: &Panel, all: &[Panel], ratios
     let place = |ratio: f64, value: f64| -> Place {
         (x.at(ratio), y.at(value).clamp(area.top, area.bottom))
     };
+    // Below the marks: a ring is filled with white.
+    let at = place(panel.chosen.0, panel.chosen.1);
+    picture.line(
+        &[(at.0, area.top), (at.0, area.bottom)],
+        panel.look.colour,
+        1.2,
+    );
+    picture.shapes.push(Shape::Mark {
+        at,
+        marker: Marker::Circle,
+        radius: 8.5,
+        colour: AXIS,
+        filled: false,
+    });
     let last = panel.epochs.len().saturating_sub(1);
     for dot in &panel.dots {
         let at = place(dot.ratio, dot.value);
@@ -201,19 +215,6 @@ fn draw(picture: &mut Picture, area: &Area, panel: &Panel, all: &[Panel], ratios
         let at = (x.at(*ratio), area.bottom - 6.0);
         picture.text(at, "×", HEADING, QUIET, Hang::Middle);
     }
-    let at = place(panel.chosen.0, panel.chosen.1);
-    picture.line(
-        &[(at.0, area.top), (at.0, area.bottom)],
-        panel.look.colour,
-        1.2,
-    );
-    picture.shapes.push(Shape::Mark {
-        at,
-        marker: Marker::Circle,
-        radius: 7.5,
-        colour: AXIS,
-        filled: false,
-    });
 }
 
 /// Accuracies share one scale; each loss has its own, cut where a training went wrong.
@@ -254,11 +255,11 @@ fn explained(panels: &[Panel]) -> String {
     let first = &panels[0];
     let mut text = match (first.kind, &first.epochs[..]) {
         (Kind::Halving, [.., half, all]) if first.epochs.len() > 2 => format!(
-            "One mark a training, two seeds a candidate: triangles {} epochs, squares {half}, filled circles {all}.",
+            "One mark a training, two seeds a candidate: epochs {} (triangles), {half} (squares) and {all} (filled circles).",
             first.epochs[0]
         ),
         (Kind::Halving, [half, all]) => format!(
-            "One mark a training, two seeds a candidate: squares {half} epochs, filled circles {all}."
+            "One mark a training, two seeds a candidate: epochs {half} (squares) and {all} (filled circles)."
         ),
         _ => "One mark a training.".to_owned(),
     };

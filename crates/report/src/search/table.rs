@@ -41,10 +41,10 @@ pub(crate) fn legend(group: &Group<'_>) -> String {
             "Every method had the same number of search trials, scored on the validation split with one seed and chosen by accuracy"
         }
     };
-    let meaning = "its other seeds use what was chosen. / default: the chosen value of the first setting over its default. Runner-up: the best candidate with another value; \
+    let meaning = "The other seeds use what was chosen. / default: the chosen value of the first setting over its default. Runner-up: the best candidate with another value; \
                    its mean validation loss minus that of the chosen one, with the interval over seeds and validation examples, and how \
                    many more examples the chosen one has right (below 0: fewer). (low end), (high end): the chosen value is the lowest or the highest tried, and better ones may lie beyond";
-    format!("{how}; {meaning}.{}", rests_on(&searches))
+    format!("{how}. {meaning}.{}", rests_on(&searches))
 }
 
 /// How many choices a handful of validation examples decides.
@@ -56,11 +56,11 @@ fn rests_on(searches: &[Search]) -> String {
         .filter_map(|search| search.validation_examples)
         .max();
     match examples {
-        Some(examples) if few > 0 => format!(
+        Some(examples) => format!(
             " {few} of {} choices rest on at most {FEW} of {examples} validation examples.",
             ahead.len()
         ),
-        _ => String::new(),
+        None => String::new(),
     }
 }
 
