@@ -257,15 +257,16 @@ fn searches_md(group: &Group<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let line = |cells: [String; search::COLUMNS]| format!("| {} |\n", cells.join(" | "));
     let rows: String = rows
         .into_iter()
         .map(|cells| line(cells.map(|cell| markdown(&cell))))
         .collect();
     format!(
-        "### Search\n\n{}\n\n{}|---|---|---|\n{rows}\n",
-        search::LEGEND,
-        line(search::HEADINGS.map(str::to_owned))
+        "### Search\n\n{}\n\n{}|{}\n{rows}\n",
+        search::legend(group),
+        line(search::HEADINGS.map(str::to_owned)),
+        "---|".repeat(search::COLUMNS)
     )
 }
 
