@@ -16,7 +16,7 @@ pub enum Standing {
     AsGood,
     /// Neither shown to be as good nor to be behind.
     Open,
-    /// Below some other arm beyond chance, all comparisons considered.
+    /// Below some other arm beyond chance, all comparisons considered, and not shown to be so by less than the margin.
     Behind,
     /// No accuracy, or nothing to compare with.
     #[default]
@@ -123,10 +123,11 @@ fn verdict(
         low: low.fold(f64::INFINITY, f64::min).clamp(-1.0, 1.0),
         high: high.fold(f64::INFINITY, f64::min).clamp(-1.0, 1.0),
     };
-    let standing = if own.is_behind() {
-        Standing::Behind
-    } else if closest.squares.seed_count > 1 && interval.low > -margin {
+    // An arm may be shown to be behind and to be so by less than the margin.
+    let standing = if closest.squares.seed_count > 1 && interval.low > -margin {
         Standing::AsGood
+    } else if own.is_behind() {
+        Standing::Behind
     } else {
         Standing::Open
     };
