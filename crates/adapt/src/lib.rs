@@ -19,7 +19,10 @@ mod fitted;
 mod folder;
 mod head;
 pub mod init;
+mod inserted;
 pub mod linear_fit;
+mod look;
+mod merged;
 mod method;
 mod model;
 mod peft;
@@ -42,6 +45,9 @@ pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError
 pub use fitted::Fitted;
 pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
+pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
+pub use look::{Hue, Look, Outline};
+pub use merged::Merged;
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
     SearchRange,
@@ -55,10 +61,13 @@ pub use saved::{
     SAVED_FILE, SavedInfo, malformed, read_file, read_saved_info, read_tensor_file, write_info,
 };
 pub use scores::{has_pairs, require_kind};
-pub use setting::{Budget, Event, Phase, Setting};
+pub use setting::{Budget, Event, HEAD_LEARNING_RATE, Phase, Setting};
 pub use sites::{Sites, Target};
 pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;
 pub use training::sub_seed;
-pub use tune::{SearchOutcome, SearchTrial, tune};
+pub use tune::{
+    Edge, MeanScore, SearchCost, SearchKind, SearchOutcome, SearchTrial, SeedResult, search_cost,
+    tune,
+};

@@ -1,7 +1,7 @@
 //! Settings of the three rungs, and what each trains.
 
 use crate::count::{block_params, embedding_params, final_norm_params};
-use adapt::{Attach, FitError, Frozen, Level, MethodInfo, Peft, Trained};
+use adapt::{Attach, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained};
 use burn::module::ParamGroup;
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -12,8 +12,9 @@ pub static FINETUNE_OUTPUT: Trained<FinetuneOutput> = Trained::new();
 adapt::settings! {
     /// Finetuning I: the output layer alone.
     pub struct FinetuneOutput {
-        /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched.
-        learning_rate: f64 = 5e-3 => adapt::Range::LEARNING_RATE,
+        /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched. It is the
+        /// head's rate, whatever `budget.head_learning_rate` says of heads beside which something else trains.
+        learning_rate: f64 = adapt::HEAD_LEARNING_RATE => adapt::Range::LEARNING_RATE,
     }
 }
 
@@ -24,6 +25,10 @@ impl Peft for FinetuneOutput {
         paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Up,
+        }),
     };
 
     type Adaptation = Frozen;
@@ -71,6 +76,10 @@ impl Peft for FinetuneLast {
         paper: "Howard & Ruder 2018, ULMFiT, arXiv:1801.06146; Houlsby et al. 2019, figure 3, arXiv:1902.00751",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Square,
+        }),
     };
 
     type Adaptation = Frozen;
@@ -125,6 +134,10 @@ impl Peft for FinetuneAll {
         paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Circle,
+        }),
     };
 
     type Adaptation = Frozen;

@@ -1,6 +1,6 @@
 //! In-context learning as the registry holds it.
 
-use crate::config::{InContext, NAME};
+use crate::config::{InContext, NAME, Retriever};
 use crate::counts::Counts;
 use crate::demonstrations::{draw, order};
 use crate::predictor::Fitted;
@@ -8,10 +8,11 @@ use crate::prompt::{Demonstration, Member, Prompt, require_mode};
 use crate::validation::{average, best_template, spread};
 use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, note_folder, parse_config,
+    ConfigError, DataShape, Event, FitError, Held, Hue, Level, LoadAdapterError, Look, Method,
+    MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::path::Path;
 use task::Score;
 use transformer::Pretrained;
@@ -31,6 +32,10 @@ impl Method for InContextMethod {
             paper: "Brown et al. 2020, Language Models are Few-Shot Learners, arXiv:2005.14165",
             level: Level::Text,
             uses_model: true,
+            look: Some(Look {
+                hue: Hue::Purple,
+                outline: Outline::Star,
+            }),
         }
     }
 
@@ -62,7 +67,12 @@ impl Plan for InContext {
             note_folder(&mut setting, &fitted.asked.model.sentence, None, length);
         }
         if !setting.validation.is_empty() {
-            (setting.events)(Event::Began(Phase::Validate));
+            let candidates = fitted.candidates();
+            (setting.events)(Event::Began(if candidates > 1 {
+                Phase::Search
+            } else {
+                Phase::Validate
+            }));
             let Score { accuracy, loss } = fitted.validate(&setting)?;
             (setting.events)(Event::Validated {
                 step: 0,
@@ -70,8 +80,28 @@ impl Plan for InContext {
                 accuracy,
                 loss,
             });
+            if candidates > 1 {
+                (setting.events)(Event::Searched {
+                    trials: candidates,
+                    edge: None,
+                });
+            }
         }
         Ok(Box::new(fitted))
+    }
+
+    /// Prompts are asked while validating and testing; before that the model runs where the nearest texts are found by its states.
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        let runs_model = self.retrieval && self.retriever == Retriever::Hidden;
+        let states = if runs_model {
+            4 * data.texts[0] * data.shape?.hidden
+        } else {
+            0
+        };
+        Some(Held {
+            runs_model,
+            kept_bytes: states as u64,
+        })
     }
 
     fn load_with(
@@ -196,6 +226,17 @@ impl InContext {
 }
 
 impl Fitted {
+    /// How many templates the validation split chooses from.
+    fn candidates(&self) -> usize {
+        let members = &self.asked.prompt.members;
+        let templates: HashSet<usize> = members.iter().map(|member| member.template).collect();
+        if self.asked.config.choose_template {
+            templates.len()
+        } else {
+            1
+        }
+    }
+
     /// Scores the validation split, keeps the best template where that is asked for, and notes how far the members lie apart.
     fn validate(&mut self, setting: &Setting<'_>) -> Result<Score, FitError> {
         let mut counts = Counts::default();

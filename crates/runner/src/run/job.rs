@@ -7,6 +7,7 @@ use record::TrialSpec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) model_dir: PathBuf,
     pub(crate) task: TaskSource,
     pub(crate) keep_adapter: bool,
+    /// Whether a first look is enough: fewer predictions are timed.
+    pub(crate) quick: bool,
     /// What an earlier seed's trial found for the same combination; `None` where this one is to search, if the plan searches.
     pub(crate) searched: Option<Searched>,
 }
@@ -29,8 +32,10 @@ pub(crate) struct Job {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Searched {
     pub(crate) trial_id: String,
-    /// The configuration with the best validation score.
+    /// The configuration that it chose.
     pub(crate) best: serde_json::Value,
+    /// For how many epochs; `None` where it chose none, as earlier versions did.
+    pub(crate) epochs: Option<NonZeroUsize>,
 }
 
 /// What `adaptbench probe` is asked.
