@@ -81,12 +81,16 @@ fn times_text(times: f64) -> String {
 
 /// Whether a search was worth the name: methods without anything to search have microseconds.
 pub(crate) fn is_searched(costs: &Costs) -> bool {
-    costs.tune_s.is_some_and(|search| search.max > 1e-3)
+    search_s(costs) > 1e-3
 }
 
-/// One trial searches for all seeds; what none did costs nothing.
+/// Seconds of the search. One trial searches for all seeds; what none did costs nothing.
+fn search_s(costs: &Costs) -> f64 {
+    costs.tune_s.map_or(0.0, |search| search.max)
+}
+
 fn search_and_train(costs: &Costs) -> Option<Spread> {
-    let search = costs.tune_s.map_or(0.0, |search| search.max);
+    let search = search_s(costs);
     costs.adapt_s.map(|adapt| Spread {
         median: search + adapt.median,
         min: search + adapt.min,
