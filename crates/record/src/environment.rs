@@ -72,4 +72,16 @@ pub struct MethodNote {
     /// Where it acts, as `adapt::Level` names it; absent from runs of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
+    /// How it looks in charts; runs made before looks were registered have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<MethodLook>,
+}
+
+/// Colour and shape of a method's markers in charts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodLook {
+    /// `#rrggbb`.
+    pub colour: String,
+    /// `circle`, `square`, `up`, `diamond`, `down`, `pentagon`, `cross`, `hexagon` or `star`.
+    pub shape: String,
 }

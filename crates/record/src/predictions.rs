@@ -37,7 +37,11 @@ impl Predictions {
         let of_two = self.classes == LABEL_AND_PREDICTED;
         let sure = |p: &Prediction| {
             let class = |name: &String| *name == p.predicted;
-            let place = self.classes.iter().position(class).or(of_two.then_some(1))?;
+            let place = self
+                .classes
+                .iter()
+                .position(class)
+                .or(of_two.then_some(1))?;
             let found = *p.log_probabilities.get(place)?;
             (!found.is_nan()).then_some((p.row, p.label == p.predicted, found))
         };

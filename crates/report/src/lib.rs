@@ -6,6 +6,7 @@
 pub mod statistics;
 pub mod units;
 
+mod break_even;
 mod compare;
 mod costs;
 mod error;
@@ -25,7 +26,11 @@ mod summary;
 mod tables;
 mod text;
 
-pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
+pub use break_even::{BreakEven, CostLine, Crossing, PredictSource, break_even};
+pub use compare::{
+    ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison,
+    compare, comparison_table, gate, gate_text,
+};
 pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use plot::pareto_front;
@@ -158,7 +163,7 @@ fn charts(run: &Run, summaries: &[GroupSummary]) -> Vec<Vec<plot::Chart>> {
     let groups = run.groups();
     let pairs = groups.iter().zip(summaries);
     pairs
-        .map(|(group, summary)| plot::charts(group, summary))
+        .map(|(group, summary)| plot::charts(group, summary, &run.info.methods))
         .collect()
 }
 

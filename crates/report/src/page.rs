@@ -5,7 +5,7 @@ use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
 use crate::statistics::Standing;
 use crate::summary::GroupSummary;
-use crate::{search, standing, text, units};
+use crate::{break_even, search, standing, text, units};
 
 /// A chart's SVG and its caption.
 pub(crate) struct Figure {
@@ -71,6 +71,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
             );
         }
         page += &searches(&trials);
+        page += &break_evens(group);
     }
     page += &failures(run);
     page += &methods(run);
@@ -185,12 +186,24 @@ fn notes(group: &GroupSummary) -> String {
 /// The table of the group's searches, empty where nothing was searched.
 fn searches(group: &Group<'_>) -> String {
     let rows = search::rows(group);
+    three_columns("Search", search::LEGEND, search::HEADINGS, &rows)
+}
+
+/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
+fn break_evens(group: &GroupSummary) -> String {
+    let Some(found) = break_even::break_even(group) else {
+        return String::new();
+    };
+    let rows = break_even::rows(group, &found);
+    let legend = break_even::legend(found.source);
+    three_columns("Break-even", &legend, break_even::HEADINGS, &rows)
+}
+
+fn three_columns(title: &str, legend: &str, headings: [&str; 3], rows: &[[String; 3]]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head = search::HEADINGS
-        .map(|h| format!("<th>{}</th>", escape(h)))
-        .concat();
+    let head = headings.map(|h| format!("<th>{}</th>", escape(h))).concat();
     let row = |cells: &[String; 3]| {
         let cells: String = cells
             .iter()
@@ -199,8 +212,8 @@ fn searches(group: &Group<'_>) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     format!(
-        "<h3>Search</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
-        escape(search::LEGEND),
+        "<h3>{title}</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+        escape(legend),
         rows.iter().map(row).collect::<String>()
     )
 }

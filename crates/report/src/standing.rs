@@ -50,12 +50,14 @@ pub(crate) fn margin_points(margin: f64) -> String {
     format!("{text} point{s}")
 }
 
-fn points(share: f64) -> String {
+/// A share in points: `-0.9`.
+pub(crate) fn points(share: f64) -> String {
     let text = format!("{:.1}", 100.0 * share);
     if text == "-0.0" { "0.0".into() } else { text }
 }
 
-fn signed(share: f64) -> String {
+/// A share in points with its sign: `+1.2`, `-0.9`, `0.0`.
+pub(crate) fn signed(share: f64) -> String {
     let text = points(share);
     if text.starts_with('-') || text == "0.0" {
         text

@@ -3,6 +3,7 @@
 //! Both rest on one table per way of adapting: right (1) or wrong (0) by seed (rows of the table) and test example (columns). Seeds
 //! and examples are crossed, and both are samples: another seed, another draw of examples would have given another figure.
 
+mod across;
 mod answers;
 mod best;
 mod compare;
@@ -15,6 +16,7 @@ mod paired;
 mod seeds;
 mod settle;
 
+pub use across::{InBoth, InRun, differences};
 pub use answers::Answers;
 pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};

@@ -202,7 +202,7 @@ fn is_deterministic(arm: &Arm<'_>) -> bool {
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.
-fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
+pub(crate) fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
     if answers.seeds().len() == arm.finished().count() {
         // Seeds tested on different examples share no row and are estimated from their accuracies.
         if let Some(estimate) = statistics::estimate(answers) {

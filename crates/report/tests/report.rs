@@ -373,7 +373,7 @@ fn a_readme_is_rewritten_between_its_markers_only() {
 #[test]
 fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let (dir, before) = made_up("compared");
-    let same = report::compare(&before, &before);
+    let same = report::compare(&before, &before, &report::Noise::default());
     assert_eq!(same.arms.len(), 34);
     assert!(
         same.arms
@@ -402,7 +402,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
             report::store::write_record(&dir, &slower).unwrap();
         }
     }
-    let found = report::compare(&before, &load_run(&dir).unwrap());
+    let found = report::compare(&before, &load_run(&dir).unwrap(), &report::Noise::default());
     let differing: Vec<&str> = found
         .arms
         .iter()
@@ -415,7 +415,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let table = report::comparison_table(&found);
     println!("{table}");
     assert!(
-        table.contains("differs") && table.contains("only in the first: mini-forest on"),
+        table.contains("lower") && table.contains("only in the first: mini-forest on"),
         "{table}"
     );
     assert!(

@@ -77,15 +77,8 @@ pub(crate) enum Command {
     },
     /// Say which method to choose under limits, what is not settled, and what would change the answer
     Recommend(RecommendArgs),
-    /// Compare two runs method by method, paired by seed and test example
-    Compare {
-        /// Directory of the first run
-        #[arg(value_parser = path())]
-        first: PathBuf,
-        /// Directory of the second run
-        #[arg(value_parser = path())]
-        second: PathBuf,
-    },
+    /// Compare two runs method by method: what differs in settings, machine and program, then accuracy, time and memory
+    Compare(CompareArgs),
     /// List the methods, or write what the documentation says of them
     Methods(MethodsArgs),
     /// List the bundled models and how to name others
@@ -100,6 +93,9 @@ pub(crate) enum Command {
     /// Whether a device and a model can be used, asked on stdin (used by `run`)
     #[command(hide = true)]
     Probe,
+    /// What trials will take, asked on stdin (used by `run --dry-run`)
+    #[command(hide = true)]
+    Estimate,
 }
 
 /// Points of accuracy, as a share.
@@ -179,6 +175,52 @@ pub(crate) struct RecommendArgs {
     pub(crate) max_predict_time: Option<humantime::Duration>,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 compared, and with --fail-if-worse every method is shown not to be worse. 1 a method is worse. 2 bad usage or input, among these runs \
+that have nothing in common. 3 compared, and it cannot be told: the test rows are not the same in both, or with --fail-if-worse an interval reaches \
+beyond the limit. 1 goes before 3.")]
+pub(crate) struct CompareArgs {
+    /// Directory of the first run
+    #[arg(value_parser = path())]
+    pub(crate) first: PathBuf,
+    /// Directory of the second run
+    #[arg(value_parser = path())]
+    pub(crate) second: PathBuf,
+    /// Fail, for a build, where a method of the first run is worse in the second: accuracy lower beyond chance (95 %, Holm's correction over all
+    /// methods) and by more than so many percentage points, such as 1pp; or it is gone, or more of its trials failed
+    #[arg(long, value_name = "POINTS", value_parser = share_of_points)]
+    pub(crate) fail_if_worse: Option<f64>,
+    /// Changes of training time that count as noise, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = share_of_percent, default_value = "5%")]
+    pub(crate) noise: f64,
+}
+
+/// `1pp` as a share, 0.01.
+fn share_of_points(text: &str) -> Result<f64, String> {
+    if let Some(number) = text.strip_suffix('%') {
+        return Err(format!(
+            "a per cent of what? Write {number}pp for percentage points of accuracy"
+        ));
+    }
+    let number = text.strip_suffix("pp").map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(points)) if (0.0..=100.0).contains(&points) => Ok(points / 100.0),
+        Some(Ok(_)) => Err("expected 0pp to 100pp".to_owned()),
+        _ => Err("expected percentage points of accuracy, such as 1pp or 0.5pp".to_owned()),
+    }
+}
+
+/// `5%` as a share, 0.05.
+fn share_of_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(percent)) if (0.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
+        Some(Ok(_)) => Err("expected 0% to 1000%".to_owned()),
+        _ => Err("expected per cent, such as 5%".to_owned()),
+    }
+}
+
 #[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// A plan: the same settings as below as TOML keys (models, tasks, methods, seeds, epochs, .., [settings.METHOD], [[variant]])
@@ -227,6 +269,12 @@ pub(crate) struct RunArgs {
     /// Stop a trial after so many seconds
     #[arg(long, value_name = "S")]
     pub(crate) time_limit: Option<f64>,
+    /// Only say what would run: trials, predicted memory and time; nothing runs and nothing is written
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// What --dry-run says as JSON
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
     /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: Option<PathBuf>,
@@ -236,6 +284,9 @@ pub(crate) struct RunArgs {
     /// Keep each trial's adapted model under trials/<id>/adapter, for `predict` and `export`
     #[arg(long)]
     pub(crate) keep_adapters: bool,
+    /// When continuing, run those trials again whose times other processes disturbed; quieter times replace those on record
+    #[arg(long)]
+    pub(crate) retime: bool,
     /// When continuing, run those trials again that did not finish
     #[arg(long)]
     pub(crate) retry_failed: bool,

@@ -1,12 +1,12 @@
 //! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
 
-use crate::cli::{CostArg, RecommendArgs};
+use crate::cli::{CompareArgs, CostArg, RecommendArgs};
 use crate::commands::method_docs::{self, METHODS_TABLE};
-use crate::registry::Methods;
+use crate::registry::{self, Methods};
 use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
-use report::{Cost, Limits, Question, Run};
+use report::{Cost, Limits, Noise, Question, Run};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,10 @@ pub(crate) fn report(
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
-    let runs = load(&dirs)?;
+    let mut runs = load(&dirs)?;
+    for run in &mut runs {
+        registry::complete_looks(methods, &mut run.info.methods);
+    }
     match compact {
         Some(out) => write_compact(&runs, out)?,
         None => write_reports(&runs)?,
@@ -141,15 +144,55 @@ fn cost(arguments: &RecommendArgs) -> anyhow::Result<Cost> {
     }
 }
 
-/// Compares two runs, paired by seed and test example.
+/// Compares two runs. What the exit status says is in the help of [`CompareArgs`].
 ///
 /// # Errors
-/// A directory that is no run.
-pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
-    let [first, second] = [report::load_run(first)?, report::load_run(second)?];
-    let table = report::comparison_table(&report::compare(&first, &second));
-    say(table.trim_end_matches('\n'));
-    Ok(())
+/// A directory that is no run; runs that have no method in common, or other classes.
+pub(crate) fn compare(arguments: &CompareArgs) -> anyhow::Result<Compared> {
+    let [first, second] = [&arguments.first, &arguments.second].map(|dir| report::load_run(dir));
+    let (first, second) = (first?, second?);
+    let noise = Noise {
+        time: arguments.noise,
+        ..Noise::default()
+    };
+    let comparison = report::compare(&first, &second, &noise);
+    say(report::comparison_table(&comparison).trim_end_matches('\n'));
+    if !comparison.refused.is_empty() {
+        bail!(
+            "runs with other classes cannot be compared: {}; compare runs of the same task",
+            comparison.refused.join("; ")
+        );
+    }
+    if comparison.arms.is_empty() {
+        bail!(
+            "{} and {} have no method on the same model and task in common; compare runs of the same model and task",
+            first.dir.display(),
+            second.dir.display()
+        );
+    }
+    let gate = arguments.fail_if_worse.map(|threshold| {
+        let gate = report::gate(&comparison, threshold);
+        say("");
+        say(report::gate_text(&gate, threshold).trim_end_matches('\n'));
+        gate
+    });
+    Ok(match gate {
+        Some(gate) if !gate.worse.is_empty() => Compared::Worse,
+        Some(gate) if !gate.unsettled.is_empty() => Compared::CannotTell,
+        _ if !comparison.not_paired.is_empty() => Compared::CannotTell,
+        _ => Compared::Done,
+    })
+}
+
+/// What a comparison came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// Compared, and nothing is worse than was allowed.
+    Done,
+    /// Something is.
+    Worse,
+    /// The evidence does not say, or is not of the same test rows.
+    CannotTell,
 }
 
 /// Those that hold a run, where any does: `results/*` also names what lies beside the runs. Says what it leaves out.
