@@ -144,6 +144,7 @@ fn estimates(
                 task: found.tasks[&spec.task].0.clone(),
                 spec,
                 keep_adapter: false,
+                quick: false,
                 searched: None,
             },
             specs: specs.clone(),

@@ -39,7 +39,7 @@ pub(crate) fn retime(
             continue;
         };
         clear(&place)?;
-        let again = run(&place, trial, own_search(record))?;
+        let again = run(&place, trial, Searched::by(record))?;
         let said = take_over(&dir.path, record, again)?;
         let label = progress.label(&trial.spec);
         let of = format!("[{}/{} again]", number + 1, disturbed.len());
@@ -60,13 +60,6 @@ fn clear(place: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// What the trial's own search, or the one it was given, had found; so that nothing is searched again.
-fn own_search(record: &TrialRecord) -> Option<Searched> {
-    let best = record.details.get("tune")?.get("best")?.clone();
-    let trial_id = record.trial_id.clone();
-    Some(Searched { trial_id, best })
 }
 
 /// Writes what goes on record, by one rename, and says what came of it.
