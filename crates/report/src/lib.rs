@@ -30,7 +30,7 @@ pub use compare::{
     ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison,
     compare, comparison_table, gate, gate_text,
 };
-pub use costs::Costs;
+pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};

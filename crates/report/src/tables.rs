@@ -8,7 +8,7 @@ type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 35] = [
+const SUMMARY_CELLS: &[Cell] = &[
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -44,6 +44,7 @@ const SUMMARY_CELLS: [Cell; 35] = [
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
     ("train_flops_median", |_, a| cell(a.train_flops)),
     ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
+    ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
 ];
 
 /// One row for each way of adapting.
