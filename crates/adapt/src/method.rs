@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Merged, Portable, PredictError, SaveError, SavedInfo,
-    Setting, SettingDoc, Trainable, read_saved_info,
+    ConfigError, DataShape, FitError, Held, LoadAdapterError, Look, Merged, Portable, PredictError,
+    SaveError, SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub struct MethodInfo {
     pub level: Level,
     /// Whether a pretrained model is needed.
     pub uses_model: bool,
+    /// How it looks in charts, the same in all of them; `None`: as its name gives.
+    pub look: Option<Look>,
 }
 
 /// How the values of a searched setting are spaced.
@@ -158,6 +160,11 @@ pub trait Plan {
         info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+
+    /// What the fit holds in memory beside the model, where it trains nothing by gradient and can tell.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        None
+    }
 
     /// The plan as a gradient-trained one, if it is.
     fn as_trainable(&self) -> Option<&dyn Trainable> {

@@ -26,6 +26,7 @@ impl Peft for Whole {
         paper: "",
         level: Level::Parameters,
         uses_model: true,
+        look: None,
     };
     type Adaptation = Frozen;
     fn learning_rate(&self) -> f64 {
@@ -347,6 +348,7 @@ impl Peft for Kinked {
         paper: "",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: None,
     };
     fn learning_rate(&self) -> f64 {
         1e-3

@@ -1,6 +1,7 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
 use crate::escape::html as escape;
+use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
 use crate::statistics::Standing;
 use crate::summary::GroupSummary;
@@ -46,11 +47,15 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
-    for ((group, figures), trials) in groups.iter().zip(figures).zip(run.groups()) {
+    let advice = recommend::recommend_from(run, groups, &Question::default());
+    for (((group, figures), trials), advice) in
+        groups.iter().zip(figures).zip(run.groups()).zip(&advice)
+    {
         page += &format!(
-            "<h2>{}</h2>\n<p>{}.</p>\n{}",
+            "<h2>{}</h2>\n<p>{}.</p>\n{}{}",
             escape(&group.title),
             escape(&text::intro(group)),
+            advised(advice),
             table(group)
         );
         page += &notes(group);
@@ -81,6 +86,27 @@ fn headline(run: &Run) -> String {
         run.trials.len(),
         run.info.started_at
     )
+}
+
+/// What to choose, before the numbers it rests on.
+fn advised(advice: &recommend::Advice) -> String {
+    let paragraph = |line: &String| match line.strip_prefix(recommend::ITEM) {
+        Some(item) => format!("<li>{}</li>\n", escape(item)),
+        None => format!("<p>{}</p>\n", escape(line)),
+    };
+    let lines: String = recommend::advice_lines(advice)
+        .iter()
+        .map(paragraph)
+        .collect();
+    let lines = lines
+        .replace("</p>\n<li>", "</p>\n<ul>\n<li>")
+        .replace("</li>\n<p>", "</li>\n</ul>\n<p>");
+    let end = if lines.ends_with("</li>\n") {
+        "</ul>\n"
+    } else {
+        ""
+    };
+    format!("<section class=\"advice\">\n<h3>Advice</h3>\n{lines}{end}</section>\n")
 }
 
 fn table(group: &GroupSummary) -> String {

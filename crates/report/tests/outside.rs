@@ -26,7 +26,7 @@ fn text(dir: &Path, name: &str) -> String {
 fn three_models_of_the_same_last_name_have_their_own_titles_and_charts_everywhere() {
     let (dir, run) = run_of(&FINALS, &[("x/data", "t")]);
     let written = report::write(&run, dir.path()).unwrap();
-    let advice = report::advice_text(&report::recommend(&run, &report::Limits::default()));
+    let advice = report::advice_text(&report::recommend(&run, &report::Question::default()));
     let pages = [
         report::terminal_table(&run),
         text(dir.path(), "summary.md"),
@@ -420,6 +420,6 @@ fn numbers_at_the_ends_of_what_is_accepted_are_reported_without_a_panic() {
     let run = load_run(dir.path()).unwrap();
     report::write(&run, dir.path()).unwrap();
     report::terminal_table(&run);
-    report::advice_text(&report::recommend(&run, &report::Limits::default()));
+    report::advice_text(&report::recommend(&run, &report::Question::default()));
     report::comparison_table(&report::compare(&run, &run, &report::Noise::default()));
 }

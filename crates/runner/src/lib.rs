@@ -21,15 +21,16 @@ use cli::{Cli, Command};
 use commands::results::Compared;
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
-use run::{child, parent, probe};
+use run::{child, estimate, parent, probe};
 use std::borrow::Cow;
 use std::process::ExitCode;
 use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
-    self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
-    PredictError, Predictor, SaveError, SearchRange, Setting, Trained, parse_config,
+    self, Attach, ConfigError, FitError, Hue, Level, LoadAdapterError, Look, Method, MethodInfo,
+    Outline, Peft, Plan, PredictError, Predictor, SaveError, SearchRange, Setting, Trained,
+    parse_config,
 };
 pub use registry::METHODS;
 pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
@@ -105,6 +106,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
         Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
+        Command::Estimate => with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED),
     };
     match done {
         Ok(code) => ExitCode::from(code),

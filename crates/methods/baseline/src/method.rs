@@ -4,8 +4,9 @@ use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
-    Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
+    ConfigError, DataShape, Described, Event, FitError, Held, Hue, Level, LoadAdapterError, Look,
+    Method, MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc,
+    parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
@@ -32,6 +33,10 @@ pub(crate) const MAJORITY_INFO: MethodInfo = MethodInfo {
     paper: "the rule ZeroR; Holte 1993, Very Simple Classification Rules Perform Well on Most Commonly Used Datasets",
     level: Level::Baseline,
     uses_model: false,
+    look: Some(Look {
+        hue: Hue::Black,
+        outline: Outline::Cross,
+    }),
 };
 
 pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
@@ -40,6 +45,10 @@ pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
     paper: "Spärck Jones 1972, A Statistical Interpretation of Term Specificity; Wang & Manning 2012, Baselines and Bigrams",
     level: Level::Baseline,
     uses_model: false,
+    look: Some(Look {
+        hue: Hue::Black,
+        outline: Outline::Diamond,
+    }),
 };
 
 impl Method for MajorityMethod {
@@ -81,6 +90,11 @@ impl Plan for Majority {
             counts,
             common: Common::new(MAJORITY_INFO.name, self.resolved(), &setting),
         }))
+    }
+
+    /// A count a class.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        Some(Held::default())
     }
 
     fn load_with(

@@ -3,7 +3,9 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use record::{CurvePoint, MethodNote, Outcome, Prediction, RunInfo, TrialRecord, TrialSpec};
+use record::{
+    CurvePoint, MethodLook, MethodNote, Outcome, Prediction, RunInfo, TrialRecord, TrialSpec,
+};
 use report::store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -202,6 +204,11 @@ fn info() -> RunInfo {
                 name: name.into(),
                 definition,
                 paper: Some("Somebody et al. 2021".into()),
+                level: None,
+                look: (name == "lime").then(|| MethodLook {
+                    colour: "#d55e00".into(),
+                    shape: "square".into(),
+                }),
             });
         }
     }

@@ -1,12 +1,14 @@
 //! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
 
-use crate::cli::{CompareArgs, RecommendArgs};
+use crate::cli::{CompareArgs, CostArg, RecommendArgs};
 use crate::commands::method_docs::{self, METHODS_TABLE};
-use crate::registry::Methods;
+use crate::registry::{self, Methods};
 use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
-use report::{Limits, Noise, Run};
+use report::{Cost, Limits, Noise, Question, Run};
+use serde_json::{Value, json};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +23,10 @@ pub(crate) fn report(
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
-    let runs = load(&dirs)?;
+    let mut runs = load(&dirs)?;
+    for run in &mut runs {
+        registry::complete_looks(methods, &mut run.info.methods);
+    }
     match compact {
         Some(out) => write_compact(&runs, out)?,
         None => write_reports(&runs)?,
@@ -70,7 +75,7 @@ fn write_compact(runs: &[Run], out: &Path) -> anyhow::Result<()> {
 /// Says which methods to choose under limits.
 ///
 /// # Errors
-/// A directory that is no run.
+/// A directory that is no run; a number of predictions where they cost nothing, or none where they do.
 pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
     let seconds = |time: Option<humantime::Duration>| time.map(|t| Duration::from(t).as_secs_f64());
     let bytes = |size: Option<bytesize::ByteSize>| size.map(|s| s.as_u64() as f64);
@@ -79,17 +84,64 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
         max_train_s: seconds(arguments.max_train_time),
         max_stored_bytes: bytes(arguments.max_stored),
         max_predict_s: seconds(arguments.max_predict_time),
+        max_labels: arguments.labels.map(|labels| labels.get() as f64),
     };
-    let runs = load(&arguments.dirs)?;
+    let question = Question {
+        limits,
+        margin: arguments.margin,
+        cost: cost(arguments)?,
+        max_error: arguments.max_error,
+    };
+    let runs = load(&runs_among(&arguments.dirs))?;
+    if arguments.json {
+        let of_run = |run| {
+            let advice = report::advice_json(&report::recommend(run, &question));
+            json!({"run": run.dir.display().to_string(), "advice": advice})
+        };
+        let all: Vec<Value> = runs.iter().map(of_run).collect();
+        say(serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
     for run in &runs {
         if runs.len() > 1 {
             // Two runs may call two models by the same name.
             say(format!("Run {}", run.dir.display()));
         }
-        let advice = report::advice_text(&report::recommend(run, &limits));
-        say(advice.trim_end_matches('\n'));
+        let advice = report::advice_text(&report::recommend(run, &question));
+        for line in advice.trim_end_matches('\n').lines() {
+            say(words::fitted(line, words::width()));
+        }
     }
     Ok(())
+}
+
+const DAYS_A_YEAR: usize = 365;
+
+/// What is to be kept low.
+fn cost(arguments: &RecommendArgs) -> anyhow::Result<Cost> {
+    let a_year = arguments.queries_per_day;
+    let a_year = a_year.map(|a_day| a_day.get().saturating_mul(DAYS_A_YEAR));
+    let predictions = arguments.predictions.map(NonZeroUsize::get).or(a_year);
+    let asked = match (arguments.cost, predictions) {
+        (None, Some(_)) => CostArg::Total,
+        (None, None) => CostArg::SearchTrain,
+        (Some(cost), _) => cost,
+    };
+    match (asked, predictions) {
+        (CostArg::Total, Some(predictions)) => Ok(Cost::Total {
+            predictions: predictions as f64,
+        }),
+        (CostArg::Total, None) => bail!(
+            "--cost total needs to know of how many predictions: add --predictions N or --queries-per-day N"
+        ),
+        (_, Some(_)) => bail!(
+            "--predictions and --queries-per-day count for --cost total only: leave out --cost, or them"
+        ),
+        (CostArg::Train, None) => Ok(Cost::Train),
+        (CostArg::SearchTrain, None) => Ok(Cost::SearchTrain),
+        (CostArg::Memory, None) => Ok(Cost::Memory),
+        (CostArg::Predict, None) => Ok(Cost::Predict),
+    }
 }
 
 /// Compares two runs. What the exit status says is in the help of [`CompareArgs`].

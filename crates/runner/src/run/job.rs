@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) model_dir: PathBuf,
     pub(crate) task: TaskSource,
     pub(crate) keep_adapter: bool,
+    /// Whether a first look is enough: fewer predictions are timed.
+    pub(crate) quick: bool,
     /// What an earlier seed's trial found for the same combination; `None` where this one is to search, if the plan searches.
     pub(crate) searched: Option<Searched>,
 }
