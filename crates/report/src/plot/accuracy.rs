@@ -49,7 +49,7 @@ pub(crate) fn chart(
     let floor = floor(&means);
     let mut notes: Vec<String> = notes.iter().flat_map(|note| frame::wrap(note)).collect();
     if floor.is_some() {
-        let cut = "// The axes are cut: what is far less accurate than the rest stands left of the break, its accuracy beside it.";
+        let cut = "// The axes are cut: what is far less accurate than the rest stands left of the break, its figures on the right of each panel.";
         notes.splice(0..0, frame::wrap(cut));
     }
     let places = Places::of(&dots);
@@ -129,7 +129,12 @@ fn accuracies(picture: &mut Picture, places: &Places, dots: &[&Dot], floor: Opti
     let low = intervals.clone().map(|i| i.low).fold(1.0, f64::min);
     let high = intervals.map(|i| i.high).fold(0.0, f64::max);
     let air = 0.05 * (high - low).max(0.02);
-    let x = Axis::linear(low - air, high + air, ends(plot, floor.is_some()), Unit::Percent);
+    let x = Axis::linear(
+        low - air,
+        high + air,
+        ends(plot, floor.is_some()),
+        Unit::Percent,
+    );
     panel(picture, plot, &x, "test accuracy (%)", floor.is_some());
     for (row, dot) in dots.iter().enumerate() {
         let y = middle(plot, row);
@@ -138,9 +143,17 @@ fn accuracies(picture: &mut Picture, places: &Places, dots: &[&Dot], floor: Opti
         let mean = units::percent(dot.accuracy.mean);
         picture.text((plot.right + 46.0, y), mean, LABEL, TEXT, Hang::End);
         if is_below(dot, floor) {
-            out_of_scale(picture, plot, y, dot, units::percent(dot.accuracy.mean));
+            out_of_scale(picture, plot, y, dot);
         } else {
-            interval(picture, plot, &x, y, dot, dot.accuracy.mean, dot.accuracy.interval);
+            interval(
+                picture,
+                plot,
+                &x,
+                y,
+                dot,
+                dot.accuracy.mean,
+                dot.accuracy.interval,
+            );
         }
     }
 }
@@ -161,24 +174,47 @@ fn differences(
         picture.text(at, "nothing to compare", NOTE, AXIS, Hang::Middle);
         return;
     }
-    let low = compared.iter().map(|a| a.interval.low).fold(-margin, f64::min);
-    let high = compared.iter().map(|a| a.interval.high).fold(margin, f64::max);
+    let low = compared
+        .iter()
+        .map(|a| a.interval.low)
+        .fold(-margin, f64::min);
+    let high = compared
+        .iter()
+        .map(|a| a.interval.high)
+        .fold(margin, f64::max);
     let air = 0.05 * (high - low);
-    let x = Axis::linear(low - air, high + air, ends(plot, floor.is_some()), Unit::Percent);
+    let x = Axis::linear(
+        low - air,
+        high + air,
+        ends(plot, floor.is_some()),
+        Unit::Percent,
+    );
     let band = Area {
         left: x.at(-margin),
         right: x.at(margin),
         ..*plot
     };
     picture.fill(band, SKY, 0.18);
-    panel(picture, plot, &x, "from the best other (points)", floor.is_some());
+    panel(
+        picture,
+        plot,
+        &x,
+        "minus the best other (points)",
+        floor.is_some(),
+    );
     let zero = x.at(0.0);
     picture.line(&[(zero, plot.top), (zero, plot.bottom)], QUIET, 1.2);
     for (row, dot) in dots.iter().enumerate() {
         let y = middle(plot, row);
-        picture.text((plot.right + 12.0, y), verdict(dot), NOTE, TEXT, Hang::Start);
+        picture.text(
+            (plot.right + 12.0, y),
+            verdict(dot),
+            NOTE,
+            TEXT,
+            Hang::Start,
+        );
         match &dot.against {
-            Some(_) if is_below(dot, floor) => out_of_scale(picture, plot, y, dot, String::new()),
+            Some(_) if is_below(dot, floor) => out_of_scale(picture, plot, y, dot),
             Some(a) => interval(picture, plot, &x, y, dot, a.difference, a.interval),
             None => {}
         }
@@ -200,19 +236,20 @@ fn panel(picture: &mut Picture, plot: &Area, x: &Axis, name: &str, is_cut: bool)
         for x in [start - 5.0, start] {
             picture.line(&[(x - 3.0, y + 6.0), (x + 3.0, y - 6.0)], AXIS, 1.4);
         }
-        picture.dashes(&[(start - 2.5, plot.top), (start - 2.5, y - 8.0)], QUIET, 1.0);
+        picture.dashes(
+            &[(start - 2.5, plot.top), (start - 2.5, y - 8.0)],
+            QUIET,
+            1.0,
+        );
     }
     let centre = ((plot.left + plot.right) / 2.0, plot.bottom + 42.0);
     let size = HEADING.min(HEADING * (plot.right - plot.left + 30.0) / text_width(name, HEADING));
     picture.text(centre, name, size, TEXT, Hang::Middle);
 }
 
-/// A marker left of the break, with its value where that is not written beside the panel.
-fn out_of_scale(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot, value: String) {
+/// A marker left of the break; its value stands beside the panel.
+fn out_of_scale(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot) {
     picture.mark((plot.left + 0.4 * STRIP, y), dot.look, fill(dot.standing));
-    if !value.is_empty() {
-        picture.text((plot.left + STRIP + 6.0, y), value, NOTE, TEXT, Hang::Start);
-    }
 }
 
 /// A marker with its interval.
@@ -308,7 +345,10 @@ fn description(dots: &[&Dot], margin: f64) -> String {
         dots.len()
     )];
     for (standing, opening) in [
-        (Standing::AsGood, format!("As good, within {}", in_points(margin))),
+        (
+            Standing::AsGood,
+            format!("As good, within {}", in_points(margin)),
+        ),
         (Standing::Open, "Open".to_owned()),
         (Standing::Behind, "Behind".to_owned()),
     ] {
@@ -323,9 +363,137 @@ fn description(dots: &[&Dot], margin: f64) -> String {
     }
     let best = dots.iter().find(|d| d.standing == Standing::Best);
     let first = best.or(dots.first()).map(|dot| match &dot.against {
-        Some(a) => format!("Best: {}, {} on the next.", accuracy(dot), points(a.difference)),
+        Some(a) => format!(
+            "Best: {}, {} on the next.",
+            accuracy(dot),
+            points(a.difference)
+        ),
         None => format!("Highest: {}.", accuracy(dot)),
     });
     sentences.splice(1..1, first);
     sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::look;
+    use crate::plot::picture::Shape;
+    use crate::statistics::{Scores, estimate_from_scores};
+
+    fn look_of(label: &str) -> Look {
+        let labels = ["ash", "lime", "elm", "oak", "fir", "yew"];
+        let at = labels.iter().position(|other| *other == label).unwrap();
+        look::of_arms(&labels, &[])[at]
+    }
+
+    fn dot(label: &str, accuracy: f64, standing: Standing, difference: f64) -> Dot {
+        let scores = Scores {
+            accuracy,
+            rows: 1000,
+        };
+        Dot {
+            label: label.to_owned(),
+            look: look_of(label),
+            accuracy: estimate_from_scores(&[scores]).unwrap(),
+            standing,
+            against: (standing != Standing::Unknown).then(|| AgainstBest {
+                standing,
+                difference,
+                interval: Interval {
+                    low: difference - 0.02,
+                    high: difference + 0.01,
+                },
+                ..AgainstBest::default()
+            }),
+        }
+    }
+
+    fn dots() -> Vec<Dot> {
+        vec![
+            dot("ash", 0.70, Standing::Behind, -0.17),
+            dot("lime", 0.85, Standing::Open, -0.02),
+            dot("elm", 0.87, Standing::Best, 0.004),
+            dot("oak", 0.866, Standing::AsGood, -0.004),
+            dot("fir", 0.86, Standing::Unknown, 0.0),
+            dot("yew", 0.84, Standing::Behind, -0.03),
+        ]
+    }
+
+    /// Fill and place of every marker of an arm.
+    fn marks(picture: &Picture, label: &str) -> Vec<(Fill, Place)> {
+        let of = look_of(label);
+        let mark = |shape: &Shape| match shape {
+            Shape::Mark { at, look, fill } if *look == of => Some((*fill, *at)),
+            _ => None,
+        };
+        picture.shapes.iter().filter_map(mark).collect()
+    }
+
+    fn texts(picture: &Picture) -> Vec<&str> {
+        let mut texts = Vec::new();
+        for shape in &picture.shapes {
+            if let Shape::Text(label) = shape {
+                texts.push(label.text.as_str());
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn markers_are_filled_by_standing_in_both_panels_and_the_words_say_it() {
+        let picture = chart("Accuracy", "", 0.01, &dots(), &[]).unwrap();
+        for (label, fill, panels) in [
+            ("elm", Fill::Full, 2),
+            ("oak", Fill::Full, 2),
+            ("lime", Fill::Half, 2),
+            ("yew", Fill::Hollow, 2),
+            ("fir", Fill::Thin, 1),
+        ] {
+            let marks = marks(&picture, label);
+            assert_eq!(marks.len(), panels, "{label}");
+            assert!(
+                marks.iter().all(|mark| mark.0 == fill),
+                "{label}: {marks:?}"
+            );
+        }
+        let texts = texts(&picture);
+        for verdict in [
+            "best +0.4 [-1.6, +1.4]",
+            "as good -0.4 [-2.4, +0.6]",
+            "open -2.0 [-4.0, -1.0]",
+            "behind -3.0 [-5.0, -2.0]",
+            "not compared",
+            "within 1 point of the best other",
+        ] {
+            assert!(texts.contains(&verdict), "{verdict} in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn the_axes_are_cut_below_the_crowd_and_only_then() {
+        let cut = chart("Accuracy", "", 0.01, &dots(), &[]).unwrap();
+        let ash = marks(&cut, "ash");
+        let [crowd, best] = ["yew", "elm"].map(|label| marks(&cut, label));
+        assert_eq!(ash.len(), 2);
+        for ((below, crowd), best) in ash.iter().zip(&crowd).zip(&best) {
+            let [below, crowd, best] = [below, crowd, best].map(|mark| mark.1.0);
+            // To scale, it would be more than four times as far from the others as they are from each other.
+            assert!(
+                crowd - below < 2.5 * (best - crowd),
+                "{below} {crowd} {best}"
+            );
+        }
+        let is_cut = |picture: &Picture| texts(picture).iter().any(|t| t.starts_with("//"));
+        assert!(is_cut(&cut) && texts(&cut).contains(&"70.0"));
+        let whole = chart("Accuracy", "", 0.01, &dots()[1..], &[]).unwrap();
+        assert!(!is_cut(&whole));
+    }
+
+    #[test]
+    fn differences_are_read_in_points_with_their_sign() {
+        let read = [0.0042, -0.0324, 0.0, -0.0004].map(points);
+        assert_eq!(read, ["+0.4", "-3.2", "0.0", "0.0"]);
+        assert_eq!([0.01, 0.025].map(in_points), ["1 point", "2.5 points"]);
+    }
 }

@@ -3,9 +3,7 @@
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::look::Look;
-use super::picture::{
-    AXIS, Area, Fill, GRID, HEADING, Hang, LABEL, NOTE, Picture, Place, TEXT,
-};
+use super::picture::{AXIS, Area, Fill, GRID, HEADING, Hang, LABEL, NOTE, Picture, Place, TEXT};
 use super::render::text_width;
 use super::scale::listed;
 
@@ -120,16 +118,22 @@ fn panels(n: usize) -> Vec<Area> {
         .collect()
 }
 
-/// Of the values, without what lies far out (three times the range of the middle half beyond it): a diverged training would leave nothing else to see.
+/// Of all values; where those that lie far out (three times the range of the middle half beyond it) would leave the others less than a third of the
+/// axis, without them: a diverged training would leave nothing else to see.
 fn range(values: &[f64]) -> (f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| sorted[(share * (sorted.len() - 1) as f64) as usize];
-    let (low, high) = (at(0.0), at(1.0));
     let (first, third) = (at(0.25), at(0.75));
     let reach = 3.0 * (third - first).max(0.01);
-    let (low, high) = (low.max(first - reach), high.min(third + reach));
-    let air = 0.06 * (high - low);
+    let near = (at(0.0).max(first - reach), at(1.0).min(third + reach));
+    let all = (at(0.0), at(1.0));
+    let (low, high) = if near.1 - near.0 < (all.1 - all.0) / 3.0 {
+        near
+    } else {
+        all
+    };
+    let air = 0.06 * (high - low).max(0.01);
     (low - air, high + air)
 }
 
@@ -170,9 +174,8 @@ fn heading(picture: &mut Picture, panel: &Area, curves: &Curves) {
 }
 
 fn lines(picture: &mut Picture, panel: &Area, x: &Axis, y: &Axis, curves: &Curves) {
-    let place = |p: &(u64, f64)| -> Place {
-        (x.at(p.0 as f64), y.at(p.1).clamp(panel.top, panel.bottom))
-    };
+    let place =
+        |p: &(u64, f64)| -> Place { (x.at(p.0 as f64), y.at(p.1).clamp(panel.top, panel.bottom)) };
     for seed in &curves.seeds {
         let places: Vec<Place> = seed.points.iter().map(place).collect();
         picture.arm_line(&places, curves.look, 1.1, 0.75);
@@ -256,6 +259,10 @@ mod tests {
             first.1 - second.1 > 20.0,
             "0.4 stands clearly below 0.5 in spite of the 1e9: {marks:?}"
         );
-        assert!(picture.description.contains("lime 0.4 to 0.5"), "{}", picture.description);
+        assert!(
+            picture.description.contains("lime 0.4 to 0.5"),
+            "{}",
+            picture.description
+        );
     }
 }

@@ -86,7 +86,11 @@ impl<'a> Data<'a> {
             |arm| arm.accuracy.is_some() && arm.failed > 0,
             |arm| {
                 let label = shortened(&arm.label, LONGEST_LABEL);
-                format!("{label} ({} of {})", arm.finished, arm.finished + arm.failed)
+                format!(
+                    "{label} ({} of {})",
+                    arm.finished,
+                    arm.finished + arm.failed
+                )
             },
         );
         let mut notes = Vec::new();
@@ -209,7 +213,10 @@ pub(crate) fn certain(value: Option<u64>) -> Option<Spread> {
 /// Seconds of the search, which is made once for all seeds; `None` where nothing was searched.
 fn search_s(costs: &Costs) -> Option<f64> {
     // To find that there is nothing to search takes a microsecond.
-    costs.tune_s.map(|s| s.max).filter(|seconds| *seconds > 1e-3)
+    costs
+        .tune_s
+        .map(|s| s.max)
+        .filter(|seconds| *seconds > 1e-3)
 }
 
 /// From the loaded model to one that can answer, its search included.
@@ -262,10 +269,7 @@ fn has_steps(trial: &Trial) -> bool {
     trial.record.curve.iter().any(|p| p.split == "train")
 }
 
-fn validated<'a>(
-    curve: &'a [CurvePoint],
-    metric: &'a str,
-) -> impl Iterator<Item = &'a CurvePoint> {
+fn validated<'a>(curve: &'a [CurvePoint], metric: &'a str) -> impl Iterator<Item = &'a CurvePoint> {
     curve
         .iter()
         .filter(move |p| p.split == "validation" && p.metric == metric && p.value.is_finite())

@@ -53,10 +53,18 @@ mod tests {
         ];
         let shown = |_: usize, _: usize| true;
         assert_eq!(front(&points, 0.0, shown), [1, 2, 3, 0, 4]);
-        assert_eq!(front(&points, 0.01, shown), [1, 3, 4], "0.9 points are within it, twice");
+        assert_eq!(
+            front(&points, 0.01, shown),
+            [1, 3, 4],
+            "0.9 points are within it, twice"
+        );
         let all_but_the_dearest = |point: usize, before: usize| (point, before) != (4, 3);
         assert_eq!(front(&points, 0.01, all_but_the_dearest), [1, 3]);
-        assert_eq!(front(&points, 0.01, |_, _| false), [1], "the cheapest stays");
+        assert_eq!(
+            front(&points, 0.01, |_, _| false),
+            [1],
+            "the cheapest stays"
+        );
         assert!(front(&[], 0.01, shown).is_empty());
     }
 

@@ -1,8 +1,6 @@
 //! How the arms of a group look: colour and shape are the method's in every chart of every run, lines and marks tell its variants apart.
 
-use super::picture::{
-    BLACK, BLUE, Colour, GREEN, Marker, ORANGE, PURPLE, SKY, Stroke, VERMILION,
-};
+use super::picture::{BLACK, BLUE, Colour, GREEN, Marker, ORANGE, PURPLE, SKY, Stroke, VERMILION};
 use record::{MethodLook, MethodNote};
 
 /// How one way of adapting looks.
@@ -112,9 +110,14 @@ fn by_name(name: &str, taken: &[(Colour, Marker)]) -> (Colour, Marker) {
     let first = (hash % all as u64) as usize;
     let at = |place: usize| {
         let place = place % all;
-        (COLOURS[place % COLOURS.len()], SHAPES[place % SHAPES.len()].1)
+        (
+            COLOURS[place % COLOURS.len()],
+            SHAPES[place % SHAPES.len()].1,
+        )
     };
-    let mut free = (first..first + all).map(at).filter(|look| !taken.contains(look));
+    let mut free = (first..first + all)
+        .map(at)
+        .filter(|look| !taken.contains(look));
     free.next().unwrap_or(at(first))
 }
 
@@ -140,7 +143,10 @@ mod tests {
         let with = of_arms(&["elm", "ash", "lime"], &notes);
         assert_eq!(of_arms(&["lime"], &notes), with[2..]);
         assert_eq!(of_arms(&["ash", "elm"], &notes), [with[1], with[0]]);
-        assert_eq!((with[2].colour, with[2].marker), (VERMILION, Marker::Square));
+        assert_eq!(
+            (with[2].colour, with[2].marker),
+            (VERMILION, Marker::Square)
+        );
     }
 
     #[test]
@@ -148,7 +154,10 @@ mod tests {
         let looks = of_arms(&["lime", "oak", "lime", "lime", "lime"], &[]);
         let limes = [looks[0], looks[2], looks[3], looks[4]];
         for (i, lime) in limes.iter().enumerate() {
-            assert_eq!((lime.colour, lime.marker), (looks[0].colour, looks[0].marker));
+            assert_eq!(
+                (lime.colour, lime.marker),
+                (looks[0].colour, looks[0].marker)
+            );
             assert!(limes[..i].iter().all(|other| other.variant != lime.variant));
             let stroke = |look: &Look| look.variant.stroke();
             assert!(limes[..i].iter().all(|other| stroke(other) != stroke(lime)));
