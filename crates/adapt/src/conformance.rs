@@ -4,8 +4,8 @@
 //! examples, three classes.
 
 use crate::{
-    Budget, ConfigError, Event, FitError, Head, HeadPolicy, Logits, Method, MethodInfo, Plan,
-    Predictor, Score, SearchRange, Setting, with_setting,
+    Budget, ConfigError, Event, FitError, HEAD_LEARNING_RATE, Head, HeadPolicy, Logits, Method,
+    MethodInfo, Plan, Predictor, Score, SearchRange, Setting, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -381,15 +381,20 @@ fn overfits_eight_examples(method: &dyn Method, bench: &Bench) -> Result<(), Str
         .plan(Value::Null)
         .map_err(|e| e.to_string())?
         .resolved();
-    // Random weights of 50 numbers a token need larger steps than a pretrained model; the method's own upper end of its search range.
+    // Random weights of 50 numbers a token need larger steps than a pretrained model: the upper ends of the search ranges, the head's as well.
     for range in method.search_ranges() {
         config = with_setting(config, range.setting, range.high.into());
     }
     let plan = method.plan(config).map_err(|e| e.to_string())?;
+    let head = SearchRange::learning_rate(HEAD_LEARNING_RATE).high;
+    let budget = Budget {
+        head_learning_rate: Some(head),
+        ..without_dropout(bench.budget(200, 8))
+    };
     let mut ignore = |_: Event| {};
     let same = Setting {
         validation: &eight,
-        ..bench.setting(without_dropout(bench.budget(200, 8)), &eight, &mut ignore)
+        ..bench.setting(budget, &eight, &mut ignore)
     };
     let predictor = plan.fit(same).map_err(|e| e.to_string())?;
     if predictor.footprint().trainable_params == 0 {

@@ -21,6 +21,7 @@ mod head;
 pub mod init;
 pub mod linear_fit;
 mod look;
+mod merged;
 mod method;
 mod model;
 mod peft;
@@ -44,6 +45,7 @@ pub use fitted::Fitted;
 pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
 pub use look::{Hue, Look, Outline};
+pub use merged::Merged;
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
     SearchRange,
@@ -57,10 +59,13 @@ pub use saved::{
     SAVED_FILE, SavedInfo, malformed, read_file, read_saved_info, read_tensor_file, write_info,
 };
 pub use scores::{has_pairs, require_kind};
-pub use setting::{Budget, Event, Phase, Setting};
+pub use setting::{Budget, Event, HEAD_LEARNING_RATE, Phase, Setting};
 pub use sites::{Sites, Target};
 pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;
 pub use training::sub_seed;
-pub use tune::{SearchOutcome, SearchTrial, tune};
+pub use tune::{
+    Edge, MeanScore, SearchCost, SearchKind, SearchOutcome, SearchTrial, SeedResult, search_cost,
+    tune,
+};

@@ -1,19 +1,30 @@
-//! The fit of a linear classifier as a method does it: C is chosen on the validation split, and what happens is told as events.
+//! The fit of a linear classifier as a method does it: C is chosen on the validation split, and what happens is told as events. Where there are
+//! several candidates, all of their fits are the search, and the training is one more fit of the chosen one.
 
 use crate::{Event, FitError, Phase};
-use linear::{Choice, Grid, Labelled, Options, Progress};
+use linear::{Choice, Grid, Labelled, LogisticRegression, Options, Progress};
 use serde_json::Value;
 
 /// Fits with every C and keeps the best on validation. A validated point is one C, at the steps of L-BFGS so far (each sees the training split
 /// once): a walk through the grid, not the course of one training, so it comes without losses of steps and no learning curve is drawn of it.
+/// `candidates` are all that are chosen from, of which this grid may be a part.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "data, settings, and where to tell what happens"
+)]
 pub fn choose_c(
     train: Labelled<'_>,
     validation: Labelled<'_>,
     classes: usize,
     grid: &Grid,
+    candidates: usize,
     step: &mut u64,
     events: &mut dyn FnMut(Event),
 ) -> Choice {
+    let is_search = candidates > 1;
+    if is_search {
+        events(Event::Began(Phase::Search));
+    }
     linear::choose_c(
         train,
         validation,
@@ -21,6 +32,7 @@ pub fn choose_c(
         grid,
         Options::default(),
         &mut |progress| match progress {
+            Progress::Fitting | Progress::Validating if is_search => {}
             Progress::Fitting => events(Event::Began(Phase::Train)),
             Progress::Validating => events(Event::Began(Phase::Validate)),
             Progress::Done(trial) => {
@@ -38,6 +50,26 @@ pub fn choose_c(
             }
         },
     )
+}
+
+/// The chosen classifier. Of several candidates it is fitted once more, alone, which gives the same numbers: the training then lasts as long as
+/// for someone who knows the settings.
+pub fn fit_chosen(
+    choice: &Choice,
+    train: Labelled<'_>,
+    classes: usize,
+    candidates: usize,
+    events: &mut dyn FnMut(Event),
+) -> LogisticRegression {
+    if candidates < 2 {
+        return choice.model.clone();
+    }
+    events(Event::Searched {
+        trials: candidates,
+        edge: choice.edge(),
+    });
+    events(Event::Began(Phase::Train));
+    choice.refit(train, classes, Options::default())
 }
 
 /// Refuses to choose between several candidates without validation examples.

@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Look, Portable, PredictError, SaveError, SavedInfo,
-    Setting, SettingDoc, Trainable, read_saved_info,
+    ConfigError, FitError, LoadAdapterError, Look, Merged, Portable, PredictError, SaveError,
+    SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -210,6 +210,11 @@ pub trait Predictor {
     /// A directory or file that cannot be written.
     fn save(&self, dir: &Path) -> Result<(), SaveError>;
 
+    /// The same with what was inserted folded into the weights; `None` where nothing was inserted, or where it cannot be folded in.
+    fn merged(&self) -> Option<Merged> {
+        None
+    }
+
     /// The same in parts from which a checkpoint for another program can be written; `None` where there is no such form.
     fn portable(&self) -> Option<Portable> {
         None
@@ -284,6 +289,11 @@ pub struct Footprint {
     pub trains_backbone_weights: bool,
     /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average; of pairs encoded apart, each text.
     pub extra_tokens: f64,
+    /// Keys and values that every text sees in each block in addition and that no map computes (prefixes).
+    pub extra_keys: f64,
+    /// Multiplications and additions of inserted computation for each token, in pairs: weights of low-rank pairs and bottlenecks, each used once,
+    /// and factors. The head is none of them, nor is what is computed once a batch (DoRA's norms, a prompt's network).
+    pub added_per_token: u64,
     /// How the texts of a pair run when predicting.
     pub pairs: PairEncoding,
     /// Whether they ran both ways in the fit, to choose between the two.

@@ -96,7 +96,7 @@ pub trait Peft: Clone + Serialize + 'static {
     /// The inserted computation; [`Frozen`] where there is none.
     type Adaptation: Adaptation;
 
-    /// Peak learning rate of everything that trains.
+    /// Peak learning rate of everything that trains but the head; of the head where nothing else trains.
     fn learning_rate(&self) -> f64;
 
     /// Why the method cannot be used with a model of this shape, if so. Asked of the defaults before a trial is scheduled, and again of the
@@ -138,9 +138,16 @@ pub trait Peft: Clone + Serialize + 'static {
     /// Closed form of the number of trained parameters, the head excluded.
     fn trainable_params(&self, shape: &Shape) -> u64;
 
-    /// Parameters of the adaptation that learn at another rate, as a factor (LoRA+), by module path.
-    fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
-        None
+    /// Closed form of the multiply-adds of inserted computation for each token, see [`Footprint::added_per_token`](crate::Footprint); 0 where
+    /// something is trained in place, or stands in front of the text ([`in_front`](Self::in_front)).
+    fn added_per_token(&self, _shape: &Shape) -> u64 {
+        0
+    }
+
+    /// Parameters of the adaptation that learn at other rates, as factors (LoRA+), by module path; no parameter is in two of these groups,
+    /// and the head is in none.
+    fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
+        Vec::new()
     }
 
     /// Whether the model computes exactly what it did before the first step. Where it is true, the conformance kit compares the attached
@@ -166,7 +173,7 @@ pub trait Peft: Clone + Serialize + 'static {
     }
 
     /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
-    /// The program does not call it: it is for users of the crate, and for tests of the method's equation. A new method can leave it out.
+    /// A trial times its predictions beside the unmerged ones. A new method can leave it out.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
     }

@@ -2,7 +2,7 @@
 
 use crate::described::check_ranges;
 use crate::head::{default_pooling, token_pooling};
-use crate::{Described, FitError, HeadPolicy, Range, SettingDoc};
+use crate::{Described, Edge, FitError, HeadPolicy, Range, SearchKind, SettingDoc};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -43,6 +43,10 @@ impl Setting<'_> {
     }
 }
 
+/// The head's learning rate where nothing else is said: the default of the method that trains the head alone, and of the head beside
+/// anything else.
+pub const HEAD_LEARNING_RATE: f64 = 5e-3;
+
 /// General training settings, equal for all methods of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -69,10 +73,16 @@ pub struct Budget {
     pub patience: Option<NonZeroUsize>,
     /// The head that is trained on top.
     pub head: HeadPolicy,
+    /// Peak learning rate of the head beside whatever else trains; `None` takes [`HEAD_LEARNING_RATE`]. A new head wants a larger rate than
+    /// pretrained weights, and at one rate for both a search of the method's rate would search the head's. Where the head alone trains, the
+    /// method's own rate is the head's, and this one has no effect.
+    pub head_learning_rate: Option<f64>,
     /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders. The heads of
     /// transformers have their own way. A head is trained on what it reads, so that the modules.json of a sentence-transformers folder,
     /// which is made for vectors as they are, decides nothing here; the record notes what it asks for.
     pub pooling: Option<Pooling>,
+    /// How `--tune` searches.
+    pub search: SearchKind,
     /// Whether the states below the deepest trained computation are computed once.
     pub cache: bool,
     /// Beyond so many bytes that cache lives in a file.
@@ -94,7 +104,9 @@ impl Default for Budget {
             dropout: None,
             patience: None,
             head: HeadPolicy::Linear,
+            head_learning_rate: None,
             pooling: None,
+            search: SearchKind::default(),
             cache: true,
             cache_limit_bytes: 2 << 30,
         }
@@ -115,6 +127,7 @@ impl Described for Budget {
             SettingDoc::number("clip_norm", Range::above(0.0, f64::MAX)),
             SettingDoc::number("dropout", Range::SHARE),
             SettingDoc::number("patience", Range::whole(1, 100_000)),
+            SettingDoc::number("head_learning_rate", Range::LEARNING_RATE),
         ]
     };
 }
@@ -143,14 +156,18 @@ impl Budget {
 /// What a fit is doing. Phases are timed by whoever receives the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Tokenising, filling the cache, computing features.
+    /// Tokens, cached states or features of the training split.
     Prepare,
+    /// The same of the validation split: it belongs to validation, not to training.
+    PrepareValidation,
     /// The first optimisation step.
     FirstStep,
     /// Every further step.
     Train,
     /// Scoring the validation split and keeping the best parameters.
     Validate,
+    /// Fitting and scoring candidates of which the validation split chooses one.
+    Search,
 }
 
 /// Something that happened during a fit.
@@ -182,12 +199,21 @@ pub enum Event {
         /// Mean negative log-likelihood in nats.
         loss: f64,
     },
+    /// The peak learning rate that the head is trained with.
+    HeadLearningRate(f64),
     /// The frozen-prefix cache was filled.
     Cached {
         /// Its size.
         bytes: u64,
         /// Whether it lives in a file.
         spilled: bool,
+    },
+    /// A choice among several candidates was made on the validation split; several of a fit add up.
+    Searched {
+        /// Candidates that were trained or fitted for it.
+        trials: usize,
+        /// Where the chosen one is the first or the last of an open scale: which; better ones may lie beyond.
+        edge: Option<Edge>,
     },
     /// Something to be kept in the record.
     Note {

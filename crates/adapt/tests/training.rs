@@ -267,7 +267,7 @@ fn patience_ends_training_and_is_recorded() {
         Budget {
             epochs: n(9),
             patience: Some(n(2)),
-            ..budget()
+            ..with_head_rate(0.0)
         },
     );
     // A rate of 0 changes nothing: the first epoch is the best, and two more are waited for.
@@ -299,11 +299,10 @@ fn phases_come_in_order_and_validation_is_never_within_training() {
             }
         })
         .collect();
-    use Phase::{FirstStep, Prepare, Train, Validate};
-    assert_eq!(
-        phases,
-        [Prepare, FirstStep, Train, Validate, Train, Validate]
-    );
+    use Phase::{FirstStep, Prepare, PrepareValidation, Train, Validate};
+    let before = [Prepare, PrepareValidation, FirstStep];
+    let epochs = [Train, Validate, Train, Validate];
+    assert_eq!(phases, [&before[..], &epochs[..]].concat());
     assert_eq!(losses(&fitted.events).len(), 6);
 }
 
@@ -441,4 +440,55 @@ fn a_training_that_never_gives_numbers_fails_by_name() {
         matches!(error, FitError::NoUsableModel { steps: 2, .. }),
         "{error}"
     );
+}
+
+/// Trains the head alone.
+#[derive(Clone, Serialize)]
+struct HeadAlone {
+    learning_rate: f64,
+}
+
+impl Peft for HeadAlone {
+    const INFO: MethodInfo = MethodInfo {
+        name: "head-alone",
+        ..Whole::INFO
+    };
+    type Adaptation = Frozen;
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+    fn attach(&self, _to: &mut Attach<'_>) -> Result<Frozen, FitError> {
+        Ok(Frozen::new())
+    }
+    fn acts_from(&self, _shape: &Shape) -> Depth {
+        Depth::Head
+    }
+    fn trainable_params(&self, _shape: &Shape) -> u64 {
+        0
+    }
+}
+
+fn with_head_rate(rate: f64) -> Budget {
+    Budget {
+        head_learning_rate: Some(rate),
+        ..budget()
+    }
+}
+
+#[test]
+fn where_the_head_alone_trains_the_methods_own_rate_is_the_heads() {
+    let fit = |budget| {
+        let plan = HeadAlone {
+            learning_rate: 3e-2,
+        };
+        fit_on(plan, &train(), &validation(), budget)
+    };
+    let (plain, other) = (fit(budget()), fit(with_head_rate(1e-6)));
+    assert_eq!(plain.logits.unwrap(), other.logits.unwrap());
+    for events in [plain.events, other.events] {
+        assert!(
+            events.contains(&Event::HeadLearningRate(3e-2)),
+            "{events:?}"
+        );
+    }
 }

@@ -56,6 +56,8 @@ pub enum Edge {
 pub struct Choice {
     /// Fitted with the best C, on the training rows only.
     pub model: LogisticRegression,
+    /// The weights that its fit began from, those of the C before it; `None` for the first.
+    pub start: Option<LogisticRegression>,
     /// Place of the best C among the trials.
     pub best: usize,
     /// One a value of C, rising.
@@ -63,6 +65,22 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The fit of the chosen classifier once more, alone: bit for bit [`Self::model`], from the same start. For whoever wants to know what it costs
+    /// without the choice.
+    ///
+    /// # Panics
+    /// On other training rows than those that were chosen with, if they differ in size.
+    pub fn refit(
+        &self,
+        train: Labelled<'_>,
+        classes: usize,
+        options: Options,
+    ) -> LogisticRegression {
+        let training = Training::new(train.features, train.labels, classes);
+        let (model, _) = training.fit(self.best_trial().c, self.start.as_ref(), options);
+        model
+    }
+
     /// The trial that was chosen.
     pub fn best_trial(&self) -> &Trial {
         &self.trials[self.best]
@@ -104,7 +122,7 @@ pub fn choose_c(
     watch: &mut dyn FnMut(Progress),
 ) -> Choice {
     let training = Training::new(train.features, train.labels, classes);
-    let mut best: Option<(usize, LogisticRegression)> = None;
+    let mut best: Option<(usize, LogisticRegression, Option<LogisticRegression>)> = None;
     let mut previous: Option<LogisticRegression> = None;
     let mut trials: Vec<Trial> = Vec::with_capacity(grid.values().len());
     for &c in grid.values() {
@@ -121,16 +139,17 @@ pub fn choose_c(
         watch(Progress::Done(trial));
         if best
             .as_ref()
-            .is_none_or(|(best, _)| trial.is_better_than(&trials[*best]))
+            .is_none_or(|(best, ..)| trial.is_better_than(&trials[*best]))
         {
-            best = Some((trials.len(), model.clone()));
+            best = Some((trials.len(), model.clone(), previous.take()));
         }
         trials.push(trial);
         previous = Some(model);
     }
-    let (best, model) = best.expect("the grid is not empty");
+    let (best, model, start) = best.expect("the grid is not empty");
     Choice {
         model,
+        start,
         best,
         trials,
     }

@@ -169,3 +169,31 @@ fn a_class_without_examples_gets_the_smallest_probability() {
         (0, vec![LOG_ZERO, 0.0, LOG_ZERO])
     );
 }
+
+#[test]
+fn the_chosen_fit_alone_gives_the_same_weights_bit_for_bit() {
+    let (features, labels) = line();
+    let train = Labelled {
+        features: &features,
+        labels: &labels,
+    };
+    let noisy = Labelled {
+        features: &features,
+        labels: &[0, 0, 1, 0, 1, 1],
+    };
+    for validation in [train, noisy] {
+        let choice = choose_c(
+            train,
+            validation,
+            2,
+            &Grid::powers_of_ten(-3, 3),
+            Options::default(),
+            &mut |_| (),
+        );
+        let again = choice.refit(train, 2, Options::default());
+        assert_eq!(
+            again.to_tensors().to_bytes(),
+            choice.model.to_tensors().to_bytes()
+        );
+    }
+}

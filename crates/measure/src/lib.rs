@@ -4,6 +4,7 @@
 //! allocator. In the parent: [`watch::watch`], and [`environment::run_info`] once a run. `flops` counts operations by formula.
 
 pub mod allocator;
+pub mod cpu;
 pub mod environment;
 pub mod flops;
 mod measurements;
@@ -13,6 +14,7 @@ pub mod phases;
 pub mod watch;
 
 pub use allocator::CountingAllocator;
+pub use cpu::{CpuSource, CpuTimes, ProcessCpu};
 pub use measurements::{Measurements, PhaseTotals};
 pub use memory::{MemorySource, Peaks, ProcessMemory};
 pub use phase::Phase;

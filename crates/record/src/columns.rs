@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 39] = [
+const COLUMNS: &[Column] = &[
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -46,6 +46,17 @@ const COLUMNS: [Column; 39] = [
     ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
     ("config", |r| r.config().to_string()),
     ("error", |r| r.error.clone().unwrap_or_default()),
+    // Of later versions: behind the others, so that these keep their places.
+    ("n_validation", |r| cell(r.n_validation)),
+    ("prepare_validation_s", |r| cell(r.prepare_validation_s)),
+    ("validate_s", |r| cell(r.validation_s())),
+    ("cpu_s", |r| cell(r.cpu_s)),
+    ("other_cpu_s", |r| cell(r.other_cpu_s)),
+    ("disturbed", |r| cell(r.disturbed)),
+    ("search_s", |r| cell(r.search_s)),
+    ("search_trials", |r| cell(r.search_trials)),
+    ("search_edge", |r| cell(r.search_edge)),
+    ("head_learning_rate", |r| cell(r.head_learning_rate)),
 ];
 
 /// Columns of `trials.csv`, in order.

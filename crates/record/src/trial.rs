@@ -1,6 +1,6 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Notes, Outcome, Predictions, Reading, TrialBudget};
+use crate::{CurvePoint, Notes, Outcome, PhaseCost, Predictions, Reading, TrialBudget};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ pub struct TrialRecord {
     pub validation_accuracy: Option<f64>,
     /// Reading the model and the task.
     pub load_s: Option<f64>,
-    /// Tokenising, filling the frozen-prefix cache, computing features.
+    /// Tokens, cached states or features of the training split; in records of earlier versions of the validation split too.
     pub prepare_s: Option<f64>,
     /// The first optimisation step (compilation and autotuning on a GPU).
     pub first_step_s: Option<f64>,
@@ -94,10 +94,46 @@ pub struct TrialRecord {
     pub device_peak_bytes: Option<u64>,
     /// Bytes of the frozen-prefix cache; empty where none was used.
     pub cache_bytes: Option<u64>,
+    /// Peak learning rate that the head was trained with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_learning_rate: Option<f64>,
+    /// The search for settings on the validation split, all of it; `None` where nothing was searched, or another trial did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_s: Option<f64>,
+    /// Candidates that the search trained or fitted, every seed counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_trials: Option<u64>,
+    /// Whether what the search chose lies at an end of what it tried, beyond which better values may lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_edge: Option<bool>,
     /// Floating-point operations of training, by formula.
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, by formula.
     pub infer_flops_per_sample: Option<f64>,
+    /// Validation examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_validation: Option<u64>,
+    /// Tokens, cached states or features of the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare_validation_s: Option<f64>,
+    /// Scoring the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate_s: Option<f64>,
+    /// CPU seconds of the training phases (preparation, first step, training), user and system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_s: Option<f64>,
+    /// CPU seconds that everybody else took meanwhile, on the cores that the trial may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_cpu_s: Option<f64>,
+    /// Whether that is enough to make its times another machine's, see [`PhaseCost::disturbed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<bool>,
+    /// The system's load average over the minute before the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load1: Option<f64>,
+    /// What each phase has cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseCost>,
     /// The error's text, for outcomes other than `finished`.
     pub error: Option<String>,
     /// How much of the texts the method read; `None` where it does not say.
@@ -131,6 +167,19 @@ impl TrialRecord {
     pub fn config(&self) -> &serde_json::Value {
         let found = self.details.get("tune").and_then(|tune| tune.get("best"));
         found.unwrap_or(&self.spec.config)
+    }
+
+    /// Seconds of scoring the validation split. Earlier versions kept them among the details.
+    pub fn validation_s(&self) -> Option<f64> {
+        let of_details = || self.details.get("validate_s")?.as_f64();
+        self.validate_s.or_else(of_details)
+    }
+
+    /// Epochs that were trained at most: what a search found, or those of the spec's budget.
+    pub fn epochs(&self) -> Option<u64> {
+        let found = self.details.get("tune").and_then(|tune| tune.get("epochs"));
+        let epochs = found.or_else(|| self.spec.budget.training.get("epochs"));
+        epochs.and_then(serde_json::Value::as_u64)
     }
 
     /// What a reader of the result must know. Earlier versions kept it among the details.
@@ -230,7 +279,15 @@ mod tests {
     #[test]
     fn what_earlier_versions_did_not_record_leaves_no_trace_in_json() {
         let text = serde_json::to_string(&record()).unwrap();
-        for new in ["reading", "notes", "predictions_digest"] {
+        for new in [
+            "reading",
+            "notes",
+            "predictions_digest",
+            "head_learning_rate",
+            "search_s",
+            "search_trials",
+            "search_edge",
+        ] {
             assert!(!text.contains(new), "{text}");
         }
     }

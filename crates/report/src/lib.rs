@@ -19,12 +19,13 @@ mod readme;
 mod recommend;
 mod run;
 mod search;
+mod standing;
 mod summary;
 mod tables;
 mod text;
 
 pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
-pub use costs::Costs;
+pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
@@ -33,7 +34,7 @@ pub use record::{Predictions, Trial, store};
 pub use run::{Arm, Group, Run, file_name, last_part, load_run};
 pub use statistics::{AgainstBest, Standing};
 pub use summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise, summarise_with};
-pub use text::{markdown_table, terminal_table};
+pub use text::{markdown_table, terminal_table, terminal_table_within};
 
 use record::StoreError;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,11 @@
 //! What a reader of a group's results must know beside them: of its data, its model, the methods that are missing, and how much of the texts
 //! was read. Each is said once for the group, not once a trial.
 
+use crate::costs::Costs;
 use crate::escape::one_line;
 use crate::run::{Arm, Group, Run};
+use crate::summary::GroupSummary;
+use crate::units;
 use record::{CutTexts, Trial};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,6 +47,34 @@ pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
         .for_each(&mut add);
     of_reading(group).into_iter().for_each(&mut add);
     lost_predictions(group).into_iter().for_each(&mut add);
+    of_neighbours(group).into_iter().for_each(&mut add);
+    notes
+}
+
+/// What the accuracies themselves say: seeds that fell far below the others, and what one seed cannot tell.
+pub(crate) fn of_standings(group: &GroupSummary) -> Vec<String> {
+    let far = group.arms.iter().flat_map(|arm| {
+        let seeds = arm.unstable.iter();
+        seeds.map(|(seed, accuracy)| {
+            let at = units::percent(*accuracy);
+            one_line(&format!(
+                "{} is unstable: seed {seed} at {at}, far below its other seeds",
+                arm.label
+            ))
+        })
+    });
+    let mut notes: Vec<String> = far.collect();
+    let seeds = group
+        .arms
+        .iter()
+        .filter_map(|arm| Some(arm.accuracy?.seeds));
+    if seeds.max() == Some(1) && group.arms.len() > 1 {
+        notes.push(
+            "one seed: the seeds' variation is unknown; intervals and comparisons (McNemar's test) are over the test examples alone, and no method \
+             is called as good as the best"
+                .to_owned(),
+        );
+    }
     notes
 }
 
@@ -231,6 +262,37 @@ fn length_asked(longest: Range, asked: Option<u64>) -> String {
         ),
         None => String::new(),
     }
+}
+
+/// Arms with trials whose times other processes disturbed: what of them counts.
+fn of_neighbours(group: &Group<'_>) -> Vec<String> {
+    let (mut some, mut all) = (Vec::new(), Vec::new());
+    for arm in &group.arms {
+        match Costs::of(arm).neighbours {
+            Some(n) if n.disturbed == n.trials => {
+                all.push(format!("{} ({})", arm.label, n.trials));
+            }
+            Some(n) if n.disturbed > 0 => {
+                some.push(format!("{} {} of {}", arm.label, n.disturbed, n.trials));
+            }
+            _ => {}
+        }
+    }
+    let mut notes = Vec::new();
+    if !some.is_empty() {
+        notes.push(format!(
+            "trainings beside which other processes took more than 5 % of the cores' time are left out of the times: {}; `run --retime` repeats them",
+            some.join(", ")
+        ));
+    }
+    if !all.is_empty() {
+        notes.push(format!(
+            "beside every training of these methods other processes took more than 5 % of the cores' time, so that their times are those of a shared \
+             machine: {}; `run --retime` repeats them",
+            all.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Trials whose predictions are on record and not at hand.

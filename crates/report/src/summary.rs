@@ -4,6 +4,7 @@ use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Spread, Standing};
+use crate::units;
 use record::TrialRecord;
 
 /// Points (as a share) that an arm may lie behind the best and still count as good.
@@ -38,6 +39,12 @@ pub struct ArmSummary {
     pub standing: Standing,
     /// The comparison behind it; `None` where there are no shared predictions to compare.
     pub against: Option<AgainstBest>,
+    /// Whether all of several seeds gave the same predictions, as those of a method without chance do.
+    pub deterministic: bool,
+    /// Seeds far below the arm's median, with their accuracies.
+    pub unstable: Vec<(u64, f64)>,
+    /// What a reader must know of the arm beside its figures, in a few words each.
+    pub marks: Vec<String>,
     /// Parameters with a gradient.
     pub trainable_params: Option<u64>,
     /// Parameters added.
@@ -82,9 +89,11 @@ pub fn summarise(run: &Run) -> Vec<GroupSummary> {
 pub fn summarise_with(run: &Run, margin: f64) -> Vec<GroupSummary> {
     run.groups()
         .iter()
-        .map(|group| GroupSummary {
-            notes: notes::of_group(run, group),
-            ..summarise_group(group, margin)
+        .map(|group| {
+            let mut summary = summarise_group(group, margin);
+            summary.notes = notes::of_group(run, group);
+            summary.notes.extend(notes::of_standings(&summary));
+            summary
         })
         .collect()
 }
@@ -120,7 +129,14 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
     let first = |field: fn(&TrialRecord) -> Option<u64>| {
         arm.trials.iter().find_map(|trial| field(&trial.record))
     };
+    let unstable = unstable(arm);
+    let marks = unstable
+        .iter()
+        .map(|(seed, accuracy)| format!("unstable: seed {seed} at {}", units::percent(*accuracy)));
     ArmSummary {
+        deterministic: is_deterministic(arm),
+        marks: marks.collect(),
+        unstable,
         label: arm.label.clone(),
         method: spec.method.clone(),
         variant: spec.variant.clone(),
@@ -142,6 +158,43 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
         costs: Costs::of(arm),
     }
+}
+
+/// Seeds below the arm's median by more than 5 points and 4 robust standard deviations (1.4826 times the median absolute deviation).
+fn unstable(arm: &Arm<'_>) -> Vec<(u64, f64)> {
+    let accuracies: Vec<(u64, f64)> = arm
+        .finished()
+        .filter_map(|trial| Some((trial.record.spec.seed, trial.record.test_accuracy?)))
+        .collect();
+    let Some(all) = Spread::of(accuracies.iter().map(|(_, a)| Some(*a))) else {
+        return Vec::new();
+    };
+    let deviations = accuracies.iter().map(|(_, a)| Some((a - all.median).abs()));
+    let robust_sd = 1.4826 * Spread::of(deviations).map_or(0.0, |spread| spread.median);
+    let far = (4.0 * robust_sd).max(0.05);
+    let mut found = accuracies;
+    found.retain(|(_, accuracy)| all.n > 2 && all.median - accuracy > far);
+    found
+}
+
+/// Whether several seeds predicted the same for every row. Where all are right as well, they may have done so by merit.
+fn is_deterministic(arm: &Arm<'_>) -> bool {
+    let mut predicted = arm.finished().map(|trial| {
+        let rows = &trial.predictions.as_ref()?.rows;
+        Some(
+            rows.iter()
+                .map(|p| (p.row, p.predicted.as_str()))
+                .collect::<Vec<_>>(),
+        )
+    });
+    let by_merit = |trial: &record::Trial| trial.record.test_accuracy == Some(1.0);
+    let Some(Some(first)) = predicted.next() else {
+        return false;
+    };
+    let mut others = predicted.peekable();
+    others.peek().is_some()
+        && others.all(|other| other.as_ref() == Some(&first))
+        && !arm.finished().any(by_merit)
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.

@@ -1,14 +1,14 @@
 //! `summary.csv`. A number that was not measured is an empty cell.
 
 use crate::costs::Costs;
-use crate::statistics::Standing;
+use crate::statistics::{Improvement, Standing};
 use crate::summary::{ArmSummary, GroupSummary};
 
 type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 32] = [
+const SUMMARY_CELLS: &[Cell] = &[
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -35,12 +35,16 @@ const SUMMARY_CELLS: [Cell; 32] = [
     ("df_used", |_, a| cell(a.against.map(|x| x.pair.df).filter(|df| df.is_finite()))),
     ("paired_seeds", |_, a| cell(a.against.map(|x| x.pair.squares.seed_count))),
     ("paired_rows", |_, a| cell(a.against.map(|x| x.pair.squares.row_count))),
+    ("p_beats_best", |_, a| cell(improvement(a).map(|p| p.probability))),
+    ("p_beats_best_low", |_, a| cell(improvement(a).map(|p| p.interval.low))),
+    ("p_beats_best_high", |_, a| cell(improvement(a).map(|p| p.interval.high))),
     ("trainable_params", |_, a| cell(a.trainable_params)),
     ("added_params", |_, a| cell(a.added_params)),
     ("total_params", |_, a| cell(a.total_params)),
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
     ("train_flops_median", |_, a| cell(a.train_flops)),
     ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
+    ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
 ];
 
 /// One row for each way of adapting.
@@ -78,6 +82,11 @@ fn standing(standing: Standing) -> &'static str {
         Standing::Behind => "behind",
         Standing::Unknown => "",
     }
+}
+
+/// Of the arm over the best of the others.
+fn improvement(arm: &ArmSummary) -> Option<Improvement> {
+    arm.against?.pair.improvement()
 }
 
 fn cell<T: ToString>(value: Option<T>) -> String {

@@ -1,5 +1,7 @@
 //! Numbers as people read them: 1.2 M parameters, 3.4 s, 512 MiB, 87.1 %.
 
+use crate::statistics::Spread;
+
 /// A count: `7`, `950`, `1.2 k`, `66.4 M`.
 pub fn count(value: f64) -> String {
     scaled(value, 1000.0, &["", " k", " M", " G", " T"])
@@ -26,6 +28,27 @@ pub fn seconds(value: f64) -> String {
     } else {
         let minutes = (value / 60.0).round() as u64;
         parts(minutes / 60, "h", minutes % 60, "min")
+    }
+}
+
+/// A median with its range where that shows: `24 s (22 to 31)`, `1 min 19 s (58 s to 1 min 31 s)`.
+pub fn spread(spread: &Spread, unit: fn(f64) -> String) -> String {
+    let [median, min, max] = [spread.median, spread.min, spread.max].map(unit);
+    if min == max {
+        return median;
+    }
+    // `24 s` has one number and its unit; `1 min 19 s` has two.
+    let simple = |text: &str| {
+        let (number, unit) = text.split_once(' ')?;
+        (!unit.contains(' ')).then(|| (number.to_owned(), unit.to_owned()))
+    };
+    match [&median, &min, &max].map(|text| simple(text)) {
+        [Some((_, unit)), Some((low, of_low)), Some((high, of_high))]
+            if unit == of_low && unit == of_high =>
+        {
+            format!("{median} ({low} to {high})")
+        }
+        _ => format!("{median} ({min} to {max})"),
     }
 }
 
@@ -78,6 +101,15 @@ fn scaled(value: f64, base: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_said_in_the_units_of_its_median_where_it_can() {
+        let of = |values: [f64; 3]| spread(&Spread::of(values.map(Some)).unwrap(), seconds);
+        assert_eq!(of([22.0, 24.0, 31.0]), "24 s (22 to 31)");
+        assert_eq!(of([0.9, 1.2, 1.3]), "1.2 s (900 ms to 1.3 s)");
+        assert_eq!(of([58.0, 79.0, 91.0]), "1 min 19 s (58 s to 1 min 31 s)");
+        assert_eq!(of([24.0, 24.0, 24.0]), "24 s");
+    }
 
     #[test]
     fn numbers_read_as_people_say_them() {

@@ -172,8 +172,11 @@ fn the_tables_name_failures_and_explain_their_marks() {
         fs::read_to_string(dir.join("report.html")).unwrap(),
     ] {
         for part in [
-            "≈ best",
-            "Holm",
+            "behind (-",
+            "best (+",
+            "open (",
+            "Hsu 1984",
+            "Smyth 2004",
             "lime:wide",
             "22.7 M",
             "3 x 500",

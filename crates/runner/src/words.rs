@@ -35,7 +35,8 @@ pub(crate) fn names_disk(error: &anyhow::Error) -> bool {
 pub(crate) fn print_results(run: &Run, written: &Written) {
     let terminal = console::Term::stdout();
     let width = terminal.is_term().then(|| terminal.size().1.into());
-    for line in report::terminal_table(run).trim_end().lines() {
+    let table = report::terminal_table_within(run, width.unwrap_or(usize::MAX));
+    for line in table.trim_end().lines() {
         say(fitted(line, width));
     }
     for group in report::summarise(run) {

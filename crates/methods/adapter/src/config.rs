@@ -123,6 +123,11 @@ impl Peft for Adapter {
         (shape.layers * per_block * (2 * h * m + m + h)) as u64
     }
 
+    /// Every weight and bias of a bottleneck is used once.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
     /// Near the identity, not at it: both maps start with small random weights, as in the paper.
     fn identity_at_start(&self) -> bool {
         self.init_deviation == 0.0

@@ -2,7 +2,7 @@
 
 use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
-use adapt::linear_fit::{choose_c, need_validation, note_choice};
+use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
     ConfigError, Described, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
     MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
@@ -115,27 +115,33 @@ impl Plan for TfIdf {
             let reason = "no text of the training split holds a word of two letters or digits that min_df keeps; tf-idf has no features";
             return Err(FitError::NotApplicable(reason.to_owned()));
         }
+        (setting.events)(Event::Began(Phase::PrepareValidation));
         let validation = tf_idf.transform(&texts_of(&setting.validation.examples));
         let (train, validation) = (Matrix::Sparse(train), Matrix::Sparse(validation));
-        need_validation(setting.validation.len(), self.c.values().len())?;
+        let candidates = self.c.values().len();
+        need_validation(setting.validation.len(), candidates)?;
+        let (labels, classes) = (setting.train.labels(), setting.classes.len());
+        let train = Labelled {
+            features: &train,
+            labels: &labels,
+        };
         let choice = choose_c(
-            Labelled {
-                features: &train,
-                labels: &setting.train.labels(),
-            },
+            train,
             Labelled {
                 features: &validation,
                 labels: &setting.validation.labels(),
             },
-            setting.classes.len(),
+            classes,
             &self.c,
+            candidates,
             &mut 0,
             setting.events,
         );
+        let classifier = fit_chosen(&choice, train, classes, candidates, setting.events);
         note_choice(&choice, setting.events);
         Ok(Box::new(FittedTfIdf {
             tf_idf,
-            classifier: choice.model.rounded_to_f32(),
+            classifier: classifier.rounded_to_f32(),
             common,
         }))
     }

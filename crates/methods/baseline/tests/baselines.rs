@@ -203,7 +203,27 @@ fn the_record_says_which_c_was_chosen_from_which_and_whether_it_lies_at_the_edge
         .filter(|event| matches!(event, Event::Validated { .. }))
         .count();
     assert_eq!(validated, 3);
-    assert_eq!(events[0], Event::Began(Phase::Prepare));
+    let began = events.iter().filter_map(|event| match event {
+        Event::Began(phase) => Some(*phase),
+        _ => None,
+    });
+    let expected = [Phase::Prepare, Phase::Search, Phase::Train];
+    assert_eq!(began.collect::<Vec<_>>(), expected);
+    let searched = events.iter().find_map(|event| match event {
+        Event::Searched { trials, edge } => Some((*trials, edge.is_some())),
+        _ => None,
+    });
+    assert_eq!(searched, Some((3, !edge.is_null())));
+}
+
+#[test]
+fn a_single_c_is_no_search() {
+    let config = json!({"c": 1});
+    let (_, events) = fit(&TF_IDF, config, &train(), &["bad", "good"]);
+    let is_search =
+        |event: &Event| matches!(event, Event::Began(Phase::Search) | Event::Searched { .. });
+    assert!(!events.iter().any(is_search), "{events:?}");
+    assert!(events.contains(&Event::Began(Phase::Train)));
 }
 
 #[test]

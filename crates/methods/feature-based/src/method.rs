@@ -2,11 +2,12 @@
 
 use crate::common::Common;
 use crate::config::{FeatureBased, Knn, Scaling};
+use crate::features::Features;
 use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
-use adapt::linear_fit::{choose_c, need_validation, note_choice};
+use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
+    ConfigError, Described, Edge, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
     MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax,
     parse_config,
 };
@@ -94,11 +95,12 @@ impl Plan for FeatureBased {
         let candidates = self.c.values().len() * prepared.candidates.len();
         need_validation(setting.validation.len(), candidates)?;
         let (labels, validation_labels) = (setting.train.labels(), setting.validation.labels());
-        let mut best: Option<(Candidate, Choice)> = None;
+        let classes = setting.classes.len();
+        let mut best: Option<(usize, Choice)> = None;
         let mut tried = PairsTried::default();
         let mut step = 0;
-        for (candidate, train, validation) in prepared.each_candidate() {
-            let (train, validation, standardisation) = self.scaled(train, validation);
+        for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
+            let (train, validation, _) = self.scaled(train, validation, setting.events);
             let train = Labelled {
                 features: &train,
                 labels: &labels,
@@ -107,17 +109,15 @@ impl Plan for FeatureBased {
                 features: &validation,
                 labels: &validation_labels,
             };
-            let mut choice = choose_c(
+            let choice = choose_c(
                 train,
                 validation,
-                setting.classes.len(),
+                classes,
                 &self.c,
+                candidates,
                 &mut step,
                 setting.events,
             );
-            if let Some(standardisation) = standardisation {
-                choice.model = standardisation.undo(choice.model);
-            }
             let score = |choice: &Choice| score_of(choice.best_trial());
             let c = choice.best_trial().c;
             tried.add(candidate, score(&choice), json!({"c": c}));
@@ -126,10 +126,25 @@ impl Plan for FeatureBased {
                 .as_ref()
                 .is_none_or(|(_, best)| score(&choice).beats(Some(score(best))))
             {
-                best = Some((candidate.clone(), choice));
+                best = Some((number, choice));
             }
         }
-        let (chosen, choice) = best.expect("at least one layer");
+        let (number, choice) = best.expect("at least one layer");
+        let (chosen, train, validation) = prepared
+            .each_candidate()
+            .nth(number)
+            .expect("one of the candidates");
+        let chosen = chosen.clone();
+        let (train, _, standardisation) = self.scaled(train, validation, setting.events);
+        let train = Labelled {
+            features: &train,
+            labels: &labels,
+        };
+        let classifier = fit_chosen(&choice, train, classes, candidates, setting.events);
+        let classifier = match standardisation {
+            Some(standardisation) => standardisation.undo(classifier),
+            None => classifier,
+        };
         note(&mut setting, "layer", named(&chosen.layers));
         prepared.note_truncated(&chosen, &mut setting);
         tried.note(&prepared, &chosen, &mut setting);
@@ -143,7 +158,7 @@ impl Plan for FeatureBased {
             chosen,
         );
         Ok(Box::new(FittedClassifier {
-            classifier: choice.model.rounded_to_f32(),
+            classifier: classifier.rounded_to_f32(),
             common,
         }))
     }
@@ -169,14 +184,26 @@ impl FeatureBased {
     }
 
     /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
-    fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
-        if self.scaling != Scaling::Standardise {
-            return (Matrix::Dense(train), Matrix::Dense(validation), None);
-        }
-        let standardisation = Standardisation::of(&train);
-        let [train, validation] =
-            [&train, &validation].map(|split| Matrix::Dense(standardisation.apply(split)));
-        (train, validation, Some(standardisation))
+    fn scaled(
+        &self,
+        train: &Features,
+        validation: &Features,
+        events: &mut dyn FnMut(Event),
+    ) -> (Matrix, Matrix, Option<Standardisation>) {
+        events(Event::Began(Phase::Prepare));
+        let train = train.dense();
+        let standardisation =
+            (self.scaling == Scaling::Standardise).then(|| Standardisation::of(&train));
+        let seen = |split: Dense| {
+            Matrix::Dense(match &standardisation {
+                Some(standardisation) => standardisation.apply(&split),
+                None => split,
+            })
+        };
+        let train = seen(train);
+        events(Event::Began(Phase::PrepareValidation));
+        let validation = seen(validation.dense());
+        (train, validation, standardisation)
     }
 }
 
@@ -196,16 +223,22 @@ impl Plan for Knn {
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
-        need_validation(
-            setting.validation.len(),
-            ks.len() * prepared.candidates.len(),
-        )?;
+        let candidates = ks.len() * prepared.candidates.len();
+        need_validation(setting.validation.len(), candidates)?;
         let labels = setting.train.labels();
-        (setting.events)(Event::Began(Phase::Validate));
         let mut trials = Vec::new();
         let mut candidate_of = Vec::new();
         for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
             let layers = &candidate.layers;
+            (setting.events)(Event::Began(Phase::Prepare));
+            let train = train.dense();
+            (setting.events)(Event::Began(Phase::PrepareValidation));
+            let validation = validation.dense();
+            (setting.events)(Event::Began(if candidates > 1 {
+                Phase::Search
+            } else {
+                Phase::Validate
+            }));
             trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
             candidate_of.resize(trials.len(), number);
         }
@@ -228,6 +261,12 @@ impl Plan for Knn {
                 epoch: 0.0,
                 accuracy,
                 loss,
+            });
+        }
+        if candidates > 1 {
+            (setting.events)(Event::Searched {
+                trials: candidates,
+                edge: edge(chosen.k, &ks, n),
             });
         }
         note(&mut setting, "layer", chosen.layer.clone());
@@ -305,6 +344,12 @@ impl PairsTried {
         });
         note(setting, "pairs_trials", trials.collect());
     }
+}
+
+/// Whether a larger k might be better: below 1 and above the number of texts there is none.
+fn edge(k: usize, ks: &[usize], texts: usize) -> Option<Edge> {
+    let is_last = ks.len() > 1 && ks.last() == Some(&k);
+    (is_last && k < texts).then_some(Edge::High)
 }
 
 /// What the validation split says of a C; 0 and 0 without one.

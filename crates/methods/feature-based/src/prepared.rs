@@ -3,7 +3,6 @@
 use crate::config::{Layer, Pairs, Scaling};
 use crate::features::{Extractor, Features};
 use adapt::{Event, FitError, PairEncoding, Phase, Setting, default_pooling, note_folder};
-use linear::Dense;
 use serde_json::Value;
 use transformer::{Embedder, Pooling, Pretrained};
 
@@ -70,14 +69,20 @@ impl Prepared {
         encoding: PairEncoding,
         layers: &[usize],
         wanted: Wanted,
-        setting: &Setting<'_>,
+        setting: &mut Setting<'_>,
     ) -> Result<(), FitError> {
-        let splits = [&setting.train.examples, &setting.validation.examples];
+        let splits = [
+            (Phase::Prepare, setting.train, &mut self.train),
+            (
+                Phase::PrepareValidation,
+                setting.validation,
+                &mut self.validation,
+            ),
+        ];
         let mut truncated = 0;
-        for (split, features) in splits
-            .into_iter()
-            .zip([&mut self.train, &mut self.validation])
-        {
+        for (phase, split, features) in splits {
+            (setting.events)(Event::Began(phase));
+            let split = &split.examples;
             truncated += self.extractor.truncated(split, encoding)?;
             let found = self
                 .extractor
@@ -113,11 +118,13 @@ impl Prepared {
         }
     }
 
-    pub(crate) fn each_candidate(&self) -> impl Iterator<Item = (&Candidate, Dense, Dense)> + '_ {
+    /// Each candidate with its features of the training and of the validation split.
+    pub(crate) fn each_candidate(
+        &self,
+    ) -> impl Iterator<Item = (&Candidate, &Features, &Features)> {
         let splits = self.train.iter().zip(&self.validation);
         let candidates = self.candidates.iter().zip(splits);
-        candidates
-            .map(|(candidate, (train, validation))| (candidate, train.dense(), validation.dense()))
+        candidates.map(|(candidate, (train, validation))| (candidate, train, validation))
     }
 }
 

@@ -12,8 +12,9 @@ pub static FINETUNE_OUTPUT: Trained<FinetuneOutput> = Trained::new();
 adapt::settings! {
     /// Finetuning I: the output layer alone.
     pub struct FinetuneOutput {
-        /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched.
-        learning_rate: f64 = 5e-3 => adapt::Range::LEARNING_RATE,
+        /// Peak learning rate. A new linear layer alone has no pretrained weights to spare; within the range that is searched. It is the
+        /// head's rate, whatever `budget.head_learning_rate` says of heads beside which something else trains.
+        learning_rate: f64 = adapt::HEAD_LEARNING_RATE => adapt::Range::LEARNING_RATE,
     }
 }
 

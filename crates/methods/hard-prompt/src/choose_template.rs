@@ -43,9 +43,14 @@ pub(crate) fn choose_template(
             "{NAME}: the choice among templates needs a validation split and found no examples"
         )));
     }
-    (setting.events)(Event::Began(Phase::Validate));
+    let tried = candidates(templates.len(), sets.len(), budget, setting.seed);
+    (setting.events)(Event::Began(if tried.len() > 1 {
+        Phase::Search
+    } else {
+        Phase::Validate
+    }));
     let mut scored: Vec<Scored> = Vec::new();
-    for (template, words) in candidates(templates.len(), sets.len(), budget, setting.seed) {
+    for (template, words) in tried {
         let Score { accuracy, loss } =
             score(config, model, setting, &templates[template], &sets[words])?;
         scored.push(Scored {
@@ -56,6 +61,12 @@ pub(crate) fn choose_template(
         });
     }
     let best = best(&scored);
+    if scored.len() > 1 {
+        (setting.events)(Event::Searched {
+            trials: scored.len(),
+            edge: None,
+        });
+    }
     (setting.events)(Event::Validated {
         step: 0,
         epoch: 0.0,

@@ -90,6 +90,11 @@ impl Peft for Ia3 {
         (shape.layers * per_block) as u64
     }
 
+    /// A factor each.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
     fn change(&self, adaptation: &Ia3Adaptation) -> Option<Change> {
         let all = Sites::all(&adaptation.blocks);
         let maps = all.map(|(at, scaling)| RescaledMap {

@@ -12,6 +12,7 @@ use adapt::{
     Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::path::Path;
 use task::Score;
 use transformer::Pretrained;
@@ -66,7 +67,12 @@ impl Plan for InContext {
             note_folder(&mut setting, &fitted.asked.model.sentence, None, length);
         }
         if !setting.validation.is_empty() {
-            (setting.events)(Event::Began(Phase::Validate));
+            let candidates = fitted.candidates();
+            (setting.events)(Event::Began(if candidates > 1 {
+                Phase::Search
+            } else {
+                Phase::Validate
+            }));
             let Score { accuracy, loss } = fitted.validate(&setting)?;
             (setting.events)(Event::Validated {
                 step: 0,
@@ -74,6 +80,12 @@ impl Plan for InContext {
                 accuracy,
                 loss,
             });
+            if candidates > 1 {
+                (setting.events)(Event::Searched {
+                    trials: candidates,
+                    edge: None,
+                });
+            }
         }
         Ok(Box::new(fitted))
     }
@@ -200,6 +212,17 @@ impl InContext {
 }
 
 impl Fitted {
+    /// How many templates the validation split chooses from.
+    fn candidates(&self) -> usize {
+        let members = &self.asked.prompt.members;
+        let templates: HashSet<usize> = members.iter().map(|member| member.template).collect();
+        if self.asked.config.choose_template {
+            templates.len()
+        } else {
+            1
+        }
+    }
+
     /// Scores the validation split, keeps the best template where that is asked for, and notes how far the members lie apart.
     fn validate(&mut self, setting: &Setting<'_>) -> Result<Score, FitError> {
         let mut counts = Counts::default();

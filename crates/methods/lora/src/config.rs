@@ -199,13 +199,18 @@ impl Peft for Lora {
         shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
     }
 
-    fn learning_rate_factor(&self) -> Option<(ParamGroup, f64)> {
-        (self.b_rate_ratio != 1.0).then(|| {
-            (
-                ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern"),
-                self.b_rate_ratio,
-            )
-        })
+    /// Every weight of a pair is used once, and DoRA's magnitudes are factors.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
+    fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
+        let group = || ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern");
+        let differs = self.b_rate_ratio != 1.0;
+        differs
+            .then(|| (group(), self.b_rate_ratio))
+            .into_iter()
+            .collect()
     }
 
     fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {

@@ -257,7 +257,7 @@ fn the_trained_parameters_are_as_many_as_pefts() {
 fn six_steps_of_sgd_follow_peft() {
     follow_peft("sgd", |reference, lora| {
         let mut optimizer = ModuleOptimizer::from(Sgd { factor: 1.0 });
-        if let Some((group, factor)) = lora.learning_rate_factor() {
+        for (group, factor) in lora.learning_rate_factors() {
             optimizer = optimizer.with_group(group, Sgd { factor }, None);
         }
         let rate = reference.record["sgd"]["lr"].as_f64().unwrap();
@@ -271,7 +271,7 @@ fn six_steps_of_adamw_follow_peft() {
     follow_peft("adamw", |reference, lora| {
         let settings = &reference.record["adamw"];
         let decay = settings["weight_decay"].as_f64().unwrap();
-        let optimizer = adapt::train::optimizer(decay, lora.learning_rate_factor());
+        let optimizer = adapt::train::optimizer(decay, lora.learning_rate_factors());
         reference.losses(lora, optimizer, settings["lr"].as_f64().unwrap())
     });
 }

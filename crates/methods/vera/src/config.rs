@@ -104,6 +104,17 @@ impl Peft for Vera {
         (shape.layers * per_block) as u64
     }
 
+    /// Both shared matrices, and the vectors behind them.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        let of_map = |site| {
+            let [d_in, d_out] = shape.map_widths(site);
+            let rank = self.rank.get();
+            rank * (d_in + d_out) + rank + d_out
+        };
+        let per_block: usize = self.sites(shape).into_iter().map(of_map).sum();
+        (shape.layers * per_block) as u64
+    }
+
     fn change(&self, adaptation: &VeraAdaptation) -> Option<Change> {
         let all = Sites::all(&adaptation.blocks);
         let maps = all.map(|(at, scalings)| ProjectedMap {

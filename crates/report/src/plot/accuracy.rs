@@ -8,6 +8,7 @@ use super::picture::{
 };
 use super::render::text_width;
 use super::scale::{floor, listed};
+use crate::standing::{self, margin_points, signed};
 use crate::statistics::{AgainstBest, Estimate, Interval, Standing};
 use crate::units;
 
@@ -51,6 +52,10 @@ pub(crate) fn chart(
     if floor.is_some() {
         let cut = "// The axes are cut: what is far less accurate than the rest stands left of the break, its figures on the right of each panel.";
         notes.splice(0..0, frame::wrap(cut));
+    }
+    if dots.iter().all(|d| d.accuracy.seeds == 1) {
+        let one = "One seed: how much accuracies vary between seeds is unknown, and no interval holds it.";
+        notes.extend(frame::wrap(one));
     }
     let places = Places::of(&dots);
     let foot = 64.0 + 19.0 * notes.len() as f64;
@@ -174,21 +179,10 @@ fn differences(
         picture.text(at, "nothing to compare", NOTE, AXIS, Hang::Middle);
         return;
     }
-    let low = compared
-        .iter()
-        .map(|a| a.interval.low)
-        .fold(-margin, f64::min);
-    let high = compared
-        .iter()
-        .map(|a| a.interval.high)
-        .fold(margin, f64::max);
+    let (low, high) = reach(&compared, margin);
     let air = 0.05 * (high - low);
-    let x = Axis::linear(
-        low - air,
-        high + air,
-        ends(plot, floor.is_some()),
-        Unit::Percent,
-    );
+    let is_cut = floor.is_some();
+    let x = Axis::linear(low - air, high + air, ends(plot, is_cut), Unit::Percent);
     let band = Area {
         left: x.at(-margin),
         right: x.at(margin),
@@ -219,6 +213,19 @@ fn differences(
             None => {}
         }
     }
+}
+
+/// Ends of the axis of differences: those of the intervals, but at most three times as far from 0 as the differences and the margin are. An arm with
+/// few seeds has an interval beside which the others would be dots.
+fn reach(compared: &[&AgainstBest], margin: f64) -> (f64, f64) {
+    let of = |value: fn(&AgainstBest) -> f64, start: f64, end: fn(f64, f64) -> f64| {
+        compared.iter().map(|a| value(a)).fold(start, end)
+    };
+    let low = of(|a| a.interval.low, -margin, f64::min);
+    let high = of(|a| a.interval.high, margin, f64::max);
+    let lowest = of(|a| a.difference, -margin, f64::min);
+    let highest = of(|a| a.difference, margin, f64::max);
+    (low.max(3.0 * lowest), high.min(3.0 * highest))
 }
 
 /// Grid, ticks and name of a panel's axis, and the break where it is cut.
@@ -262,12 +269,16 @@ fn interval(
     mean: f64,
     interval: Interval,
 ) {
-    let within = |value: f64| x.at(value).clamp(plot.left, plot.right);
+    let within = |value: f64| x.at(value).clamp(x.start(), plot.right);
     let (from, to) = (within(interval.low), within(interval.high));
     let line: [Place; 2] = [(from, y), (to, y)];
     picture.line(&line, dot.look.colour, 1.8);
-    for end in [from, to] {
-        picture.line(&[(end, y - 4.0), (end, y + 4.0)], dot.look.colour, 1.8);
+    for (end, value, outwards) in [(from, interval.low, -1.0), (to, interval.high, 1.0)] {
+        let goes_on = (x.at(value) - end).abs() > 0.5;
+        // A serif where the interval ends, an arrowhead where the axis does.
+        let back = if goes_on { -5.0 * outwards } else { 0.0 };
+        let tip = [(end + back, y - 4.0), (end, y), (end + back, y + 4.0)];
+        picture.line(&tip, dot.look.colour, 1.8);
     }
     picture.mark((within(mean), y), dot.look, fill(dot.standing));
 }
@@ -276,34 +287,12 @@ fn interval(
 fn verdict(dot: &Dot) -> String {
     let word = match dot.standing {
         Standing::Unknown => "not compared",
-        standing => crate::text::mark(standing),
+        known => standing::word(known),
     };
     match &dot.against {
-        Some(a) => format!(
-            "{word} {} [{}, {}]",
-            points(a.difference),
-            points(a.interval.low),
-            points(a.interval.high)
-        ),
+        Some(against) => format!("{word} {}", standing::difference(against)),
         None => word.to_owned(),
     }
-}
-
-/// A difference in points: `+0.4`, `-3.2`, `0.0`.
-pub(crate) fn points(difference: f64) -> String {
-    let text = format!("{:+.1}", 100.0 * difference);
-    if matches!(text.as_str(), "+0.0" | "-0.0") {
-        "0.0".to_owned()
-    } else {
-        text
-    }
-}
-
-/// `1 point`, `2.5 points`.
-pub(crate) fn in_points(margin: f64) -> String {
-    let number = units::three(100.0 * margin);
-    let plural = if number == "1" { "" } else { "s" };
-    format!("{number} point{plural}")
 }
 
 /// What fillings, lines and the band mean, in two rows.
@@ -325,7 +314,7 @@ fn key(picture: &mut Picture, dots: &[&Dot], margin: f64) {
         bottom: y + 7.0,
     };
     picture.fill(sample, SKY, 0.3);
-    let text = format!("within {} of the best other", in_points(margin));
+    let text = format!("within {} of the best other", margin_points(margin));
     picture.text((next + 28.0, y), text, NOTE, TEXT, Hang::Start);
 }
 
@@ -337,7 +326,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
         format!("{} {mean} % [{low}, {high}]", dot.label)
     };
     let with_difference = |dot: &&&Dot| match &dot.against {
-        Some(a) => format!("{} {}", dot.label, points(a.difference)),
+        Some(a) => format!("{} {}", dot.label, signed(a.difference)),
         None => dot.label.clone(),
     };
     let mut sentences = vec![format!(
@@ -347,7 +336,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
     for (standing, opening) in [
         (
             Standing::AsGood,
-            format!("As good, within {}", in_points(margin)),
+            format!("As good, within {}", margin_points(margin)),
         ),
         (Standing::Open, "Open".to_owned()),
         (Standing::Behind, "Behind".to_owned()),
@@ -366,7 +355,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
         Some(a) => format!(
             "Best: {}, {} on the next.",
             accuracy(dot),
-            points(a.difference)
+            signed(a.difference)
         ),
         None => format!("Highest: {}.", accuracy(dot)),
     });
@@ -459,8 +448,8 @@ mod tests {
         }
         let texts = texts(&picture);
         for verdict in [
-            "best +0.4 [-1.6, +1.4]",
-            "as good -0.4 [-2.4, +0.6]",
+            "best +0.4 [-1.6, 1.4]",
+            "as good -0.4 [-2.4, 0.6]",
             "open -2.0 [-4.0, -1.0]",
             "behind -3.0 [-5.0, -2.0]",
             "not compared",
@@ -488,12 +477,5 @@ mod tests {
         assert!(is_cut(&cut) && texts(&cut).contains(&"70.0"));
         let whole = chart("Accuracy", "", 0.01, &dots()[1..], &[]).unwrap();
         assert!(!is_cut(&whole));
-    }
-
-    #[test]
-    fn differences_are_read_in_points_with_their_sign() {
-        let read = [0.0042, -0.0324, 0.0, -0.0004].map(points);
-        assert_eq!(read, ["+0.4", "-3.2", "0.0", "0.0"]);
-        assert_eq!([0.01, 0.025].map(in_points), ["1 point", "2.5 points"]);
     }
 }

@@ -99,6 +99,7 @@ fn trial(
     observer.borrow_mut().pause();
     let Prepared { task, train, .. } = &prepared;
     record.n_train = Some(train.len() as u64);
+    record.n_validation = Some(task.validation.len() as u64);
     record.n_test = Some(task.test.len() as u64);
     record.classes = Some(task.classes.len() as u64);
     record.notes = notes::of_sources(task, train, prepared.is_limited, base.as_ref());
@@ -214,7 +215,7 @@ fn fit(
     let method = prepared.method;
     let device = prepared.device.clone().autodiff();
     let mut events = |event| observer.borrow_mut().event(event);
-    let setting = Setting {
+    let mut setting = Setting {
         base,
         classes: &prepared.task.classes,
         descriptions: prepared.task.descriptions.as_deref(),
@@ -228,7 +229,11 @@ fn fit(
     let mut config = job.spec.config.clone();
     if let Some(searched) = &job.searched {
         config = searched.best.clone();
-        let found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        let mut found = json!({"searched_by": searched.trial_id, "best": searched.best});
+        if let Some(epochs) = searched.epochs {
+            setting.budget.epochs = epochs;
+            found["epochs"] = epochs.get().into();
+        }
         observer.borrow_mut().detail("tune", found);
     } else if let Some(n) = NonZeroUsize::new(prepared.search_trials) {
         println!("{}tune", job::PHASE_MARK);
@@ -238,9 +243,10 @@ fn fit(
         match found? {
             Some(found) => {
                 config = found.best.clone();
-                observer
-                    .borrow_mut()
-                    .detail("tune", serde_json::to_value(&found)?);
+                setting.budget.epochs = found.epochs;
+                let mut observer = observer.borrow_mut();
+                observer.searched(found.trainings(), !found.at_edge.is_empty());
+                observer.detail("tune", serde_json::to_value(&found)?);
             }
             None => observer
                 .borrow_mut()

@@ -7,6 +7,7 @@ use record::TrialSpec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
@@ -29,8 +30,10 @@ pub(crate) struct Job {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Searched {
     pub(crate) trial_id: String,
-    /// The configuration with the best validation score.
+    /// The configuration that it chose.
     pub(crate) best: serde_json::Value,
+    /// For how many epochs; `None` where it chose none, as earlier versions did.
+    pub(crate) epochs: Option<NonZeroUsize>,
 }
 
 /// What `adaptbench probe` is asked.

@@ -18,6 +18,9 @@ pub(crate) struct Observer {
     curve: Vec<CurvePoint>,
     details: BTreeMap<String, Value>,
     cache_bytes: Option<u64>,
+    head_learning_rate: Option<f64>,
+    /// Candidates tried, and whether what was chosen lies at an end of them.
+    searched: Option<(usize, bool)>,
     best_validation: Option<f64>,
     /// Tokens and examples of each optimisation step.
     pub(crate) steps: Vec<(usize, usize)>,
@@ -34,6 +37,8 @@ impl Observer {
             curve: Vec::new(),
             details: BTreeMap::new(),
             cache_bytes: None,
+            head_learning_rate: None,
+            searched: None,
             best_validation: None,
             steps: Vec::new(),
         }
@@ -56,7 +61,7 @@ impl Observer {
         self.phase = Some(phase);
         self.recorder.begin(phase);
         // After the recorder, which starts a new peak: the parent counts what it sees from this line on to the new phase.
-        println!("{PHASE_MARK}{}", phase_name(phase));
+        println!("{PHASE_MARK}{}", phase.as_str());
     }
 
     /// The running phase has ended.
@@ -91,9 +96,11 @@ impl Observer {
         match event {
             Event::Began(phase) => self.begin(match phase {
                 adapt::Phase::Prepare => Phase::Prepare,
+                adapt::Phase::PrepareValidation => Phase::PrepareValidation,
                 adapt::Phase::FirstStep => Phase::FirstStep,
                 adapt::Phase::Train => Phase::Train,
                 adapt::Phase::Validate => Phase::Validate,
+                adapt::Phase::Search => Phase::Tune,
             }),
             Event::StepDone {
                 step,
@@ -123,6 +130,8 @@ impl Observer {
                     "epoch {epoch:.2}, step {step}: validation accuracy {accuracy:.4}, loss {loss:.4}"
                 ));
             }
+            Event::Searched { trials, edge } => self.searched(trials, edge.is_some()),
+            Event::HeadLearningRate(rate) => self.head_learning_rate = Some(rate),
             Event::Cached { bytes, spilled } => {
                 self.cache_bytes = Some(bytes);
                 self.detail("cache_spilled", spilled.into());
@@ -134,6 +143,12 @@ impl Observer {
     /// Keeps something by name.
     pub(crate) fn detail(&mut self, name: &str, value: Value) {
         self.details.insert(name.to_owned(), value);
+    }
+
+    /// A search has tried so many candidates; of several searches one after the other, the last says what was chosen.
+    pub(crate) fn searched(&mut self, trials: usize, at_edge: bool) {
+        let before = self.searched.map_or(0, |(trials, _)| trials);
+        self.searched = Some((before + trials, at_edge));
     }
 
     /// Whether anything was measured on the validation split.
@@ -164,21 +179,14 @@ impl Observer {
         self.recorder.finish().fill(record);
         record.device_peak_bytes = self.device_peak_bytes;
         record.cache_bytes = self.cache_bytes;
+        record.head_learning_rate = self.head_learning_rate;
+        if let Some((trials, at_edge)) = self.searched {
+            record.search_s = record.tune_s;
+            record.search_trials = Some(trials as u64);
+            record.search_edge = Some(at_edge);
+        }
         record.validation_accuracy = self.best_validation;
         record.curve = self.curve;
         record.details.extend(self.details);
-    }
-}
-
-/// The phase as the log spells it; the parent reads it back.
-pub(crate) fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Load => "load",
-        Phase::Prepare => "prepare",
-        Phase::FirstStep => "first step",
-        Phase::Train => "train",
-        Phase::Validate => "validate",
-        Phase::Evaluate => "evaluate",
-        Phase::Tune => "tune",
     }
 }
