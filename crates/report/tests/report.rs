@@ -45,8 +45,8 @@ fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
         .count();
     assert_eq!(
         plots,
-        2 * 7 * 2,
-        "seven charts for each of two tasks, as SVG and PNG"
+        2 * 8 * 2,
+        "eight charts for each of two tasks, as SVG and PNG"
     );
 
     let trials = rows(&dir.join("trials.csv"));
@@ -225,13 +225,74 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
     let (dir, run) = made_up("page");
     report::write(&run, &dir).unwrap();
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 14);
+    assert_eq!(page.matches("<svg").count(), 16);
     assert!(!page.contains("src=") && !page.contains("<link") && !page.contains("<script"));
     assert!(
         page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"),
         "text from outside must be escaped"
     );
     assert!(page.contains("0123abcd, with changes"));
+}
+
+/// What stands between two texts, the first time.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).expect(start);
+    rest.split_once(end).expect(end).0
+}
+
+#[test]
+fn every_chart_says_in_words_what_it_shows_under_names_that_no_other_chart_of_the_page_has() {
+    let (dir, run) = made_up("described");
+    report::write(&run, &dir).unwrap();
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    let mut charts = 0;
+    for path in fs::read_dir(dir.join("plots")).unwrap().flatten() {
+        let path = path.path();
+        if path.extension().is_none_or(|end| end != "svg") {
+            continue;
+        }
+        charts += 1;
+        let svg = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let head = between(&svg, "<svg", ">");
+        let expected = format!("role=\"img\" aria-labelledby=\"{name}--title {name}--desc\"");
+        assert!(head.contains(&expected), "{head}");
+        let title = between(&svg, &format!("<title id=\"{name}--title\">"), "</title>");
+        assert!(title.contains("mini-forest on"), "{title}");
+        let words = between(&svg, &format!("<desc id=\"{name}--desc\">"), "</desc>");
+        let numbers = words.matches(|c: char| c.is_ascii_digit()).count();
+        assert!(words.ends_with('.') && numbers > 10, "{name}: {words}");
+        assert!(!words.contains("NaN") && !words.contains("inf "), "{words}");
+        for id in [
+            format!("id=\"{name}--title\""),
+            format!("id=\"{name}--desc\""),
+        ] {
+            assert_eq!(page.matches(&id).count(), 1, "{id}");
+        }
+    }
+    assert_eq!(charts, 16);
+}
+
+#[test]
+fn the_accuracy_chart_names_the_best_its_lead_and_what_failed() {
+    let (dir, run) = made_up("words");
+    report::write(&run, &dir).unwrap();
+    let chart = dir.join("plots/mini-forest--letters--accuracy.svg");
+    let svg = fs::read_to_string(chart).unwrap();
+    let groups = report::summarise(&run);
+    let group = groups.iter().find(|g| g.task == "letters").unwrap();
+    let best = |arm: &&report::ArmSummary| arm.standing == Standing::Best;
+    let best = group.arms.iter().find(best).unwrap();
+    let words = between(&svg, "<desc", "</desc>");
+    let lead = 100.0 * best.against.unwrap().difference;
+    let accuracy = 100.0 * best.accuracy.unwrap().mean;
+    let expected = format!("Best: {} {accuracy:.1} % [", best.label);
+    assert!(words.contains(&expected), "{expected} in {words}");
+    assert!(
+        words.contains(&format!("{lead:+.1} on the next")),
+        "{words}"
+    );
+    assert!(svg.contains("Not every trial finished: cedar-all (1 of 3)"));
 }
 
 #[test]

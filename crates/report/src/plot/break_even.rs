@@ -36,56 +36,71 @@ struct Crossing {
 
 /// The chart, or `None` unless two lines are to be compared. Crossings are marked between lines that are not behind.
 pub(crate) fn chart(title: &str, subtitle: &str, lines: &[Line]) -> Option<Picture> {
-    let lines: Vec<&Line> = lines.iter().filter(|l| l.after(1.0) > 0.0).collect();
-    if lines.len() < 2 {
+    let timed: Vec<&Line> = lines.iter().filter(|l| l.after(1.0) > 0.0).collect();
+    if timed.len() < 2 {
         return None;
     }
-    let crossings = crossings(&lines);
+    let crossings = crossings(&timed);
     let last = crossings.iter().map(|c| c.predictions).fold(0.0, f64::max);
     let most = 10_f64.powf((10.0 * last).max(1e5).log10().ceil()).min(1e9);
-    let names = lines.iter().map(|l| text_width(&l.label, LABEL));
+    let lowest = lowest(&timed);
+    let (drawn, below): (Vec<&Line>, Vec<&Line>) =
+        timed.iter().partition(|l| l.after(most) > lowest);
+    let names = drawn.iter().map(|l| text_width(&l.label, LABEL));
     let plot = Area {
         left: 96.0,
         top: 98.0,
         right: WIDTH - names.fold(0.0, f64::max) - 62.0,
-        bottom: (98.0 + 17.5 * lines.len() as f64).max(480.0),
+        bottom: (98.0 + 17.5 * drawn.len() as f64).max(480.0),
     };
-    let notes = notes(&lines, &crossings);
+    let notes = notes(&timed, &crossings, &below);
     let height = plot.bottom + 68.0 + 19.0 * notes.len() as f64;
-    let description = description(&lines, &crossings, most);
+    let description = description(&timed, &crossings, most);
     let mut picture = Picture::new(WIDTH, height, title, description);
     frame::title(&mut picture, subtitle);
-    let fills: Vec<Fill> = lines.iter().map(|l| l.fill).collect();
+    let fills: Vec<Fill> = drawn.iter().map(|l| l.fill).collect();
     let next = frame::key_of_fills(&mut picture, 20.0, 76.0, &fills);
     crossing_mark(&mut picture, (next + 6.0, 76.0));
     let text = "break-even of two that are not behind";
     picture.text((next + 18.0, 76.0), text, NOTE, TEXT, Hang::Start);
 
     let x = Axis::log(&[1.0, most], (plot.left, plot.right), Unit::Count);
-    let ends: Vec<f64> = lines
-        .iter()
-        .flat_map(|l| [l.after(1.0), l.after(most)])
-        .collect();
-    let y = Axis::log(&ends, (plot.bottom, plot.top), Unit::Seconds);
+    let highest = drawn.iter().map(|l| l.after(most)).fold(0.0, f64::max);
+    let y = Axis::log(&[lowest, highest], (plot.bottom, plot.top), Unit::Seconds);
     frame::x_axis(&mut picture, &plot, &x, "predictions");
     frame::y_axis(&mut picture, &plot, &y, "search + training + predictions");
-    for line in &lines {
+    for line in &drawn {
         let behind = line.fill == Fill::Hollow;
         let (width, opacity) = if behind { (1.1, 0.6) } else { (2.0, 1.0) };
-        picture.arm_line(&course(line, most, &x, &y), line.look, width, opacity);
+        let course = course(line, lowest, most, &x, &y);
+        picture.arm_line(&course, line.look, width, opacity);
     }
     for crossing in crossings.iter().filter(|c| c.predictions <= most) {
-        crossing_mark(
-            &mut picture,
-            (x.at(crossing.predictions), y.at(crossing.seconds)),
-        );
+        let at = (x.at(crossing.predictions), y.at(crossing.seconds));
+        crossing_mark(&mut picture, at);
     }
-    let ends = lines
+    let ends = drawn
         .iter()
         .map(|line| (x.at(most), y.at(line.after(most))));
-    labels(&mut picture, &plot, &lines, &ends.collect::<Vec<_>>());
+    labels(&mut picture, &plot, &drawn, &ends.collect::<Vec<_>>());
     frame::notes(&mut picture, &notes);
     Some(picture)
+}
+
+/// Where the axis of costs begins: at the cheapest, but not below a thousandth of the cheapest that is not behind. A rule that costs microseconds
+/// would take half of the chart.
+fn lowest(lines: &[&Line]) -> f64 {
+    let cheapest = |keep: fn(&&&Line) -> bool| {
+        let costs = lines.iter().filter(keep).map(|l| l.after(1.0));
+        costs.fold(f64::INFINITY, f64::min)
+    };
+    let all = cheapest(|_| true);
+    let shown = cheapest(|l| l.fill != Fill::Hollow);
+    if shown.is_finite() {
+        all.max(shown / 1000.0)
+    } else {
+        all
+    }
 }
 
 /// Crossings between lines that are not behind, by rising number of predictions, from one prediction on.
@@ -110,12 +125,14 @@ fn crossings(lines: &[&Line]) -> Vec<Crossing> {
     found
 }
 
-/// A line on logarithmic axes bends.
-fn course(line: &Line, most: f64, x: &Axis, y: &Axis) -> Vec<Place> {
+/// A line on logarithmic axes bends; from where it costs `lowest` on.
+fn course(line: &Line, lowest: f64, most: f64, x: &Axis, y: &Axis) -> Vec<Place> {
     const POINTS: usize = 96;
     let at = |i: usize| most.powf(i as f64 / (POINTS - 1) as f64);
-    (0..POINTS)
-        .map(|i| (x.at(at(i)), y.at(line.after(at(i)))))
+    let points = (0..POINTS).map(|i| (at(i), line.after(at(i))));
+    points
+        .filter(|(_, cost)| *cost >= lowest)
+        .map(|(predictions, cost)| (x.at(predictions), y.at(cost)))
         .collect()
 }
 
@@ -155,19 +172,25 @@ fn told(lines: &[&Line], crossings: &[Crossing]) -> Vec<String> {
     crossings.iter().take(TOLD).map(one).collect()
 }
 
-fn notes(lines: &[&Line], crossings: &[Crossing]) -> Vec<String> {
+fn notes(lines: &[&Line], crossings: &[Crossing], below: &[&Line]) -> Vec<String> {
     let told = told(lines, crossings);
-    if told.is_empty() {
-        return Vec::new();
+    let mut notes = Vec::new();
+    if !told.is_empty() {
+        let more = match crossings.len() - told.len() {
+            0 => String::new(),
+            more => format!(" {more} more are marked."),
+        };
+        let told = told.join("; ");
+        notes.extend(frame::wrap(&format!(
+            "Predictions to break even: {told}.{more}"
+        )));
     }
-    let more = match crossings.len() - told.len() {
-        0 => String::new(),
-        more => format!(" {more} more are marked."),
-    };
-    frame::wrap(&format!(
-        "Predictions to break even: {}.{more}",
-        told.join("; ")
-    ))
+    if !below.is_empty() {
+        let below: Vec<String> = below.iter().map(|l| l.label.clone()).collect();
+        let text = format!("Cheaper than the axis shows: {}.", listed(&below));
+        notes.extend(frame::wrap(&text));
+    }
+    notes
 }
 
 /// The chart in words.

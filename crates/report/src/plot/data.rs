@@ -151,23 +151,23 @@ impl<'a> Data<'a> {
     pub(crate) fn phase_bars(&self) -> Vec<Bar> {
         let bars = self.arms().filter(|(_, arm, ..)| arm.finished > 0);
         bars.map(|(i, arm, label, _)| {
-            let finished = || self.group.arms[i].finished().map(|trial| &trial.record);
-            let median = |of: fn(&TrialRecord) -> Option<f64>| {
-                Spread::of(finished().map(of)).map(|spread| spread.median)
-            };
+            let costs = &arm.costs;
+            let finished = self.group.arms[i].finished();
+            let other = Spread::of(finished.map(|trial| other_s(&trial.record)));
+            let phases = [
+                costs.load_s,
+                costs.prepare_s,
+                costs.prepare_validation_s,
+                costs.first_step_s,
+                costs.train_s,
+                costs.validate_s,
+                costs.eval_s,
+                other,
+            ];
             Bar {
                 label,
-                seconds: [
-                    median(|r| r.load_s),
-                    median(|r| r.prepare_s),
-                    median(prepare_validation_s),
-                    median(|r| r.first_step_s),
-                    median(|r| r.train_s),
-                    median(validate_s),
-                    median(|r| r.eval_s),
-                    median(other_s),
-                ],
-                search: search_s(&arm.costs),
+                seconds: phases.map(|spread| spread.map(|s| s.median)),
+                search: search_s(costs),
             }
         })
         .collect()
@@ -241,24 +241,16 @@ pub(crate) fn predict_s(costs: &Costs) -> Option<Spread> {
     })
 }
 
-fn prepare_validation_s(_record: &TrialRecord) -> Option<f64> {
-    None
-}
-
-fn validate_s(record: &TrialRecord) -> Option<f64> {
-    record.details.get("validate_s")?.as_f64()
-}
-
 /// What the total holds beyond the phases and the search.
 fn other_s(record: &TrialRecord) -> Option<f64> {
     let known = [
         record.load_s,
         record.tune_s,
         record.prepare_s,
-        prepare_validation_s(record),
+        record.prepare_validation_s,
         record.first_step_s,
         record.train_s,
-        validate_s(record),
+        record.validation_s(),
         record.eval_s,
     ];
     let known: f64 = known.iter().flatten().sum();

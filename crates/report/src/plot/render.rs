@@ -326,3 +326,47 @@ fn thickness(width: f64) -> u32 {
 fn rgba(colour: Colour, opacity: f64) -> RGBAColor {
     RGBAColor(colour.0, colour.1, colour.2, opacity)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(corners: &[Place]) -> f64 {
+        let pairs = (0..corners.len()).map(|i| (corners[i], corners[(i + 1) % corners.len()]));
+        pairs.map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum::<f64>().abs() / 2.0
+    }
+
+    #[test]
+    fn the_left_half_of_every_marker_is_half_of_it() {
+        use Marker::{Circle, Cross, Diamond, Down, Hexagon, Pentagon, Square, Star, Up};
+        for marker in [
+            Circle, Square, Up, Diamond, Down, Pentagon, Cross, Hexagon, Star,
+        ] {
+            let whole = outline(marker, (30.0, 20.0), 5.5, 0.0);
+            let half = left_of(&whole, 30.0);
+            let share = area(&half) / area(&whole);
+            assert!((share - 0.5).abs() < 1e-9, "{marker:?}: {share}");
+            assert!(half.iter().all(|corner| corner.0 <= 30.0 + 1e-9));
+        }
+    }
+
+    #[test]
+    fn dashes_go_on_around_corners_and_cover_their_share_of_the_line() {
+        let line = [(0.0, 0.0), (40.0, 0.0), (40.0, 60.0)];
+        for (stroke, share) in [
+            (Stroke::Solid, 1.0),
+            (Stroke::Dashed, 0.6),
+            (Stroke::Dotted, 1.0 / 3.0),
+            (Stroke::DashDotted, 8.5 / 14.5),
+        ] {
+            let length = |part: &Vec<Place>| -> f64 {
+                let steps = part.windows(2);
+                steps
+                    .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
+                    .sum()
+            };
+            let drawn: f64 = parts(&line, stroke).iter().map(length).sum();
+            assert!((drawn / 100.0 - share).abs() < 0.05, "{stroke:?}: {drawn}");
+        }
+    }
+}
