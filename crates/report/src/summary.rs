@@ -29,6 +29,8 @@ pub struct ArmSummary {
     pub failed: usize,
     /// Training examples.
     pub n_train: Option<u64>,
+    /// Validation examples, labels as well; earlier versions recorded them only where they were limited.
+    pub n_validation: Option<u64>,
     /// Accuracy and its interval.
     pub accuracy: Option<Estimate>,
     /// Mean macro-F1 over seeds.
@@ -138,9 +140,13 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         arm.trials.iter().find_map(|trial| field(&trial.record))
     };
     let unstable = unstable(arm);
-    let marks = unstable
+    let search_edge = search_edge(arm);
+    let of_seeds = unstable
         .iter()
         .map(|(seed, accuracy)| format!("unstable: seed {seed} at {}", units::percent(*accuracy)));
+    let of_search = search_edge.iter().flatten();
+    let marks =
+        of_seeds.chain(of_search.map(|edge| format!("search ended at an edge: {}", edge.text())));
     ArmSummary {
         deterministic: is_deterministic(arm),
         marks: marks.collect(),
@@ -152,6 +158,10 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         finished: arm.finished().count(),
         failed: arm.failed().count(),
         n_train: first(|r| r.n_train),
+        n_validation: first(|r| {
+            let limit = r.spec.budget.validation_limit;
+            r.n_validation.or(limit.map(|n| n as u64))
+        }),
         accuracy: accuracy(arm, answers),
         macro_f1: over(|r| r.test_macro_f1),
         test_loss: over(|r| r.test_loss),
@@ -166,7 +176,7 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         train_flops: median(|r| r.train_flops),
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
         search_trials: first(|r| r.search_trials),
-        search_edge: search_edge(arm),
+        search_edge,
         costs: Costs::of(arm),
     }
 }

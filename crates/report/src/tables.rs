@@ -18,6 +18,7 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("trials_finished", |_, a| a.finished.to_string()),
     ("trials_failed", |_, a| a.failed.to_string()),
     ("n_train", |_, a| cell(a.n_train)),
+    ("n_validation", |_, a| cell(a.n_validation)),
     ("n_seeds", |_, a| cell(a.accuracy.map(|e| e.seeds))),
     ("n_test", |_, a| cell(a.accuracy.map(|e| e.rows))),
     ("test_accuracy_mean", |_, a| cell(a.accuracy.map(|e| e.mean))),

@@ -98,6 +98,12 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         (Some(min), Some(max)) => format!("{min} to {max} training examples"),
         _ => "training examples not recorded".to_owned(),
     };
+    // Labels of the validation split choose checkpoints and settings: they are labels too.
+    let chosen_by = group.arms.iter().filter_map(|arm| arm.n_validation).max();
+    let trained = match chosen_by {
+        Some(n) => format!("{trained}, {n} validation examples"),
+        None => trained,
+    };
     let tested = group
         .arms
         .iter()
