@@ -19,7 +19,7 @@ mod plot;
 mod readme;
 mod recommend;
 mod run;
-mod search;
+pub mod search;
 mod selection;
 mod standing;
 mod summary;

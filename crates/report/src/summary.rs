@@ -3,6 +3,7 @@
 use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
+use crate::search::{self, AtEdge};
 use crate::selection::{self, COLUMN_ERROR};
 use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Share, Spread, Standing};
 use crate::units;
@@ -60,6 +61,10 @@ pub struct ArmSummary {
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, median over seeds.
     pub infer_flops_per_sample: Option<f64>,
+    /// Candidates that its search trained or fitted, of the first trial that searched.
+    pub search_trials: Option<u64>,
+    /// Whether anything was searched, and the setting whose choice lies at an end of what was tried.
+    pub search_edge: Option<Option<AtEdge>>,
     /// Times and memory.
     pub costs: Costs,
 }
@@ -160,6 +165,8 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         stored_bytes: first(|r| r.stored_bytes),
         train_flops: median(|r| r.train_flops),
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
+        search_trials: first(|r| r.search_trials),
+        search_edge: search_edge(arm),
         costs: Costs::of(arm),
     }
 }
@@ -199,6 +206,17 @@ fn is_deterministic(arm: &Arm<'_>) -> bool {
     others.peek().is_some()
         && others.all(|other| other.as_ref() == Some(&first))
         && !arm.finished().any(by_merit)
+}
+
+/// The edge of an arm's search; `None` where none was made.
+fn search_edge(arm: &Arm<'_>) -> Option<Option<AtEdge>> {
+    let searched = |trial: &&record::Trial| {
+        trial.record.search_edge.is_some() || search::Search::of(trial).is_some()
+    };
+    let mut trials = arm.trials.iter().copied();
+    trials
+        .find(|trial| searched(&trial))
+        .map(|_| search::at_edge(arm))
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.

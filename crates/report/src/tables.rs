@@ -48,6 +48,8 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("coverage_low", |_, a| cell(a.coverage.map(|c| c.interval.low))),
     ("coverage_high", |_, a| cell(a.coverage.map(|c| c.interval.high))),
     ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
+    ("search_trials", |_, a| cell(a.search_trials)),
+    ("search_edge", |_, a| cell(a.search_edge.as_ref().map(Option::is_some))),
 ];
 
 /// One row for each way of adapting.

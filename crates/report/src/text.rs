@@ -22,6 +22,9 @@ pub(crate) const HEADINGS: [&str; 8] = [
     "stored",
 ];
 
+/// What stands in place of the number of seeds where all predict the same.
+const DETERMINISTIC: &str = "1 (deterministic) x";
+
 /// What the columns and words mean; stands under every table.
 pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
     let margin = standing::margin_points(groups.first().map_or(DEFAULT_MARGIN, |g| g.margin));
@@ -65,7 +68,7 @@ pub(crate) fn cells(arm: &ArmSummary, margin: f64) -> [String; 8] {
         arm.accuracy
             .map(|e| {
                 if arm.deterministic {
-                    format!("1 (deterministic) x {}", e.rows)
+                    format!("{DETERMINISTIC} {}", e.rows)
                 } else {
                     format!("{} x {}", e.seeds, e.rows)
                 }
@@ -73,7 +76,7 @@ pub(crate) fn cells(arm: &ArmSummary, margin: f64) -> [String; 8] {
             .unwrap_or_default(),
         arm.costs
             .adapt_s
-            .map(|s| units::spread(&s, units::seconds))
+            .map(|s| units::seconds_with_range(&s))
             .unwrap_or_default(),
         median(arm.costs.train_peak_rss_bytes, units::bytes),
         count(arm.trainable_params, units::count),
@@ -192,8 +195,11 @@ fn table(group: &GroupSummary, width: usize) -> String {
     if widest <= Some(width) {
         return whole;
     }
-    let part = |columns: [usize; 4]| rows.iter().map(move |row| columns.map(|c| row[c].clone()));
-    let accuracies: Vec<[String; 4]> = part([0, 1, 2, 3]).collect();
+    let mut accuracies: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| [0, 1, 2, 3].map(|column: usize| row[column].replace(DETERMINISTIC, "1 x")))
+        .collect();
+    accuracies[0][1] = "accuracy % [95 %]".to_owned();
     let costs: Vec<[String; 5]> = rows
         .iter()
         .map(|row| [0, 4, 5, 6, 7].map(|column: usize| row[column].clone()))
@@ -257,15 +263,16 @@ fn searches_md(group: &Group<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let line = |cells: [String; search::COLUMNS]| format!("| {} |\n", cells.join(" | "));
     let rows: String = rows
         .into_iter()
         .map(|cells| line(cells.map(|cell| markdown(&cell))))
         .collect();
     format!(
-        "### Search\n\n{}\n\n{}|---|---|---|\n{rows}\n",
-        search::LEGEND,
-        line(search::HEADINGS.map(str::to_owned))
+        "### Search\n\n{}\n\n{}|{}\n{rows}\n",
+        search::legend(group),
+        line(search::HEADINGS.map(str::to_owned)),
+        "---|".repeat(search::COLUMNS)
     )
 }
 

@@ -207,10 +207,10 @@ fn what_a_search_tried_and_chose_is_shown_and_only_where_there_was_one() {
     trial.unwrap().record.details.insert("tune".into(), found);
     report::write(&run, &dir).unwrap();
     let summary = fs::read_to_string(dir.join("summary.md")).unwrap();
-    let row = "| lime | strength 6.6e-4: 76.1; strength 4.0e-2: failed; strength 3.0e0: 81.2 | strength 3.0e0 (end) |";
+    let row = "strength 6.6e-4: 76.1; strength 4.0e-2: failed; strength 3.0e0: 81.2 |";
     assert!(summary.contains(row), "{summary}");
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert!(page.contains("strength 4.0e-2: failed") && page.contains("strength 3.0e0 (end)"));
+    assert!(page.contains("strength 4.0e-2: failed") && page.contains("strength 3.0e0 (high end)"));
     for text in [summary, page] {
         assert_eq!(
             text.matches("search trials, scored").count(),

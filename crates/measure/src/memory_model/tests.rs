@@ -45,6 +45,7 @@ fn peak(trains: &dyn Fn(&str) -> bool, from: Start, parts: &[BatchShape]) -> Pre
         },
         first_epoch: parts.to_vec(),
         later: Some(parts.to_vec()),
+        variety: 0.0,
         steps: 2,
         filling: parts[0],
         tokens: [2 * parts[0].tokens(), 0],

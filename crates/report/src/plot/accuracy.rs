@@ -279,7 +279,7 @@ fn interval(
 fn verdict(dot: &Dot) -> String {
     let word = match dot.standing {
         Standing::Unknown => "not compared",
-        standing => crate::text::mark(standing),
+        standing => crate::standing::word(standing),
     };
     match &dot.against {
         Some(a) => format!(

@@ -17,7 +17,7 @@ use record::{CurvePoint, MethodNote, Trial, TrialRecord};
 pub(crate) struct Data<'a> {
     pub(crate) group: &'a Group<'a>,
     pub(crate) summary: &'a GroupSummary,
-    looks: Vec<Look>,
+    pub(crate) looks: Vec<Look>,
     /// By place of the first and of the second: whether the first is shown to be more accurate (95 % interval of the difference).
     better: Vec<Vec<bool>>,
 }

@@ -81,12 +81,16 @@ fn times_text(times: f64) -> String {
 
 /// Whether a search was worth the name: methods without anything to search have microseconds.
 pub(crate) fn is_searched(costs: &Costs) -> bool {
-    costs.tune_s.is_some_and(|search| search.max > 1e-3)
+    search_s(costs) > 1e-3
 }
 
-/// One trial searches for all seeds; what none did costs nothing.
+/// Seconds of the search. One trial searches for all seeds; what none did costs nothing.
+fn search_s(costs: &Costs) -> f64 {
+    costs.tune_s.map_or(0.0, |search| search.max)
+}
+
 fn search_and_train(costs: &Costs) -> Option<Spread> {
-    let search = costs.tune_s.map_or(0.0, |search| search.max);
+    let search = search_s(costs);
     costs.adapt_s.map(|adapt| Spread {
         median: search + adapt.median,
         min: search + adapt.min,
@@ -136,50 +140,52 @@ pub(crate) fn is_cheaper(a: Option<Spread>, b: Option<Spread>) -> bool {
 /// The smallest share of a cost that is worth a word.
 const WORTH_SAYING: f64 = 0.05;
 
+/// One quantity of two arms, and how a difference in it reads.
+struct Kind {
+    own: Option<Spread>,
+    others: Option<Spread>,
+    unit: fn(f64) -> String,
+    what: &'static str,
+}
+
 /// What `arm` saves against `other`, and what it costs more, beyond the ranges over seeds: `24 s`, `86 MiB of memory`.
 pub(crate) fn savings(
     arm: &ArmSummary,
     other: &ArmSummary,
     cost: Cost,
 ) -> (Vec<String>, Vec<String>) {
-    let time = if cost == Cost::Memory {
-        Cost::SearchTrain
-    } else {
-        cost
+    let kind = |of: fn(&ArmSummary, Cost) -> Option<Spread>, unit, what| Kind {
+        own: of(arm, cost),
+        others: of(other, cost),
+        unit,
+        what,
     };
-    let stored = |arm: &ArmSummary| Spread::of([arm.stored_bytes.map(|bytes| bytes as f64)]);
-    type Of<'a> = Box<dyn Fn(&ArmSummary) -> Option<Spread> + 'a>;
-    let mut kinds: Vec<(Of<'_>, fn(f64) -> String, &str)> = vec![
-        (Box::new(|a| time.of(&a.costs)), units::seconds, ""),
-        (
-            Box::new(|a| a.costs.train_peak_rss_bytes),
+    let mut kinds = vec![
+        kind(time, units::seconds, ""),
+        kind(
+            |arm, _| arm.costs.train_peak_rss_bytes,
             units::bytes,
             " of memory",
         ),
-        (Box::new(stored), units::bytes, " to store"),
-    ];
-    match cost {
-        Cost::Predict => kinds[0].2 = " a prediction",
-        Cost::Total { .. } => {}
-        _ => kinds.insert(
-            2,
-            (
-                Box::new(|a| per_prediction(&a.costs)),
-                units::seconds,
-                " a prediction",
-            ),
+        kind(
+            |arm, _| per_prediction(&arm.costs),
+            units::seconds,
+            " a prediction",
         ),
-    }
+        kind(stored, units::bytes, " to store"),
+    ];
+    // A total holds the predictions.
+    kinds.retain(|kind| kind.what != " a prediction" || !matches!(cost, Cost::Total { .. }));
     let (mut saved, mut extra) = (Vec::new(), Vec::new());
-    for (of, unit, what) in kinds {
-        let (Some(own), Some(others)) = (of(arm), of(other)) else {
+    for kind in kinds {
+        let (Some(own), Some(others)) = (kind.own, kind.others) else {
             continue;
         };
-        let difference = others.median - own.median;
-        if difference.abs() < WORTH_SAYING * own.median.max(others.median) {
+        let difference = (others.median - own.median).abs();
+        if difference < WORTH_SAYING * own.median.max(others.median) {
             continue;
         }
-        let said = format!("{}{what}", unit(difference.abs()));
+        let said = format!("{}{}", (kind.unit)(difference), kind.what);
         if is_cheaper(Some(own), Some(others)) {
             saved.push(said);
         } else if is_cheaper(Some(others), Some(own)) {
@@ -187,6 +193,18 @@ pub(crate) fn savings(
         }
     }
     (saved, extra)
+}
+
+/// The time that goes with a cost.
+fn time(arm: &ArmSummary, cost: Cost) -> Option<Spread> {
+    match cost {
+        Cost::Memory | Cost::Predict => Cost::SearchTrain.of(&arm.costs),
+        _ => cost.of(&arm.costs),
+    }
+}
+
+fn stored(arm: &ArmSummary, _: Cost) -> Option<Spread> {
+    Spread::of([arm.stored_bytes.map(|bytes| bytes as f64)])
 }
 
 #[cfg(test)]

@@ -217,6 +217,50 @@ fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use report::Cost;
+
+    /// Of arguments after `recommend r`; how it is refused otherwise.
+    fn cost_of(arguments: &[&str]) -> Result<Cost, String> {
+        let all = ["adaptbench", "recommend", "r"].iter().chain(arguments);
+        let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
+        match cli.command {
+            Some(Command::Recommend(arguments)) => {
+                super::cost(&arguments).map_err(|error| error.to_string())
+            }
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_number_of_predictions_means_their_total_cost_and_is_refused_where_it_counts_for_nothing() {
+        let total = |predictions| Ok(Cost::Total { predictions });
+        assert_eq!(cost_of(&[]), Ok(Cost::SearchTrain));
+        assert_eq!(cost_of(&["--cost", "search+train"]), Ok(Cost::SearchTrain));
+        assert_eq!(cost_of(&["--cost", "memory"]), Ok(Cost::Memory));
+        assert_eq!(cost_of(&["--predictions", "2000"]), total(2000.0));
+        assert_eq!(cost_of(&["--queries-per-day", "10"]), total(3650.0));
+        assert_eq!(
+            cost_of(&["--cost", "total", "--predictions", "5"]),
+            total(5.0)
+        );
+        for refused in [
+            &["--cost", "total"][..],
+            &["--cost", "train", "--predictions", "5"],
+            &["--predictions", "5", "--queries-per-day", "5"],
+            &["--predictions", "0"],
+            &["--margin", "-1"],
+            &["--margin", "NaN"],
+            &["--max-error", "5"],
+            &["--max-error", "0%"],
+            &["--max-error", "100%"],
+        ] {
+            assert!(cost_of(refused).is_err(), "{refused:?} was taken");
+        }
+        assert!(cost_of(&["--max-error", "5%", "--margin", "0.5", "--labels", "100"]).is_ok());
+    }
+
     #[test]
     fn what_lies_beside_runs_is_left_out_but_never_everything() {
         let dir = tempfile::tempdir().unwrap();

@@ -20,10 +20,8 @@ use crate::words;
 use anyhow::{Context, ensure};
 use measure::watch::watch;
 use record::{Outcome, TrialRecord, TrialSpec};
-use serde_json::Value;
 use std::fs::{self, File};
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -154,15 +152,7 @@ fn searched(trials: &[Planned], trial: &Planned, records: &[TrialRecord]) -> Opt
     let record = records
         .iter()
         .find(|record| record.trial_id == first.id && record.outcome == Outcome::Finished)?;
-    let tune = record.details.get("tune")?;
-    let epochs = tune.get("epochs").and_then(Value::as_u64);
-    Some(Searched {
-        trial_id: first.id.clone(),
-        best: tune.get("best")?.clone(),
-        epochs: epochs
-            .and_then(|epochs| usize::try_from(epochs).ok())
-            .and_then(NonZeroUsize::new),
-    })
+    Searched::by(record)
 }
 
 /// How a trial is run, beside what it is.

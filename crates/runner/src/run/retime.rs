@@ -39,7 +39,7 @@ pub(crate) fn retime(
             continue;
         };
         clear(&place)?;
-        let again = run(&place, trial, own_search(record))?;
+        let again = run(&place, trial, Searched::by(record))?;
         let said = take_over(&dir.path, record, again)?;
         let label = progress.label(&trial.spec);
         let of = format!("[{}/{} again]", number + 1, disturbed.len());
@@ -62,13 +62,6 @@ fn clear(place: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// What the trial's own search, or the one it was given, had found; so that nothing is searched again.
-fn own_search(record: &TrialRecord) -> Option<Searched> {
-    let best = record.details.get("tune")?.get("best")?.clone();
-    let trial_id = record.trial_id.clone();
-    Some(Searched { trial_id, best })
-}
-
 /// Writes what goes on record, by one rename, and says what came of it.
 fn take_over(
     run_dir: &Path,
@@ -84,15 +77,15 @@ fn take_over(
         Retimed::Replaced(new) => {
             store::write_record(run_dir, &new)?;
             let still = if new.has_disturbed_times() {
-                ", which still is disturbed"
+                "; still disturbed"
             } else {
                 ""
             };
             *record = *new;
-            format!("timed again, beside {now} % of a core for others instead of {before} %{still}")
+            format!("timed again: others took {now} % of a core, {before} % before{still}")
         }
         Retimed::NotQuieter => {
-            format!("the times on record stay: others took {now} % of a core, {before} % then")
+            format!("the times on record stay: others took {now} % of a core, {before} % before")
         }
         Retimed::OtherPredictions(noted) => {
             store::write_record(run_dir, &noted)?;
