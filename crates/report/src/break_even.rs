@@ -110,30 +110,39 @@ pub fn break_even(group: &GroupSummary) -> Option<BreakEven> {
     })
 }
 
-fn source(_: &GroupSummary) -> PredictSource {
-    PredictSource::Batched
+/// Single predictions where every arm that was timed has them: an arm that was only timed in batches would look cheap beside the others.
+fn source(group: &GroupSummary) -> PredictSource {
+    let mut timed = group.arms.iter().map(|arm| &arm.costs);
+    if timed.all(|costs| costs.predict_ms_p50.is_some() || costs.eval_samples_per_s.is_none()) {
+        PredictSource::Alone
+    } else {
+        PredictSource::Batched
+    }
 }
 
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
-    let adapt = costs.adapt_s?;
-    // The search is that of one seed; what it found serves all.
-    let search = costs.tune_s.map_or(0.0, |search| search.median);
-    let plus = |seconds: f64| seconds + search;
+    // One search serves all seeds, or each has one of its own and the dearest counts.
+    let search = costs.tune_s.map_or(0.0, |search| search.max);
     let predict_s = match source {
-        PredictSource::Alone => None?,
+        PredictSource::Alone => map(costs.predict_ms_p50?, |ms| ms / 1000.0),
         PredictSource::Batched => inverse(costs.eval_samples_per_s?)?,
     };
     Some(CostLine {
         arm,
-        start_s: Spread {
-            median: plus(adapt.median),
-            min: plus(adapt.min),
-            max: plus(adapt.max),
-            n: adapt.n,
-        },
+        start_s: map(costs.adapt_s?, |seconds| seconds + search),
         predict_s,
     })
+}
+
+/// Of a rising function of the values.
+fn map(spread: Spread, of: impl Fn(f64) -> f64) -> Spread {
+    Spread {
+        median: of(spread.median),
+        min: of(spread.min),
+        max: of(spread.max),
+        n: spread.n,
+    }
 }
 
 /// Seconds a text from texts a second.

@@ -202,7 +202,42 @@ fn an_arm_is_found_whatever_else_the_other_run_holds() {
     assert!(text.contains("  device: flex → cuda\n"), "{text}");
 }
 
-/// Makes of `share` of the rows that `method` got right wrong ones.
+#[test]
+fn times_beside_a_busy_neighbour_are_left_out_and_counted() {
+    let (_dir, run) = made_up();
+    let second = changed(&run, |trial| {
+        let record = &mut trial.record;
+        if record.spec.seed == 1 || record.spec.method == "ia3yew" {
+            record.disturbed = Some(true);
+            record.train_s = record.train_s.map(|s| 30.0 * s);
+            record.prepare_s = record.prepare_s.map(|s| 30.0 * s);
+        }
+    });
+    let found = compare(&run, &second);
+    let text = report::comparison_table(&found);
+    for arm in found.arms.iter().filter(|arm| arm.label != "ia3yew") {
+        let ratio = arm.adapt_s.unwrap();
+        assert_eq!(
+            (ratio.ratio, ratio.change),
+            (1.0, Change::None),
+            "{}",
+            arm.label
+        );
+        assert_eq!(arm.disturbed, [0, 1]);
+    }
+    let all_disturbed = found.arms.iter().find(|arm| arm.label == "ia3yew").unwrap();
+    let ratio = all_disturbed.adapt_s.unwrap();
+    assert!(
+        ratio.ratio > 20.0 && ratio.change == Change::Unsaid,
+        "{ratio:?}"
+    );
+    assert!(
+        text.contains("beside a busy neighbour") && text.contains("ia3yew (3)"),
+        "{text}"
+    );
+}
+
+/// Answers one in `one_in` rows wrong under these seeds of `method`.
 fn spoilt(run: &Run, method: &str, one_in: u64, seeds: &[u64]) -> Run {
     changed(run, |trial| {
         let spec = &trial.record.spec;
