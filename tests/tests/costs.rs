@@ -1,6 +1,7 @@
 //! Costs mean the same for every method of `METHODS`. CPU time is that of the whole process, so that nothing else may run beside these: they hold
 //! a lock.
 
+use adapt::conformance::{Bench, variants};
 use adapt::{Budget, Event, Method, Setting};
 use measure::{Measurements, Phase, Recorder};
 use serde_json::json;
@@ -88,7 +89,7 @@ fn cpu_s(measured: &Measurements, phases: &[Phase]) -> f64 {
 #[test]
 fn a_larger_validation_split_makes_validation_dearer_and_training_not() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut wrong = Vec::new();
+    let (mut wrong, mut dearer) = (Vec::new(), 0);
     let base = model("bert");
     for method in runner::METHODS {
         if method.not_applicable(&base).is_some() {
@@ -106,6 +107,7 @@ fn a_larger_validation_split_makes_validation_dearer_and_training_not() {
             (training, of_validation)
         };
         let (small, large) = (least(24), least(24 * LARGER));
+        dearer += usize::from(large.1 > 5.0 * small.1 + 0.006);
         // A count of CPU time is cut to milliseconds in each phase.
         if large.0 > 2.5 * small.0 + 0.006 {
             wrong.push(format!(
@@ -117,4 +119,52 @@ fn a_larger_validation_split_makes_validation_dearer_and_training_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        dearer >= 12,
+        "validation is dearer for {dearer} methods only"
+    );
+}
+
+#[test]
+fn what_merges_answers_the_same_at_the_cost_of_the_bare_model() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut wrong, mut merging) = (Vec::new(), 0);
+    for architecture in ["bert", "gpt2", "llama"] {
+        let bench = Bench::new(model(architecture), ops::test_device().autodiff());
+        let applicable = |method: &&&dyn Method| method.not_applicable(&bench.base).is_none();
+        let methods = runner::METHODS.iter().filter(applicable);
+        for variant in methods.flat_map(|method| variants(*method)) {
+            let trained = variant
+                .plan(json!({}))
+                .is_ok_and(|plan| plan.as_trainable().is_some());
+            if !trained {
+                continue;
+            }
+            // Far from where training starts, so that a merge which does nothing is seen.
+            let predictor = bench
+                .fit(&variant, json!({"learning_rate": 0.02}), bench.budget(4, 3))
+                .unwrap_or_else(|error| panic!("{variant} on {architecture}: {error}"));
+            let Some(merged) = predictor.merged() else {
+                continue;
+            };
+            merging += 1;
+            let unmerged = predictor.class_logits(bench.examples()).expect("logits");
+            let logits = merged.class_logits(bench.examples()).expect("logits");
+            let pairs = unmerged.iter().flatten().zip(logits.iter().flatten());
+            let scale = unmerged.iter().flatten().fold(1f32, |m, v| m.max(v.abs()));
+            let apart = pairs.fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+            let (own, of_merged) = (predictor.footprint(), merged.footprint());
+            // The negation catches NaN.
+            if !(apart <= 1e-4 * scale) {
+                wrong.push(format!("{variant} on {architecture}: {apart:e} apart"));
+            }
+            if own.added_per_token == 0 || of_merged.added_per_token + of_merged.added_params > 0 {
+                wrong.push(format!(
+                    "{variant} on {architecture}: {own:?} {of_merged:?}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(merging >= 9, "{merging} merge");
 }

@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Look, Merged, Portable, PredictError, SaveError,
-    SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
+    ConfigError, DataShape, FitError, Held, LoadAdapterError, Look, Merged, Portable, PredictError,
+    SaveError, SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -160,6 +160,11 @@ pub trait Plan {
         info: SavedInfo,
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
+
+    /// What the fit holds in memory beside the model, where it trains nothing by gradient and can tell.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        None
+    }
 
     /// The plan as a gradient-trained one, if it is.
     fn as_trainable(&self) -> Option<&dyn Trainable> {

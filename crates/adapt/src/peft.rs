@@ -1,7 +1,7 @@
 //! What a gradient-trained method writes: what it inserts, what it trains, and where.
 
 use crate::init::InitRng;
-use crate::{Change, FitError, MethodInfo, SearchRange};
+use crate::{Change, FitError, Inserted, Level, MethodInfo, SearchRange};
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
 use serde::Serialize;
@@ -164,6 +164,12 @@ pub trait Peft: Clone + Serialize + 'static {
     /// What stands in front of every text.
     fn in_front(&self) -> InFront {
         InFront::default()
+    }
+
+    /// What is inserted into every block, from which a trial's memory is told before it runs; `None` where it is not said, and then nothing
+    /// is told.
+    fn inserted(&self, _shape: &Shape) -> Option<Inserted> {
+        (Self::INFO.level != Level::InsertedComputation).then(Inserted::default)
     }
 
     /// What was trained, in terms that other programs share, from which `export` writes a PEFT checkpoint; `None` where PEFT has no

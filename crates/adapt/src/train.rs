@@ -336,8 +336,13 @@ fn compile_every_shape<A: Adaptation>(
 
 /// The rows of an epoch's batches.
 fn batches_of(job: &Job<'_>, lengths: &[usize], epoch: usize) -> Vec<Vec<usize>> {
-    let seed = sub_seed(job.seed, "order");
-    task::batches_by_length(lengths, job.budget.batch.get(), seed, epoch as u64)
+    batches(&job.budget, job.seed, lengths, epoch)
+}
+
+/// The rows of an epoch's batches of texts of these lengths.
+pub fn batches(budget: &Budget, seed: u64, lengths: &[usize], epoch: usize) -> Vec<Vec<usize>> {
+    let seed = sub_seed(seed, "order");
+    task::batches_by_length(lengths, budget.batch.get(), seed, epoch as u64)
 }
 
 /// Dropout as the checkpoint's configuration has it (encoders) or the budget says, from the first block that holds trainable computation.

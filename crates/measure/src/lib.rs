@@ -7,10 +7,13 @@ pub mod allocator;
 pub mod cpu;
 pub mod environment;
 pub mod flops;
+pub mod latency;
 mod measurements;
 pub mod memory;
+pub mod memory_model;
 mod phase;
 pub mod phases;
+pub mod time_model;
 pub mod watch;
 
 pub use allocator::CountingAllocator;

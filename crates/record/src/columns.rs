@@ -57,6 +57,13 @@ const COLUMNS: &[Column] = &[
     ("search_trials", |r| cell(r.search_trials)),
     ("search_edge", |r| cell(r.search_edge)),
     ("head_learning_rate", |r| cell(r.head_learning_rate)),
+    ("coverage_at_5_percent_error", |r| cell(r.coverage_at_5_percent_error)),
+    ("predict_ms_p50", |r| cell(r.predict_ms_p50)),
+    ("predict_ms_p95", |r| cell(r.predict_ms_p95)),
+    ("predict_ms_batch", |r| cell(r.predict_ms_batch())),
+    ("predict_merged_ms_p50", |r| cell(r.predict_merged_ms_p50)),
+    ("adapter_load_ms", |r| cell(r.adapter_load_ms)),
+    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
 ];
 
 /// Columns of `trials.csv`, in order.

@@ -1,6 +1,8 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Notes, Outcome, PhaseCost, Predictions, Reading, TrialBudget};
+use crate::{
+    CurvePoint, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading, TrialBudget,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -110,6 +112,10 @@ pub struct TrialRecord {
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, by formula.
     pub infer_flops_per_sample: Option<f64>,
+    /// Share of the test examples that can be answered with at most 5 % shown to be wrong; a report derives it from the predictions, no record
+    /// has it.
+    #[serde(skip)]
+    pub coverage_at_5_percent_error: Option<f64>,
     /// Validation examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_validation: Option<u64>,
@@ -119,6 +125,18 @@ pub struct TrialRecord {
     /// Scoring the validation split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validate_s: Option<f64>,
+    /// Median time of predicting one text by itself, tokenising included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p50: Option<f64>,
+    /// 95th percentile of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p95: Option<f64>,
+    /// Median of the same with what was inserted folded into the weights; empty where nothing was inserted or it cannot be folded in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_merged_ms_p50: Option<f64>,
+    /// Median time of reading back onto a loaded model what is kept of the method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_load_ms: Option<f64>,
     /// CPU seconds of the training phases (preparation, first step, training), user and system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,
@@ -142,6 +160,9 @@ pub struct TrialRecord {
     /// What a reader of the result must know of its data and its model.
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
+    /// Memory as it was predicted before the fit; `None` where it could not be, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_memory: Option<PredictedMemory>,
     /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions_digest: Option<String>,
@@ -167,6 +188,13 @@ impl TrialRecord {
     pub fn config(&self) -> &serde_json::Value {
         let found = self.details.get("tune").and_then(|tune| tune.get("best"));
         found.unwrap_or(&self.spec.config)
+    }
+
+    /// Time of one prediction among a batch of `eval_batch`.
+    pub fn predict_ms_batch(&self) -> Option<f64> {
+        self.eval_samples_per_s
+            .filter(|rate| *rate > 0.0)
+            .map(|rate| 1e3 / rate)
     }
 
     /// Seconds of scoring the validation split. Earlier versions kept them among the details.
@@ -287,6 +315,7 @@ mod tests {
             "search_s",
             "search_trials",
             "search_edge",
+            "predicted_memory",
         ] {
             assert!(!text.contains(new), "{text}");
         }

@@ -114,6 +114,8 @@ costs! {
     eval_samples_per_s: Clock::Phase("evaluate"), |r| r.eval_samples_per_s;
     /// Peak resident memory of training.
     train_peak_rss_bytes: Clock::None, |r| bytes(r.train_peak_rss_bytes);
+    /// The same, as it was predicted before the fit.
+    predicted_peak_bytes: Clock::None, |r| bytes(r.predicted_memory.map(|memory| memory.peak_bytes));
     /// Peak resident memory of testing.
     eval_peak_rss_bytes: Clock::None, |r| bytes(r.eval_peak_rss_bytes);
     /// Peak heap of training.
@@ -126,6 +128,16 @@ costs! {
     prepare_validation_s: Clock::Phase("prepare validation"), |r| r.prepare_validation_s;
     /// Scoring the validation split.
     validate_s: Clock::Phase("validate"), TrialRecord::validation_s;
+    /// Predicting one text by itself, the trial's median, milliseconds.
+    predict_ms_p50: Clock::Phase("predict"), |r| r.predict_ms_p50;
+    /// The trial's 95th percentile.
+    predict_ms_p95: Clock::Phase("predict"), |r| r.predict_ms_p95;
+    /// Predicting one text among a batch.
+    predict_ms_batch: Clock::Phase("evaluate"), TrialRecord::predict_ms_batch;
+    /// Predicting one text by itself with what was inserted folded into the weights.
+    predict_merged_ms_p50: Clock::Phase("predict"), |r| r.predict_merged_ms_p50;
+    /// Reading back what is kept onto a loaded model.
+    adapter_load_ms: Clock::Phase("load adapter"), |r| r.adapter_load_ms;
     /// CPU time of training, all threads.
     cpu_s: Clock::None, |r| r.cpu_s;
     /// CPU time that others took meanwhile.
@@ -144,7 +156,7 @@ fn bytes(count: Option<u64>) -> Option<f64> {
 }
 
 /// Seconds from the loaded model to one that can answer; see [`Costs::adapt_s`].
-fn adapt_s(record: &TrialRecord) -> Option<f64> {
+pub(crate) fn adapt_s(record: &TrialRecord) -> Option<f64> {
     let parts = [record.prepare_s, record.first_step_s, record.train_s];
     parts
         .iter()

@@ -47,6 +47,7 @@ pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
         .for_each(&mut add);
     of_reading(group).into_iter().for_each(&mut add);
     lost_predictions(group).into_iter().for_each(&mut add);
+    not_measured(group).into_iter().for_each(&mut add);
     of_neighbours(group).into_iter().for_each(&mut add);
     notes
 }
@@ -262,6 +263,24 @@ fn length_asked(longest: Range, asked: Option<u64>) -> String {
         ),
         None => String::new(),
     }
+}
+
+/// Costs of use that could not be measured, and why.
+fn not_measured(group: &Group<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for arm in &group.arms {
+        for (name, reason) in arm.trials.iter().flat_map(|trial| &trial.record.details) {
+            if let (Some(cost), Some(reason)) =
+                (name.strip_suffix("_not_measured"), reason.as_str())
+            {
+                notes.push(format!(
+                    "{cost} of {} was not measured: {reason}",
+                    arm.label
+                ));
+            }
+        }
+    }
+    notes
 }
 
 /// Arms with trials whose times other processes disturbed: what of them counts.

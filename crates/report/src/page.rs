@@ -1,10 +1,11 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
 use crate::escape::html as escape;
+use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
 use crate::statistics::Standing;
 use crate::summary::GroupSummary;
-use crate::{search, standing, text, units};
+use crate::{break_even, search, standing, text, units};
 
 /// A chart's SVG and its caption.
 pub(crate) struct Figure {
@@ -46,11 +47,15 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
-    for ((group, figures), trials) in groups.iter().zip(figures).zip(run.groups()) {
+    let advice = recommend::recommend_from(run, groups, &Question::default());
+    for (((group, figures), trials), advice) in
+        groups.iter().zip(figures).zip(run.groups()).zip(&advice)
+    {
         page += &format!(
-            "<h2>{}</h2>\n<p>{}.</p>\n{}",
+            "<h2>{}</h2>\n<p>{}.</p>\n{}{}",
             escape(&group.title),
             escape(&text::intro(group)),
+            advised(advice),
             table(group)
         );
         page += &notes(group);
@@ -66,6 +71,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
             );
         }
         page += &searches(&trials);
+        page += &break_evens(group);
     }
     page += &failures(run);
     page += &methods(run);
@@ -80,6 +86,27 @@ fn headline(run: &Run) -> String {
         run.trials.len(),
         run.info.started_at
     )
+}
+
+/// What to choose, before the numbers it rests on.
+fn advised(advice: &recommend::Advice) -> String {
+    let paragraph = |line: &String| match line.strip_prefix(recommend::ITEM) {
+        Some(item) => format!("<li>{}</li>\n", escape(item)),
+        None => format!("<p>{}</p>\n", escape(line)),
+    };
+    let lines: String = recommend::advice_lines(advice)
+        .iter()
+        .map(paragraph)
+        .collect();
+    let lines = lines
+        .replace("</p>\n<li>", "</p>\n<ul>\n<li>")
+        .replace("</li>\n<p>", "</li>\n</ul>\n<p>");
+    let end = if lines.ends_with("</li>\n") {
+        "</ul>\n"
+    } else {
+        ""
+    };
+    format!("<section class=\"advice\">\n<h3>Advice</h3>\n{lines}{end}</section>\n")
 }
 
 fn table(group: &GroupSummary) -> String {
@@ -159,12 +186,24 @@ fn notes(group: &GroupSummary) -> String {
 /// The table of the group's searches, empty where nothing was searched.
 fn searches(group: &Group<'_>) -> String {
     let rows = search::rows(group);
+    three_columns("Search", search::LEGEND, search::HEADINGS, &rows)
+}
+
+/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
+fn break_evens(group: &GroupSummary) -> String {
+    let Some(found) = break_even::break_even(group) else {
+        return String::new();
+    };
+    let rows = break_even::rows(group, &found);
+    let legend = break_even::legend(found.source);
+    three_columns("Break-even", &legend, break_even::HEADINGS, &rows)
+}
+
+fn three_columns(title: &str, legend: &str, headings: [&str; 3], rows: &[[String; 3]]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head = search::HEADINGS
-        .map(|h| format!("<th>{}</th>", escape(h)))
-        .concat();
+    let head = headings.map(|h| format!("<th>{}</th>", escape(h))).concat();
     let row = |cells: &[String; 3]| {
         let cells: String = cells
             .iter()
@@ -173,8 +212,8 @@ fn searches(group: &Group<'_>) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     format!(
-        "<h3>Search</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
-        escape(search::LEGEND),
+        "<h3>{title}</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+        escape(legend),
         rows.iter().map(row).collect::<String>()
     )
 }

@@ -50,12 +50,13 @@ pub(crate) fn margin_points(margin: f64) -> String {
     format!("{text} point{s}")
 }
 
-fn points(share: f64) -> String {
+/// A share in points: `-0.9`.
+pub(crate) fn points(share: f64) -> String {
     let text = format!("{:.1}", 100.0 * share);
     if text == "-0.0" { "0.0".into() } else { text }
 }
 
-/// A difference in points with its sign: `+0.4`, `-3.2`.
+/// A share in points with its sign: `+1.2`, `-0.9`, `0.0`.
 pub(crate) fn signed(share: f64) -> String {
     let text = points(share);
     if text.starts_with('-') || text == "0.0" {
@@ -114,7 +115,7 @@ fn amount(needs: Settle) -> String {
 }
 
 /// `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -3,21 +3,26 @@
 //! Both rest on one table per way of adapting: right (1) or wrong (0) by seed (rows of the table) and test example (columns). Seeds
 //! and examples are crossed, and both are samples: another seed, another draw of examples would have given another figure.
 
+mod across;
 mod answers;
 mod best;
 mod compare;
 mod draws;
 mod estimate;
+mod exact;
 mod improvement;
 mod pair;
 mod paired;
 mod seeds;
 mod settle;
 
+pub use across::{InBoth, InRun, differences};
 pub use answers::Answers;
 pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};
 pub use estimate::{Estimate, Interval, Scores, estimate, estimate_from_scores, wilson};
+pub use exact::{Share, clopper_pearson};
+pub(crate) use exact::{ratio, share, shown_at_most};
 pub use improvement::Improvement;
 pub use pair::MeanSquares;
 pub use paired::{Paired, pairs};

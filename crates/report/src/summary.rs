@@ -3,7 +3,8 @@
 use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
-use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Spread, Standing};
+use crate::selection::{self, COLUMN_ERROR};
+use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Share, Spread, Standing};
 use crate::units;
 use record::TrialRecord;
 
@@ -35,6 +36,8 @@ pub struct ArmSummary {
     pub test_loss: Option<f64>,
     /// Mean validation accuracy over seeds.
     pub validation_accuracy: Option<f64>,
+    /// Share of the test examples that is answered within [`COLUMN_ERROR`], the rest going to a person.
+    pub coverage: Option<Share>,
     /// Place against the best of the others.
     pub standing: Standing,
     /// The comparison behind it; `None` where there are no shared predictions to compare.
@@ -148,6 +151,7 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         macro_f1: over(|r| r.test_macro_f1),
         test_loss: over(|r| r.test_loss),
         validation_accuracy: over(|r| r.validation_accuracy),
+        coverage: selection::select(arm, COLUMN_ERROR).map(|selected| selected.coverage),
         standing: Standing::Unknown,
         against: None,
         trainable_params: first(|r| r.trainable_params),
@@ -198,7 +202,7 @@ fn is_deterministic(arm: &Arm<'_>) -> bool {
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.
-fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
+pub(crate) fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
     if answers.seeds().len() == arm.finished().count() {
         // Seeds tested on different examples share no row and are estimated from their accuracies.
         if let Some(estimate) = statistics::estimate(answers) {

@@ -44,6 +44,9 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
     ("train_flops_median", |_, a| cell(a.train_flops)),
     ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
+    ("coverage_at_5_percent_error", |_, a| cell(a.coverage.map(|c| c.mean))),
+    ("coverage_low", |_, a| cell(a.coverage.map(|c| c.interval.low))),
+    ("coverage_high", |_, a| cell(a.coverage.map(|c| c.interval.high))),
     ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
 ];
 
@@ -74,7 +77,7 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
     record::table_csv(&header, rows)
 }
 
-fn standing(standing: Standing) -> &'static str {
+pub(crate) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Best => "best",
         Standing::AsGood => "as_good",

@@ -1,5 +1,6 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
+use crate::break_even;
 use crate::escape::{markdown, one_line};
 use crate::run::{Group, Run};
 use crate::search;
@@ -268,6 +269,24 @@ fn searches_md(group: &Group<'_>) -> String {
     )
 }
 
+/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
+fn break_even_md(group: &GroupSummary) -> String {
+    let found = break_even::break_even(group);
+    let Some(found) = found.filter(|found| !found.crossings.is_empty()) else {
+        return String::new();
+    };
+    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let rows: String = break_even::rows(group, &found)
+        .into_iter()
+        .map(|cells| line(cells.map(|cell| markdown(&cell))))
+        .collect();
+    format!(
+        "### Break-even\n\n{}\n\n{}|---|---|---|\n{rows}\n",
+        break_even::legend(found.source),
+        line(break_even::HEADINGS.map(str::to_owned))
+    )
+}
+
 /// `summary.md`: every group's table, the failures, and what the columns mean.
 pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
     let mut text = "# Results\n\n".to_owned();
@@ -278,7 +297,7 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
             intro(group),
             markdown_table(group),
             notes_md(group),
-            searches_md(&trials)
+            searches_md(&trials) + &break_even_md(group)
         );
     }
     let failures = failures(run);

@@ -434,7 +434,7 @@ fn a_readme_is_rewritten_between_its_markers_only() {
 #[test]
 fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let (dir, before) = made_up("compared");
-    let same = report::compare(&before, &before);
+    let same = report::compare(&before, &before, &report::Noise::default());
     assert_eq!(same.arms.len(), 34);
     assert!(
         same.arms
@@ -463,7 +463,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
             report::store::write_record(&dir, &slower).unwrap();
         }
     }
-    let found = report::compare(&before, &load_run(&dir).unwrap());
+    let found = report::compare(&before, &load_run(&dir).unwrap(), &report::Noise::default());
     let differing: Vec<&str> = found
         .arms
         .iter()
@@ -476,7 +476,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let table = report::comparison_table(&found);
     println!("{table}");
     assert!(
-        table.contains("differs") && table.contains("only in the first: mini-forest on"),
+        table.contains("lower") && table.contains("only in the first: mini-forest on"),
         "{table}"
     );
     assert!(
@@ -486,47 +486,53 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
 }
 
 #[test]
-fn advice_keeps_to_the_limits_declares_ties_and_says_what_more_would_buy() {
+fn advice_keeps_to_the_limits_declares_what_is_open_and_says_what_more_would_buy() {
     let (_, run) = made_up("advice");
-    let free = report::recommend(&run, &report::Limits::default());
+    let free = report::recommend(&run, &report::Question::default());
     println!("{}", report::advice_text(&free));
     let [_, river] = &free[..] else {
         panic!("two groups expected")
     };
-    assert!(river.refused.is_empty() && river.most_accurate.is_some() && !river.tied.is_empty());
+    assert!(river.refused.is_empty() && river.best.is_some() && !river.others.is_empty());
     let limits = report::Limits {
         max_train_s: Some(30.0),
         max_memory_bytes: Some(300.0 * 1048576.0),
         ..Default::default()
     };
-    let [_, tight] = &report::recommend(&run, &limits)[..] else {
+    let question = report::Question {
+        limits,
+        ..Default::default()
+    };
+    let [_, tight] = &report::recommend(&run, &question)[..] else {
         panic!("two groups expected")
     };
     println!("{}", report::advice_text(std::slice::from_ref(tight)));
-    assert_eq!(tight.most_accurate.as_deref(), Some("cedar-last"));
-    // The faster of the two that cannot be told apart within these limits.
-    assert_eq!(tight.tied, ["cedar-output"]);
-    assert_eq!(tight.choice.as_deref(), Some("cedar-output"));
-    let dearer = tight
-        .refused
+    // The faster of the two that cannot be told apart is named with what it loses and saves, not chosen.
+    let choice = &tight.choice.as_ref().unwrap().0;
+    assert_eq!(choice.label, "cedar-last");
+    let faster = tight
+        .others
         .iter()
-        .find(|r| r.label == "cedar-all")
+        .find(|other| other.scored.label == "cedar-output")
         .unwrap();
+    assert_eq!(faster.standing, Standing::Open);
+    assert!(!faster.saves.is_empty(), "{faster:?}");
+    let refused = |label: &str| tight.refused.iter().find(|r| r.label == label).unwrap();
+    let dearer = refused("cedar-all");
     assert!(
-        dearer.more_accurate && dearer.reasons.len() == 2,
+        dearer.gain.flatten().is_some() && dearer.reasons.len() == 2,
         "{dearer:?}"
     );
-    let unmeasured = tight
-        .refused
-        .iter()
-        .find(|r| r.label == "hard-pine")
-        .unwrap();
+    let unmeasured = refused("hard-pine");
     assert!(
-        unmeasured.reasons[0].contains("not measured") && !unmeasured.more_accurate,
+        unmeasured.reasons[0].contains("not measured") && unmeasured.gain.is_none(),
         "{unmeasured:?}"
     );
-    let none = report::Limits {
-        max_train_s: Some(0.0),
+    let none = report::Question {
+        limits: report::Limits {
+            max_train_s: Some(0.0),
+            ..Default::default()
+        },
         ..Default::default()
     };
     assert_eq!(report::recommend(&run, &none)[1].choice, None);

@@ -157,6 +157,7 @@ mod tests {
             name: name.to_owned(),
             definition: String::new(),
             paper: None,
+            level: None,
             look,
         };
         let own = MethodLook {

@@ -1,7 +1,9 @@
 //! The adapters' settings.
 
 use crate::adaptation::{AdapterAdaptation, BlockAdapters, Bottleneck};
-use adapt::{Attach, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, Trained};
+use adapt::{
+    Attach, FitError, Hue, Inserted, Level, Look, MethodInfo, Narrow, Outline, Peft, Trained,
+};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -126,6 +128,19 @@ impl Peft for Adapter {
     /// Every weight and bias of a bottleneck is used once.
     fn added_per_token(&self, shape: &Shape) -> u64 {
         Peft::trainable_params(self, shape)
+    }
+
+    fn inserted(&self, _shape: &Shape) -> Option<Inserted> {
+        let narrow = Narrow {
+            width: self.bottleneck.get(),
+            reads_block_input: self.placement == Placement::Parallel,
+            is_scaled: self.scale != 1.0,
+        };
+        Some(Inserted {
+            after_attention: (self.placement == Placement::Houlsby).then_some(narrow),
+            after_feed_forward: Some(narrow),
+            ..Inserted::default()
+        })
     }
 
     /// Near the identity, not at it: both maps start with small random weights, as in the paper.

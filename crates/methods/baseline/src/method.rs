@@ -4,8 +4,9 @@ use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
-    MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
+    ConfigError, DataShape, Described, Event, FitError, Held, Hue, Level, LoadAdapterError, Look,
+    Method, MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc,
+    parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
@@ -89,6 +90,11 @@ impl Plan for Majority {
             counts,
             common: Common::new(MAJORITY_INFO.name, self.resolved(), &setting),
         }))
+    }
+
+    /// A count a class.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        Some(Held::default())
     }
 
     fn load_with(

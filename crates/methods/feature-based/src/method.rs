@@ -7,9 +7,9 @@ use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Edge, Event, FitError, Hue, Level, LoadAdapterError, Look, Method,
-    MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax,
-    parse_config,
+    ConfigError, DataShape, Described, Edge, Event, FitError, Held, Hue, Level, LoadAdapterError,
+    Look, Method, MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Score, Setting,
+    SettingDoc, argmax, parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::{Value, json};
@@ -163,6 +163,10 @@ impl Plan for FeatureBased {
         }))
     }
 
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        self.wanted().held(data)
+    }
+
     fn load_with(
         self: Box<Self>,
         dir: &Path,
@@ -213,13 +217,7 @@ impl Plan for Knn {
     }
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
-        let wanted = Wanted {
-            pooling: self.pooling,
-            layer: self.layer,
-            pairs: self.pairs,
-            scaling: Scaling::None,
-        };
-        let mut prepared = Prepared::new(KNN_INFO.name, wanted, &mut setting)?;
+        let mut prepared = Prepared::new(KNN_INFO.name, self.wanted(), &mut setting)?;
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
@@ -295,6 +293,10 @@ impl Plan for Knn {
         Ok(Box::new(FittedNeighbours::new(
             *self, chosen.k, stored, labels, common,
         )))
+    }
+
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        self.wanted().held(data)
     }
 
     fn load_with(
@@ -387,6 +389,15 @@ impl KTrial {
 }
 
 impl Knn {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            pooling: self.pooling,
+            layer: self.layer,
+            pairs: self.pairs,
+            scaling: Scaling::None,
+        }
+    }
+
     /// Every k from one search for the most neighbours.
     fn score(
         &self,

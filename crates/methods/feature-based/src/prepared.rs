@@ -1,8 +1,10 @@
 //! Features of both splits for everything that is tried, and what there is to try.
 
 use crate::config::{Layer, Pairs, Scaling};
-use crate::features::{Extractor, Features};
-use adapt::{Event, FitError, PairEncoding, Phase, Setting, default_pooling, note_folder};
+use crate::features::{Extractor, Features, PARTS_OF_A_PAIR};
+use adapt::{
+    DataShape, Event, FitError, Held, PairEncoding, Phase, Setting, default_pooling, note_folder,
+};
 use serde_json::Value;
 use transformer::{Embedder, Pooling, Pretrained};
 
@@ -35,6 +37,35 @@ pub(crate) struct Prepared {
     pub(crate) encodings: Option<&'static [PairEncoding]>,
     /// Examples with a text that was cut.
     truncated: Vec<(PairEncoding, usize)>,
+}
+
+impl Wanted {
+    /// Every text's vector of every layer that is looked at, in f32 as the model gives them, and one kind of them in f64 as the classifiers
+    /// read them.
+    pub(crate) fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        let shape = data.shape?;
+        let layers = match self.layer {
+            Layer::Last | Layer::After(_) => 1,
+            Layer::Auto | Layer::All => shape.layers + 1,
+        };
+        let at_once = if self.layer == Layer::All { layers } else { 1 };
+        let encodings = if data.pairs {
+            self.pairs.encodings(data.texts[1] > 0)
+        } else {
+            &[PairEncoding::Joint]
+        };
+        let parts = |encoding: &PairEncoding| match encoding {
+            PairEncoding::Joint => 1,
+            PairEncoding::Apart => PARTS_OF_A_PAIR,
+        };
+        let all: usize = encodings.iter().map(parts).sum();
+        let widest = encodings.iter().map(parts).max().unwrap_or(1);
+        let numbers = data.texts.iter().sum::<usize>() * shape.hidden;
+        Some(Held {
+            runs_model: true,
+            kept_bytes: (numbers * (4 * all * layers + 8 * widest * at_once)) as u64,
+        })
+    }
 }
 
 impl Prepared {

@@ -2,8 +2,8 @@
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
 use adapt::{
-    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, RescaledMap, Sites,
-    Target, Trained,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    RescaledMap, Sites, Target, Trained,
 };
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -93,6 +93,17 @@ impl Peft for Ia3 {
     /// A factor each.
     fn added_per_token(&self, shape: &Shape) -> u64 {
         Peft::trainable_params(self, shape)
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = |site: Proj| match scales_input(site) {
+            true => (site, BesideMap::ScaledInput),
+            false => (site, BesideMap::ScaledOutput),
+        };
+        Some(Inserted {
+            maps: self.sites(shape).into_iter().map(beside).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &Ia3Adaptation) -> Option<Change> {

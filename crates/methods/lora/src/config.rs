@@ -3,8 +3,8 @@
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
 use adapt::{
-    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, Sites, Target, Trained,
-    init,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    Sites, Target, Trained, init,
 };
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
@@ -211,6 +211,19 @@ impl Peft for Lora {
             .then(|| (group(), self.b_rate_ratio))
             .into_iter()
             .collect()
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::LowRank {
+            rank: self.rank.get(),
+            magnitude: self.dora,
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            from_block: self.from_block,
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {

@@ -3,7 +3,8 @@
 use crate::adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
 use crate::words::keys_and_values;
 use adapt::{
-    Attach, Change, FitError, Hue, InFront, Level, Look, MethodInfo, Outline, Peft, Trained, init,
+    Attach, Change, FitError, Hue, InFront, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    Trained, init,
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -129,6 +130,17 @@ impl Peft for PrefixTuning {
             tokens: self.tokens.get(),
             replaces_ids: false,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let network_params = match self.reparametrise {
+            true => self.trainable_params(shape),
+            false => 0,
+        };
+        Some(Inserted {
+            network_params,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &PrefixAdaptation) -> Option<Change> {

@@ -3,8 +3,8 @@
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
 use adapt::{
-    Attach, Change, FitError, Hue, InFront, Level, Look, MethodInfo, Outline, Peft, PromptNetwork,
-    Trained, init,
+    Attach, Change, FitError, Hue, InFront, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    PromptNetwork, Trained, init,
 };
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,14 @@ impl Peft for SoftPrompt {
             tokens: self.tokens.get(),
             replaces_ids: true,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let vectors = (self.tokens.get() * shape.hidden) as u64;
+        Some(Inserted {
+            network_params: self.trainable_params(shape) - vectors,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &SoftPromptAdaptation) -> Option<Change> {

@@ -3,8 +3,8 @@
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
 use adapt::{
-    Attach, Change, FitError, Hue, Level, Look, MethodInfo, Outline, Peft, ProjectedMap, Sites,
-    Target, Trained, sub_seed,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    ProjectedMap, Sites, Target, Trained, sub_seed,
 };
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
@@ -113,6 +113,17 @@ impl Peft for Vera {
         };
         let per_block: usize = self.sites(shape).into_iter().map(of_map).sum();
         (shape.layers * per_block) as u64
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::ScaledRandom {
+            rank: self.rank.get(),
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &VeraAdaptation) -> Option<Change> {

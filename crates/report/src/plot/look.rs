@@ -130,6 +130,7 @@ mod tests {
             name: name.to_owned(),
             definition: String::new(),
             paper: None,
+            level: None,
             look: look.map(|(colour, shape)| MethodLook {
                 colour: colour.to_owned(),
                 shape: shape.to_owned(),

@@ -23,7 +23,7 @@ pub struct Paired {
 
 impl Paired {
     /// Compares two arms by their mean squares; `None` without shared rows.
-    fn of(squares: MeanSquares, prior: Prior) -> Option<Self> {
+    pub(super) fn of(squares: MeanSquares, prior: Prior) -> Option<Self> {
         if squares.seed_count == 0 || squares.row_count < 2 {
             return None;
         }

@@ -205,6 +205,7 @@ fn info() -> RunInfo {
                 name: name.into(),
                 definition,
                 paper: Some("Somebody et al. 2021".into()),
+                level: None,
                 look: (name == "lime").then(|| MethodLook {
                     colour: "#d55e00".into(),
                     shape: "square".into(),

@@ -141,6 +141,7 @@ pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::
             name: method.name.to_owned(),
             definition: method.definition.to_owned(),
             paper: (!method.paper.is_empty()).then(|| method.paper.to_owned()),
+            level: Some(method.level.as_str().to_owned()),
             look: look(method),
         })
         .collect();
