@@ -91,6 +91,7 @@ pub(crate) fn charts(
         let of = data.learning_curves(metric);
         curves::chart(&on("Learning curves"), &about, Metric { name, unit }, &of)
     };
+    let (lines, crossings) = data.break_even();
     let drawn = [
         (
             "accuracy",
@@ -130,7 +131,7 @@ pub(crate) fn charts(
         ),
         (
             "break-even",
-            break_even::chart(&on("Break-even"), &about, &data.lines()),
+            break_even::chart(&on("Break-even"), &about, &lines, &crossings),
         ),
         (
             "search-accuracy",

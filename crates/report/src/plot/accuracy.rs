@@ -413,7 +413,7 @@ mod tests {
     fn marks(picture: &Picture, label: &str) -> Vec<(Fill, Place)> {
         let of = look_of(label);
         let mark = |shape: &Shape| match shape {
-            Shape::Mark { at, look, fill } if *look == of => Some((*fill, *at)),
+            Shape::Mark { at, look, fill, .. } if *look == of => Some((*fill, *at)),
             _ => None,
         };
         picture.shapes.iter().filter_map(mark).collect()

@@ -26,21 +26,29 @@ impl Line {
 }
 
 /// Where a line falls below another.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Crossing {
-    /// Places of the one that was dearer at first and of the other.
-    between: (usize, usize),
-    predictions: f64,
-    seconds: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Crossing {
+    /// The one that is dearer at first.
+    pub(crate) dear_start: String,
+    /// The other.
+    pub(crate) cheap_start: String,
+    pub(crate) predictions: f64,
+    /// Range of the predictions.
+    pub(crate) range: (f64, f64),
+    pub(crate) seconds: f64,
 }
 
-/// The chart, or `None` unless two lines are to be compared. Crossings are marked between lines that are not behind.
-pub(crate) fn chart(title: &str, subtitle: &str, lines: &[Line]) -> Option<Picture> {
+/// The chart, or `None` unless two lines are to be compared. `crossings` are of lines that are not behind, the earliest first.
+pub(crate) fn chart(
+    title: &str,
+    subtitle: &str,
+    lines: &[Line],
+    crossings: &[Crossing],
+) -> Option<Picture> {
     let timed: Vec<&Line> = lines.iter().filter(|l| l.after(1.0) > 0.0).collect();
     if timed.len() < 2 {
         return None;
     }
-    let crossings = crossings(&timed);
     let last = crossings.iter().map(|c| c.predictions).fold(0.0, f64::max);
     let most = 10_f64.powf((10.0 * last).max(1e5).log10().ceil()).min(1e9);
     let lowest = lowest(&timed);
@@ -53,9 +61,9 @@ pub(crate) fn chart(title: &str, subtitle: &str, lines: &[Line]) -> Option<Pictu
         right: WIDTH - names.fold(0.0, f64::max) - 62.0,
         bottom: (98.0 + 17.5 * drawn.len() as f64).max(480.0),
     };
-    let notes = notes(&timed, &crossings, &below);
+    let notes = notes(crossings, &below);
     let height = plot.bottom + 68.0 + 19.0 * notes.len() as f64;
-    let description = description(&timed, &crossings, most);
+    let description = description(&timed, crossings, most);
     let mut picture = Picture::new(WIDTH, height, title, description);
     frame::title(&mut picture, subtitle);
     let fills: Vec<Fill> = drawn.iter().map(|l| l.fill).collect();
@@ -103,28 +111,6 @@ fn lowest(lines: &[&Line]) -> f64 {
     }
 }
 
-/// Crossings between lines that are not behind, by rising number of predictions, from one prediction on.
-fn crossings(lines: &[&Line]) -> Vec<Crossing> {
-    let mut found = Vec::new();
-    for (i, dear) in lines.iter().enumerate() {
-        for (k, cheap) in lines.iter().enumerate() {
-            let is_shown = dear.fill != Fill::Hollow && cheap.fill != Fill::Hollow;
-            let saved = cheap.per_prediction_s - dear.per_prediction_s;
-            let more = dear.fixed_s - cheap.fixed_s;
-            if is_shown && more > 0.0 && saved > 0.0 && more / saved >= 1.0 {
-                let predictions = more / saved;
-                found.push(Crossing {
-                    between: (i, k),
-                    predictions,
-                    seconds: dear.after(predictions),
-                });
-            }
-        }
-    }
-    found.sort_by(|a, b| a.predictions.total_cmp(&b.predictions));
-    found
-}
-
 /// A line on logarithmic axes bends; from where it costs `lowest` on.
 fn course(line: &Line, lowest: f64, most: f64, x: &Axis, y: &Axis) -> Vec<Place> {
     const POINTS: usize = 96;
@@ -161,19 +147,18 @@ fn labels(picture: &mut Picture, plot: &Area, lines: &[&Line], ends: &[Place]) {
 /// Crossings that are told one by one; more are only marked.
 const TOLD: usize = 6;
 
-fn told(lines: &[&Line], crossings: &[Crossing]) -> Vec<String> {
+fn told(crossings: &[Crossing]) -> Vec<String> {
     let one = |c: &Crossing| {
-        let (dear, cheap) = (&lines[c.between.0].label, &lines[c.between.1].label);
-        format!(
-            "{dear} costs less than {cheap} from {} on",
-            units::count(c.predictions.ceil())
-        )
+        let [predictions, low, high] =
+            [c.predictions, c.range.0, c.range.1].map(|n| units::count(n.ceil()));
+        let (dear, cheap) = (&c.dear_start, &c.cheap_start);
+        format!("{dear} costs less than {cheap} from {predictions} on ({low} to {high})")
     };
     crossings.iter().take(TOLD).map(one).collect()
 }
 
-fn notes(lines: &[&Line], crossings: &[Crossing], below: &[&Line]) -> Vec<String> {
-    let told = told(lines, crossings);
+fn notes(crossings: &[Crossing], below: &[&Line]) -> Vec<String> {
+    let told = told(crossings);
     let mut notes = Vec::new();
     if !told.is_empty() {
         let more = match crossings.len() - told.len() {
@@ -202,7 +187,7 @@ fn description(lines: &[&Line], crossings: &[Crossing], most: f64) -> String {
             format!("{} {fixed} and {each} each", l.label)
         })
         .collect();
-    let told = told(lines, crossings);
+    let told = told(crossings);
     let crossings = if told.is_empty() {
         "No two that are not behind break even.".to_owned()
     } else {
@@ -232,32 +217,57 @@ mod tests {
     }
 
     #[test]
-    fn a_crossing_is_where_the_total_costs_are_equal_and_none_is_with_what_is_behind() {
+    fn crossings_are_marked_on_both_lines_and_told_and_what_is_far_cheaper_is_named() {
         let lines = [
-            line("asks", Fill::Full, 0.0, 0.010),
+            line("asks", Fill::Full, 0.01, 0.010),
             line("trains", Fill::Half, 60.0, 0.001),
             line("slow", Fill::Hollow, 30.0, 0.002),
-            line("worse", Fill::Half, 70.0, 0.011),
+            line("guesses", Fill::Hollow, 0.0, 1e-12),
         ];
-        let all: Vec<&Line> = lines.iter().collect();
-        let found = crossings(&all);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].between, (1, 0));
-        assert!((found[0].predictions - 60.0 / 0.009).abs() < 1e-6);
-        let [trains, asks] = [1, 0].map(|i: usize| lines[i].after(found[0].predictions));
-        assert!((trains - asks).abs() < 1e-9 && (found[0].seconds - asks).abs() < 1e-9);
-
-        let picture = chart("Break-even", "", &lines).expect("a chart");
+        let predictions = 59.99 / 0.009;
+        let seconds = lines[1].after(predictions);
+        assert!((seconds - lines[0].after(predictions)).abs() < 1e-9);
+        let crossing = Crossing {
+            dear_start: "trains".to_owned(),
+            cheap_start: "asks".to_owned(),
+            predictions,
+            range: (6000.0, 8000.0),
+            seconds,
+        };
+        let picture = chart("Break-even", "", &lines, &[crossing]).expect("a chart");
+        let told = "trains costs less than asks from 6.67 k on (6 k to 8 k)";
         assert!(
-            picture
-                .description
-                .contains("trains costs less than asks from 6.67 k on")
+            picture.description.contains(told),
+            "{}",
+            picture.description
         );
-        // The key's sample is one, too: a dark square under a white one.
-        let dark = |s: &&Shape| matches!(s, Shape::Box { colour, .. } if *colour == TEXT);
-        assert_eq!(picture.shapes.iter().filter(dark).count(), 2);
+        let says = |text: &str| {
+            let is = |s: &Shape| matches!(s, Shape::Text(label) if label.text.contains(text));
+            picture.shapes.iter().any(is)
+        };
+        assert!(says(told) && says("Cheaper than the axis shows: guesses."));
+        // The first dark square is the sample in the key.
+        let dark = |s: &Shape| match s {
+            Shape::Box { area, colour, .. } if *colour == TEXT => Some(area.centre()),
+            _ => None,
+        };
+        let [_, marked] = picture.shapes.iter().filter_map(dark).collect::<Vec<_>>()[..] else {
+            panic!("one crossing")
+        };
+        for fill in [Fill::Full, Fill::Half] {
+            let of = lines.iter().find(|l| l.fill == fill).unwrap().look;
+            let course = picture.shapes.iter().find_map(|s| match s {
+                Shape::Line { points, colour, .. } if *colour == of.colour && points.len() > 50 => {
+                    Some(points)
+                }
+                _ => None,
+            });
+            let distance = |p: &Place| (p.0 - marked.0).hypot(p.1 - marked.1);
+            let nearest = course.expect("a line").iter().map(distance);
+            assert!(nearest.fold(f64::INFINITY, f64::min) < 6.0, "{fill:?}");
+        }
         assert_eq!(
-            chart("Break-even", "", &lines[..1]),
+            chart("Break-even", "", &lines[..1], &[]),
             None,
             "nothing to compare"
         );

@@ -1,15 +1,16 @@
 //! From a group's summary and trials to what its charts show.
 
 use super::accuracy::{Dot, fill};
-use super::break_even::Line;
+use super::break_even::{Crossing, Line};
 use super::curves::{Curve, Curves};
 use super::look::{self, Look};
 use super::phases::Bar;
 use super::scale::listed;
 use super::scatter::Point;
+use crate::CostLine;
 use crate::costs::Costs;
 use crate::run::{Arm, Group};
-use crate::statistics::{self, Answers, Spread};
+use crate::statistics::{self, Answers, Spread, Standing};
 use crate::summary::{ArmSummary, GroupSummary};
 use record::{CurvePoint, MethodNote, Trial, TrialRecord};
 
@@ -132,19 +133,41 @@ impl<'a> Data<'a> {
             && !self.group.arms[place].finished().any(has_steps)
     }
 
-    pub(crate) fn lines(&self) -> Vec<Line> {
-        self.arms()
-            .filter(|(_, arm, ..)| arm.accuracy.is_some())
-            .filter_map(|(_, arm, label, look)| {
-                Some(Line {
-                    label,
-                    look,
-                    fill: fill(arm.standing),
-                    fixed_s: search_and_adapt_s(&arm.costs)?.median,
-                    per_prediction_s: predict_s(&arm.costs)?.median,
-                })
+    /// What each arm costs before the first prediction and for each, and where two that are not behind cross.
+    pub(crate) fn break_even(&self) -> (Vec<Line>, Vec<Crossing>) {
+        let Some(found) = crate::break_even(self.summary) else {
+            return (Vec::new(), Vec::new());
+        };
+        let of = |place: usize| self.arms().nth(place).expect("a place in the group");
+        let line = |line: &CostLine| {
+            let (_, arm, label, look) = of(line.arm);
+            let drawn = Line {
+                label,
+                look,
+                fill: fill(arm.standing),
+                fixed_s: line.start_s.median,
+                per_prediction_s: line.predict_s.median,
+            };
+            arm.accuracy.map(|_| drawn)
+        };
+        let lines = found.lines.iter().filter_map(line).collect();
+        let is_shown = |place: usize| self.summary.arms[place].standing != Standing::Behind;
+        let shown = found
+            .crossings
+            .iter()
+            .filter(|c| c.predictions >= 1.0 && is_shown(c.dear_start) && is_shown(c.cheap_start));
+        let crossing = |crossing: &crate::Crossing| {
+            let at = |line: &&CostLine| line.arm == crossing.dear_start;
+            let line = found.lines.iter().find(at)?;
+            Some(Crossing {
+                dear_start: of(crossing.dear_start).2,
+                cheap_start: of(crossing.cheap_start).2,
+                predictions: crossing.predictions,
+                range: (crossing.low, crossing.high),
+                seconds: line.start_s.median + crossing.predictions * line.predict_s.median,
             })
-            .collect()
+        };
+        (lines, shown.filter_map(crossing).collect())
     }
 
     /// Medians by phase; what the total holds beyond the named phases is shown as such.

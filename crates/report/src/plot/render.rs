@@ -5,9 +5,7 @@
 
 use super::font;
 use super::look::Look;
-use super::picture::{
-    Colour, Fill, Hang, Label, Marker, Picture, Place, RADIUS, Shape, Stroke, WHITE,
-};
+use super::picture::{Colour, Fill, Hang, Label, Marker, Picture, Place, Shape, Stroke, WHITE};
 use crate::escape::html as escape;
 use plotters::backend::BitMapBackend;
 use plotters::prelude::*;
@@ -103,7 +101,12 @@ fn draw<B: DrawingBackend>(
                 let corners = [(area.left, area.top), (area.right, area.bottom)].map(to_pixel);
                 root.draw(&Rectangle::new(corners, rgba(*colour, *opacity).filled()))?;
             }
-            Shape::Mark { at, look, fill } => mark(root, *at, *look, *fill)?,
+            Shape::Mark {
+                at,
+                look,
+                fill,
+                radius,
+            } => mark(root, *at, *look, *fill, *radius)?,
             Shape::Text(text) => draw_text(root, text)?,
         }
     }
@@ -159,7 +162,13 @@ fn bitmap_text<B: DrawingBackend>(root: &Root<B>, label: &Label) -> Drawn<B> {
 }
 
 /// Full, half, or an outline around white: told apart in grey print too.
-fn mark<B: DrawingBackend>(root: &Root<B>, at: Place, look: Look, fill: Fill) -> Drawn<B> {
+fn mark<B: DrawingBackend>(
+    root: &Root<B>,
+    at: Place,
+    look: Look,
+    fill: Fill,
+    radius: f64,
+) -> Drawn<B> {
     let Look {
         colour,
         marker,
@@ -168,27 +177,23 @@ fn mark<B: DrawingBackend>(root: &Root<B>, at: Place, look: Look, fill: Fill) ->
     } = look;
     let edge = rgba(colour, 1.0).stroke_width(thickness(1.2));
     if variant.has_ring() {
-        let radius = ((RADIUS + 3.5) * SCALE).round() as i32;
-        root.draw(&Circle::new(
-            to_pixel(at),
-            radius,
-            rgba(WHITE, 1.0).filled(),
-        ))?;
-        root.draw(&Circle::new(to_pixel(at), radius, edge))?;
+        let ring = ((radius + 3.5) * SCALE).round() as i32;
+        root.draw(&Circle::new(to_pixel(at), ring, rgba(WHITE, 1.0).filled()))?;
+        root.draw(&Circle::new(to_pixel(at), ring, edge))?;
     }
     if variant.has_bar() {
-        let y = at.1 + RADIUS + 4.5;
-        let ends = [(at.0 - RADIUS, y), (at.0 + RADIUS, y)].map(to_pixel);
+        let y = at.1 + radius + 4.5;
+        let ends = [(at.0 - radius, y), (at.0 + radius, y)].map(to_pixel);
         root.draw(&PathElement::new(ends.to_vec(), edge))?;
     }
-    let whole = outline(marker, at, RADIUS, 0.0);
+    let whole = outline(marker, at, radius, 0.0);
     area(root, &whole, colour)?;
     let inset = match fill {
         Fill::Full => return Ok(()),
         Fill::Half | Fill::Hollow => EDGE,
         Fill::Thin => EDGE / 2.0,
     };
-    area(root, &outline(marker, at, RADIUS, inset), WHITE)?;
+    area(root, &outline(marker, at, radius, inset), WHITE)?;
     if fill == Fill::Half {
         area(root, &left_of(&whole, at.0), colour)?;
     }
