@@ -587,7 +587,7 @@ fn a_compact_copy_says_what_the_run_says() {
     assert_eq!((copy.form, &copy.info), (Form::Compact, &run.info));
     // A diverged loss is NaN, which equals nothing; the texts are compared instead.
     assert_eq!(format!("{:?}", copy.trials), format!("{:?}", run.trials));
-    for table in ["trials.csv", "summary.csv", "summary.md"] {
+    for table in ["trials.csv", "summary.csv", "differences.csv", "summary.md"] {
         assert_eq!(
             fs::read(out.join(table)).unwrap(),
             fs::read(dir.join(table)).unwrap(),
@@ -599,7 +599,8 @@ fn a_compact_copy_says_what_the_run_says() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     names.sort();
-    let expected = "plots records.tar.zst run.json summary.csv summary.md trials.csv";
+    let expected =
+        "differences.csv plots records.tar.zst run.json summary.csv summary.md trials.csv";
     assert_eq!(names, expected.split(' ').collect::<Vec<_>>());
     let charts = fs::read_dir(out.join("plots")).unwrap();
     let charts: Vec<PathBuf> = charts.map(|chart| chart.unwrap().path()).collect();
