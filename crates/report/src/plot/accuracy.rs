@@ -8,6 +8,7 @@ use super::picture::{
 };
 use super::render::text_width;
 use super::scale::{floor, listed};
+use crate::standing::{margin_points, word};
 use crate::statistics::{AgainstBest, Estimate, Interval, Standing};
 use crate::units;
 
@@ -279,7 +280,7 @@ fn interval(
 fn verdict(dot: &Dot) -> String {
     let word = match dot.standing {
         Standing::Unknown => "not compared",
-        standing => crate::standing::word(standing),
+        standing => word(standing),
     };
     match &dot.against {
         Some(a) => format!(
@@ -302,13 +303,6 @@ pub(crate) fn points(difference: f64) -> String {
     }
 }
 
-/// `1 point`, `2.5 points`.
-pub(crate) fn in_points(margin: f64) -> String {
-    let number = units::three(100.0 * margin);
-    let plural = if number == "1" { "" } else { "s" };
-    format!("{number} point{plural}")
-}
-
 /// What fillings, lines and the band mean, in two rows.
 fn key(picture: &mut Picture, dots: &[&Dot], margin: f64) {
     let fills: Vec<Fill> = dots.iter().map(|d| fill(d.standing)).collect();
@@ -328,7 +322,7 @@ fn key(picture: &mut Picture, dots: &[&Dot], margin: f64) {
         bottom: y + 7.0,
     };
     picture.fill(sample, SKY, 0.3);
-    let text = format!("within {} of the best other", in_points(margin));
+    let text = format!("within {} of the best other", margin_points(margin));
     picture.text((next + 28.0, y), text, NOTE, TEXT, Hang::Start);
 }
 
@@ -350,7 +344,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
     for (standing, opening) in [
         (
             Standing::AsGood,
-            format!("As good, within {}", in_points(margin)),
+            format!("As good, within {}", margin_points(margin)),
         ),
         (Standing::Open, "Open".to_owned()),
         (Standing::Behind, "Behind".to_owned()),

@@ -1,6 +1,5 @@
 //! Accuracy against a cost, with the front of what is worth its cost; beside it, where some do not train, accuracy against time a prediction.
 
-use super::accuracy::in_points;
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::front::front;
@@ -143,7 +142,7 @@ fn front_of(main: &[Shown<'_>], worth: &Worth<'_>) -> Vec<usize> {
 fn notes(points: &[Point], untrained: &[Point], margin: f64) -> Vec<String> {
     let mut notes = frame::wrap(&format!(
         "Front: from left to right, each step is more than {} more accurate than the one before, and shown to be (95 % interval of their difference).",
-        in_points(margin)
+        crate::standing::margin_points(margin)
     ));
     let missing = points.iter().chain(untrained).filter(|p| p.cost.is_none());
     let missing: Vec<String> = missing.map(|p| p.label.clone()).collect();
