@@ -35,14 +35,14 @@ pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
         format!(
             "Against the best: points more or less than the best of the other methods, with an interval that holds for all methods at once at 95 %. \
              best: highest mean, with its lead. as good: shown to lie less than {margin} below the best. open: neither shown to be as good nor to be \
-             behind. behind: below some other method beyond chance, all comparisons considered."
+             behind. behind: below some other method beyond chance, all comparisons considered, and not shown to be as good."
         ),
         "These are multiple comparisons with the best (Hsu 1984), paired over seeds and test examples. The variance between seeds is moderated by \
          that of the other pairs (Smyth 2004) and always counted. With one seed: McNemar's test, and none is called as good. unstable: a seed \
          far below its method's median."
             .to_owned(),
         "Training time: median over seeds (smallest to largest) of preparation, first step and training, in one process; validation, testing and \
-         any search are not in it."
+         any search are not in it. disturbed: a neighbour kept the machine busy; such trials are left out of it while there are others."
             .to_owned(),
         "Peak memory: median over seeds of the resident peak of the training phases. Trainable: parameters with a gradient. Stored: bytes to keep \
          beside the shared model. An empty cell was not measured."
@@ -74,14 +74,20 @@ pub(crate) fn cells(arm: &ArmSummary, margin: f64) -> [String; 8] {
                 }
             })
             .unwrap_or_default(),
-        arm.costs
-            .adapt_s
-            .map(|s| units::seconds_with_range(&s))
-            .unwrap_or_default(),
+        training_time(arm),
         median(arm.costs.train_peak_rss_bytes, units::bytes),
         count(arm.trainable_params, units::count),
         count(arm.stored_bytes, units::bytes),
     ]
+}
+
+/// `24 s (22 to 31)`, and how many of the trials were timed beside a busy neighbour.
+fn training_time(arm: &ArmSummary) -> String {
+    let time = arm.costs.adapt_s.map(|s| units::seconds_with_range(&s));
+    let neighbours = arm.costs.neighbours.filter(|n| n.disturbed > 0);
+    let disturbed = neighbours.map(|n| format!("{} of {} disturbed", n.disturbed, n.trials));
+    let parts: Vec<String> = time.into_iter().chain(disturbed).collect();
+    parts.join(", ")
 }
 
 fn accuracy(estimate: &Estimate) -> String {
