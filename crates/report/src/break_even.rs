@@ -4,6 +4,7 @@
 //! range of the crossing is that which the trials' smallest and largest times allow; where the ranges of the starts or of the slopes overlap, no
 //! crossing is claimed.
 
+use crate::costs::Costs;
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use crate::units;
@@ -110,8 +111,32 @@ pub fn break_even(group: &GroupSummary) -> Option<BreakEven> {
     })
 }
 
-fn source(_: &GroupSummary) -> PredictSource {
-    PredictSource::Batched
+/// Single texts, where every arm with a time of a prediction has one of those; else batches.
+pub(crate) fn source(group: &GroupSummary) -> PredictSource {
+    let mut timed = group
+        .arms
+        .iter()
+        .map(|arm| &arm.costs)
+        .filter(|costs| costs.predict_ms_p50.is_some() || costs.eval_samples_per_s.is_some())
+        .peekable();
+    if timed.peek().is_some() && timed.all(|costs| costs.predict_ms_p50.is_some()) {
+        PredictSource::Alone
+    } else {
+        PredictSource::Batched
+    }
+}
+
+/// Seconds of one prediction.
+pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spread> {
+    match source {
+        PredictSource::Alone => costs.predict_ms_p50.map(|ms| Spread {
+            median: ms.median / 1e3,
+            min: ms.min / 1e3,
+            max: ms.max / 1e3,
+            n: ms.n,
+        }),
+        PredictSource::Batched => inverse(costs.eval_samples_per_s?),
+    }
 }
 
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
@@ -120,10 +145,7 @@ fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostL
     // The search is that of one seed; what it found serves all.
     let search = costs.tune_s.map_or(0.0, |search| search.median);
     let plus = |seconds: f64| seconds + search;
-    let predict_s = match source {
-        PredictSource::Alone => None?,
-        PredictSource::Batched => inverse(costs.eval_samples_per_s?)?,
-    };
+    let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,
         start_s: Spread {

@@ -221,6 +221,7 @@ fn a_baseline_is_known_by_its_level_and_in_older_runs_by_having_no_model() {
         definition: String::new(),
         paper: None,
         level: Some(record::BASELINE.into()),
+        look: None,
     });
     let found = advice(&named, &Question::default());
     assert_eq!(found.unbeaten[0].scored.label, "counts");
