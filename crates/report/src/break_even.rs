@@ -4,6 +4,7 @@
 //! range of the crossing is that which the trials' smallest and largest times allow; where the ranges of the starts or of the slopes overlap, no
 //! crossing is claimed.
 
+use crate::costs::Costs;
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use crate::units;
@@ -110,24 +111,41 @@ pub fn break_even(group: &GroupSummary) -> Option<BreakEven> {
     })
 }
 
-/// Single predictions where every arm that was timed has them: an arm that was only timed in batches would look cheap beside the others.
-fn source(group: &GroupSummary) -> PredictSource {
-    let mut timed = group.arms.iter().map(|arm| &arm.costs);
-    if timed.all(|costs| costs.predict_ms_p50.is_some() || costs.eval_samples_per_s.is_none()) {
+/// Single texts, where every arm with a time of a prediction has one of those; else batches.
+pub(crate) fn source(group: &GroupSummary) -> PredictSource {
+    let mut timed = group
+        .arms
+        .iter()
+        .map(|arm| &arm.costs)
+        .filter(|costs| costs.predict_ms_p50.is_some() || costs.eval_samples_per_s.is_some())
+        .peekable();
+    if timed.peek().is_some() && timed.all(|costs| costs.predict_ms_p50.is_some()) {
         PredictSource::Alone
     } else {
         PredictSource::Batched
     }
 }
 
+/// Seconds of one prediction.
+pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spread> {
+    match source {
+        PredictSource::Alone => costs.predict_ms_p50.map(|ms| Spread {
+            median: ms.median / 1e3,
+            min: ms.min / 1e3,
+            max: ms.max / 1e3,
+            n: ms.n,
+        }),
+        PredictSource::Batched => inverse(costs.eval_samples_per_s?),
+    }
+}
+
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
-    // One search serves all seeds, or each has one of its own and the dearest counts.
-    let search = costs.tune_s.map_or(0.0, |search| search.max);
-    let predict_s = match source {
-        PredictSource::Alone => map(costs.predict_ms_p50?, |ms| ms / 1000.0),
-        PredictSource::Batched => inverse(costs.eval_samples_per_s?)?,
-    };
+    let adapt = costs.adapt_s?;
+    // The search is that of one seed; what it found serves all.
+    let search = costs.tune_s.map_or(0.0, |search| search.median);
+    let plus = |seconds: f64| seconds + search;
+    let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,
         start_s: map(costs.adapt_s?, |seconds| seconds + search),

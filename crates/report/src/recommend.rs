@@ -16,6 +16,7 @@ pub use limits::Limits;
 pub(crate) use sentences::ITEM;
 pub use sentences::{advice_lines, advice_text};
 
+use crate::break_even::{self, PredictSource};
 use crate::run::{Group, Run};
 use crate::statistics::{AgainstBest, Interval, Spread, Standing, against_best};
 use crate::summary::{DEFAULT_MARGIN, GroupSummary, summarise_with};
@@ -108,6 +109,8 @@ pub struct Advice {
     pub title: String,
     /// What was asked.
     pub question: Question,
+    /// What predictions were timed on.
+    pub source: PredictSource,
     /// Whether any arm's settings were searched for.
     pub searched: bool,
     /// Most seeds that an arm was run with.
@@ -148,10 +151,13 @@ pub(crate) fn recommend_from(
 
 fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Question) -> Advice {
     let arms = summary.arms.iter().zip(&group.arms);
+    let source = break_even::source(summary);
     let baselines = cases::baselines(run, summary);
     let cases: Vec<Case<'_>> = arms
         .zip(baselines)
-        .filter_map(|((summary, arm), baseline)| cases::case(summary, arm, baseline, question))
+        .filter_map(|((summary, arm), baseline)| {
+            cases::case(summary, arm, baseline, question, source)
+        })
         .collect();
     let (fits, out): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
         cases.iter().partition(|case| case.reasons.is_empty());
@@ -161,6 +167,7 @@ fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Quest
     let mut advice = Advice {
         title: summary.title.clone(),
         question: *question,
+        source,
         searched: summary.arms.iter().any(|arm| cost::is_searched(&arm.costs)),
         seeds: cases
             .iter()

@@ -33,6 +33,10 @@ fn all_advice() -> Vec<(String, Advice)> {
     for run in runs() {
         for cost in costs {
             for margin in [0.01, 0.05] {
+                // A narrow margin once: what it leaves is much the same by every cost.
+                if margin < 0.05 && cost != Cost::SearchTrain {
+                    continue;
+                }
                 let question = Question {
                     cost,
                     margin,
@@ -106,7 +110,7 @@ fn the_advice_on_runs_that_was_wrong_before_is_now_right() {
 }
 
 const ARMS: usize = 8;
-const SIMULATED: usize = 150;
+const SIMULATED: usize = 100;
 
 /// Mean points lost by what is advised and by the cheapest that is not told apart from the best.
 fn points_lost(seeds: u64, rows: usize) -> (f64, f64) {

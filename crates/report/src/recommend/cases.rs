@@ -1,6 +1,7 @@
 //! The arms of a group as the advice sees them: score, cost, limits broken, and whether it is a baseline.
 
 use super::{Alternative, Candidate, Cost, Question, Scored, cost, limits};
+use crate::break_even::PredictSource;
 use crate::run::{Arm, Run};
 use crate::selection::{self, Selected};
 use crate::statistics::{AgainstBest, Answers, Interval};
@@ -14,6 +15,8 @@ pub(super) struct Case<'a> {
     pub(super) scored: Scored,
     pub(super) answers: Answers,
     pub(super) baseline: bool,
+    /// What a prediction was timed on.
+    pub(super) source: PredictSource,
     pub(super) reasons: Vec<String>,
 }
 
@@ -34,7 +37,7 @@ impl Case<'_> {
         cost: Cost,
     ) -> Alternative {
         let (saves, costs_more) = to
-            .map(|other| cost::savings(self.summary, other.summary, cost))
+            .map(|other| cost::savings(self.summary, other.summary, (cost, self.source)))
             .unwrap_or_default();
         Alternative {
             scored: self.scored.clone(),
@@ -72,10 +75,11 @@ pub(super) fn case<'a>(
     arm: &'a Arm<'a>,
     baseline: bool,
     question: &Question,
+    source: PredictSource,
 ) -> Option<Case<'a>> {
     let accuracy = summary.accuracy?;
-    let cost = question.cost.of(&summary.costs);
-    let mut reasons = limits::broken(summary, arm, &question.limits);
+    let cost = question.cost.of(&summary.costs, source);
+    let mut reasons = limits::broken(summary, arm, &question.limits, source);
     let mut scored = Scored {
         label: summary.label.clone(),
         mean: accuracy.mean,
@@ -101,6 +105,7 @@ pub(super) fn case<'a>(
         scored,
         answers,
         baseline,
+        source,
         reasons,
     })
 }

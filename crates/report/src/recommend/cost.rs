@@ -1,5 +1,6 @@
 //! What an arm costs, by the measure that is to be kept low, and what one saves against another.
 
+use crate::break_even::{PredictSource, per_prediction};
 use crate::costs::Costs;
 use crate::statistics::Spread;
 use crate::summary::ArmSummary;
@@ -25,15 +26,15 @@ pub enum Cost {
 }
 
 impl Cost {
-    /// What it costs to use an arm with these costs; `None` where a part of it was not measured.
-    pub(crate) fn of(self, costs: &Costs) -> Option<Spread> {
+    /// What it costs to use an arm with these costs, predictions as `source` has them; `None` where a part of it was not measured.
+    pub(crate) fn of(self, costs: &Costs, source: PredictSource) -> Option<Spread> {
         match self {
             Self::Train => costs.adapt_s,
             Self::SearchTrain => search_and_train(costs),
             Self::Memory => costs.train_peak_rss_bytes,
-            Self::Predict => per_prediction(costs),
+            Self::Predict => per_prediction(costs, source),
             Self::Total { predictions } => {
-                let each = per_prediction(costs)?;
+                let each = per_prediction(costs, source)?;
                 Some(plus(search_and_train(costs)?, times(each, predictions)))
             }
         }
@@ -99,21 +100,6 @@ fn search_and_train(costs: &Costs) -> Option<Spread> {
     })
 }
 
-/// Seconds of one text, in batches of the test.
-pub(crate) fn per_prediction(costs: &Costs) -> Option<Spread> {
-    let rate = costs.eval_samples_per_s.filter(|rate| rate.min > 0.0)?;
-    Some(Spread {
-        median: 1.0 / rate.median,
-        min: 1.0 / rate.max,
-        max: 1.0 / rate.min,
-        n: rate.n,
-    })
-}
-
-/// How a time of one prediction was measured.
-pub(crate) const PREDICTION_NOTE: &str =
-    "the time of a prediction is that of the test, in batches, over its texts";
-
 fn plus(a: Spread, b: Spread) -> Spread {
     Spread {
         median: a.median + b.median,
@@ -152,27 +138,32 @@ struct Kind {
 pub(crate) fn savings(
     arm: &ArmSummary,
     other: &ArmSummary,
-    cost: Cost,
+    (cost, source): (Cost, PredictSource),
 ) -> (Vec<String>, Vec<String>) {
-    let kind = |of: fn(&ArmSummary, Cost) -> Option<Spread>, unit, what| Kind {
-        own: of(arm, cost),
-        others: of(other, cost),
+    let kind = |of: fn(&Costs, Cost, PredictSource) -> Option<Spread>, unit, what| Kind {
+        own: of(&arm.costs, cost, source),
+        others: of(&other.costs, cost, source),
         unit,
         what,
     };
     let mut kinds = vec![
         kind(time, units::seconds, ""),
         kind(
-            |arm, _| arm.costs.train_peak_rss_bytes,
+            |costs, _, _| costs.train_peak_rss_bytes,
             units::bytes,
             " of memory",
         ),
         kind(
-            |arm, _| per_prediction(&arm.costs),
+            |costs, _, source| per_prediction(costs, source),
             units::seconds,
             " a prediction",
         ),
-        kind(stored, units::bytes, " to store"),
+        Kind {
+            own: stored(arm),
+            others: stored(other),
+            unit: units::bytes,
+            what: " to store",
+        },
     ];
     // A total holds the predictions.
     kinds.retain(|kind| kind.what != " a prediction" || !matches!(cost, Cost::Total { .. }));
@@ -196,14 +187,14 @@ pub(crate) fn savings(
 }
 
 /// The time that goes with a cost.
-fn time(arm: &ArmSummary, cost: Cost) -> Option<Spread> {
+fn time(costs: &Costs, cost: Cost, source: PredictSource) -> Option<Spread> {
     match cost {
-        Cost::Memory | Cost::Predict => Cost::SearchTrain.of(&arm.costs),
-        _ => cost.of(&arm.costs),
+        Cost::Memory | Cost::Predict => search_and_train(costs),
+        _ => cost.of(costs, source),
     }
 }
 
-fn stored(arm: &ArmSummary, _: Cost) -> Option<Spread> {
+fn stored(arm: &ArmSummary) -> Option<Spread> {
     Spread::of([arm.stored_bytes.map(|bytes| bytes as f64)])
 }
 
@@ -224,7 +215,9 @@ mod tests {
     fn a_total_is_search_training_and_predictions_with_their_ranges() {
         let costs = costs([10.0, 12.0, 20.0], Some(100.0), 50.0);
         let predictions = 1000.0;
-        let found = Cost::Total { predictions }.of(&costs).unwrap();
+        let found = Cost::Total { predictions }
+            .of(&costs, PredictSource::Batched)
+            .unwrap();
         // 1000 texts at 50 to 100 a second.
         let expected = (
             100.0 + 12.0 + 1000.0 / 75.0,
@@ -234,8 +227,14 @@ mod tests {
         assert!((found.median - expected.0).abs() < 1e-9, "{found:?}");
         assert!((found.min - expected.1).abs() < 1e-9, "{found:?}");
         assert!((found.max - expected.2).abs() < 1e-9, "{found:?}");
-        assert_eq!(Cost::Train.of(&costs).unwrap().median, 12.0);
-        assert_eq!(Cost::Memory.of(&costs), None);
+        assert_eq!(
+            Cost::Train
+                .of(&costs, PredictSource::Batched)
+                .unwrap()
+                .median,
+            12.0
+        );
+        assert_eq!(Cost::Memory.of(&costs, PredictSource::Batched), None);
         assert!(is_searched(&costs));
     }
 
@@ -245,10 +244,11 @@ mod tests {
             costs: costs(adapt, None, 50.0),
             ..ArmSummary::default()
         };
+        let how = (Cost::SearchTrain, PredictSource::Batched);
         let dear = arm([70.0, 72.0, 80.0]);
-        let cheap = savings(&arm([20.0, 22.0, 30.0]), &dear, Cost::SearchTrain);
+        let cheap = savings(&arm([20.0, 22.0, 30.0]), &dear, how);
         assert_eq!(cheap, (vec!["50 s".to_owned()], vec![]));
-        let overlapping = savings(&arm([20.0, 22.0, 71.0]), &dear, Cost::SearchTrain);
+        let overlapping = savings(&arm([20.0, 22.0, 71.0]), &dear, how);
         assert_eq!(overlapping, (vec![], vec![]));
     }
 }

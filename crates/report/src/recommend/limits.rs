@@ -1,6 +1,6 @@
 //! What a user can afford, which arms break that, and by how much. An arm is judged by its median over seeds; single seeds beyond a limit are said.
 
-use super::cost::per_prediction;
+use crate::break_even::{PredictSource, per_prediction};
 use crate::costs::adapt_s;
 use crate::run::Arm;
 use crate::summary::ArmSummary;
@@ -31,7 +31,12 @@ struct Check {
     unit: fn(f64) -> String,
 }
 
-fn checks(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> [Check; 5] {
+fn checks(
+    summary: &ArmSummary,
+    arm: &Arm<'_>,
+    limits: &Limits,
+    source: PredictSource,
+) -> [Check; 5] {
     let median = |spread: Option<crate::statistics::Spread>| spread.map(|s| s.median);
     [
         Check {
@@ -57,11 +62,14 @@ fn checks(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> [Check; 5] {
         },
         Check {
             what: "time for one prediction",
-            needs: median(per_prediction(&summary.costs)),
-            of_trial: |r| {
-                r.eval_samples_per_s
-                    .filter(|rate| *rate > 0.0)
-                    .map(|rate| 1.0 / rate)
+            needs: median(per_prediction(&summary.costs, source)),
+            of_trial: match source {
+                PredictSource::Alone => |r| r.predict_ms_p50.map(|ms| ms / 1e3),
+                PredictSource::Batched => |r| {
+                    r.eval_samples_per_s
+                        .filter(|rate| *rate > 0.0)
+                        .map(|rate| 1.0 / rate)
+                },
             },
             allowed: limits.max_predict_s,
             unit: units::seconds,
@@ -77,8 +85,13 @@ fn checks(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> [Check; 5] {
 }
 
 /// The limits that an arm breaks by its median. What was not measured cannot be promised, so it breaks its limit too.
-pub(super) fn broken(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> Vec<String> {
-    let checks = checks(summary, arm, limits).into_iter();
+pub(super) fn broken(
+    summary: &ArmSummary,
+    arm: &Arm<'_>,
+    limits: &Limits,
+    source: PredictSource,
+) -> Vec<String> {
+    let checks = checks(summary, arm, limits, source).into_iter();
     let broken = checks.filter_map(|check| {
         let (allowed, unit) = (check.allowed?, check.unit);
         let what = check.what;
@@ -95,9 +108,14 @@ pub(super) fn broken(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> Ve
 }
 
 /// Seeds of an arm within the limits by its median that are beyond one: `seed 2 needed 2.3 GiB of memory, allowed 2 GiB`.
-pub(super) fn seeds_beyond(summary: &ArmSummary, arm: &Arm<'_>, limits: &Limits) -> Vec<String> {
+pub(super) fn seeds_beyond(
+    summary: &ArmSummary,
+    arm: &Arm<'_>,
+    limits: &Limits,
+    source: PredictSource,
+) -> Vec<String> {
     let mut said = Vec::new();
-    for check in checks(summary, arm, limits) {
+    for check in checks(summary, arm, limits, source) {
         let Some(allowed) = check.allowed else {
             continue;
         };

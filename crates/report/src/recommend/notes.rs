@@ -21,7 +21,8 @@ pub(super) fn of_candidates(
             Some(Standing::Best | Standing::AsGood | Standing::Open)
         );
         if at == decision.choice || open {
-            let beyond = limits::seeds_beyond(case.summary, case.arm, &question.limits);
+            let beyond =
+                limits::seeds_beyond(case.summary, case.arm, &question.limits, case.source);
             if !beyond.is_empty() {
                 notes.push(format!("{label}: {}", beyond.join("; ")));
             }

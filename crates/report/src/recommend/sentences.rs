@@ -1,7 +1,8 @@
 //! The advice in sentences: what to choose, what is not settled, what limits keep out, what was left aside.
 
-use super::cost::{PREDICTION_NOTE, is_cheaper};
+use super::cost::is_cheaper;
 use super::{Advice, Basis, Cost, Refused, Scored, open};
+use crate::break_even::PredictSource;
 use crate::standing::{self, difference};
 use crate::statistics::{Interval, Spread, Standing};
 use crate::units;
@@ -35,11 +36,24 @@ pub fn advice_lines(advice: &Advice) -> Vec<String> {
     lines.extend(kept_out(advice));
     lines.extend(how_answered(advice));
     lines.extend(advice.notes.iter().map(|note| format!("{note}.")));
-    let predicts = matches!(advice.question.cost, Cost::Predict | Cost::Total { .. });
-    if predicts && advice.choice.is_some() {
-        lines.push(format!("Here {PREDICTION_NOTE}."));
-    }
+    lines.extend(how_timed(advice));
     lines
+}
+
+/// What the time of a prediction is, where it counts.
+fn how_timed(advice: &Advice) -> Option<String> {
+    let question = &advice.question;
+    let counts = matches!(question.cost, Cost::Predict | Cost::Total { .. })
+        || question.limits.max_predict_s.is_some();
+    counts.then(|| {
+        let how = match advice.source {
+            PredictSource::Alone => "the median of single texts, one after the other",
+            PredictSource::Batched => {
+                "that of the test in batches over its texts; one text at a time takes longer"
+            }
+        };
+        format!("The time of a prediction is {how}.")
+    })
 }
 
 fn verdict(advice: &Advice) -> String {
