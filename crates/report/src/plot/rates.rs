@@ -317,6 +317,7 @@ mod tests {
             ],
             chosen: 4,
             at_edge: Vec::new(),
+            edge: None,
             default: Some(1e-3),
             kind: Kind::Halving,
             trials: 10,
