@@ -123,6 +123,17 @@ class Race:
     def turn(self, line, pair, ours, peers):
         if not re.search(self.a.only, line):
             return
+        self.both_sides(line, pair, ours, peers)
+        if self.a.neighbours and line.startswith("step"):
+            busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(self.a.neighbours)]
+            try:
+                self.both_sides(f"{line}, busy neighbours: {self.a.neighbours}", pair, ours, peers)
+            finally:
+                for process in busy:
+                    process.kill()
+                    process.wait()
+
+    def both_sides(self, line, pair, ours, peers):
         print(f"pair {pair}: {line}", file=sys.stderr)
         turns = [lambda: self.run(line, pair, "ours", ours)]
         turns += [lambda side=side: self.peer(line, pair, side, *peers) for side in self.peers]
@@ -196,6 +207,7 @@ def main():
     p.add_argument("--first-pair", type=int, default=1, help="number of the first pair, to continue a race")
     p.add_argument("--append", action="store_true", help="keep what raw.jsonl holds")
     p.add_argument("--peers", default="peer,peer_avx512", help="which peers, of these two")
+    p.add_argument("--neighbours", type=int, default=0, help="time every step line once more beside so many processes that keep a processor busy")
     p.add_argument("--epochs", type=int, default=3, help="of the tasks")
     p.add_argument("--test-rows", type=int, default=400)
     race = Race(p.parse_args())

@@ -93,6 +93,25 @@ def shares(races):
             print(f"| {race} | {rate:.0f} | {rate / peak['ours']:.0%} | {rate / statistics.median(best):.0%} |")
 
 
+def beside(races):
+    """How much longer a step takes beside busy processes, for each side."""
+    rows = []
+    for race, pairs in races.items():
+        alone, _, neighbours = race.partition(", busy neighbours: ")
+        for side, name in {"ours": "this program", **PEERS}.items():
+            both = [(races[alone][n][side], p[side]) for n, p in pairs.items() if neighbours and side in p and side in races.get(alone, {}).get(n, {})]
+            if not both:
+                continue
+            times = [(seconds(a, side), seconds(b, side)) for a, b in both]
+            cells = [alone, name, neighbours, str(len(both)), *(f"{statistics.median(t):.3g} s" for t in zip(*times))]
+            rows.append("| " + " | ".join([*cells, ratio_cell([b / a for a, b in times])]) + " |")
+    if rows:
+        print("\n## Beside busy neighbours\n")
+        print("The same step alone and beside processes that keep a processor busy each; the ratio is how much longer it takes.\n")
+        print("| line | side | neighbours | pairs | alone | beside them | ratio |\n|---|---|---|---|---|---|---|")
+        print("\n".join(rows))
+
+
 def main(path):
     races = collections.OrderedDict()
     versions = None
@@ -112,6 +131,7 @@ def main(path):
     table(races)
     own_clocks(races)
     shares(races)
+    beside(races)
 
 
 if __name__ == "__main__":

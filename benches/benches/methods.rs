@@ -197,6 +197,7 @@ impl Peft for WeightSpace {
         paper: "",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: None,
     };
 
     type Adaptation = Frozen;

@@ -51,6 +51,7 @@ const fn info(name: &'static str, definition: &'static str) -> MethodInfo {
         paper: "",
         level: Level::Baseline,
         uses_model: false,
+        look: None,
     }
 }
 

@@ -7,9 +7,9 @@ use crate::saved::{self, SavedInfo};
 use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
-    Adapted, Attach, Budget, Event, FitError, Footprint, HEAD_LEARNING_RATE, Head, HeadPolicy,
-    LoadAdapterError, Logits, Peft, Plan, Portable, PredictError, Predictor, Reading, SaveError,
-    Setting, Trainable, has_pairs, sub_seed,
+    Adaptation, Adapted, Attach, Budget, Event, FitError, Footprint, Frozen, HEAD_LEARNING_RATE,
+    Head, HeadPolicy, LoadAdapterError, Logits, Merged, Peft, Plan, Portable, PredictError,
+    Predictor, Reading, SaveError, Setting, Trainable, has_pairs, sub_seed,
 };
 use burn::module::{Module, ParamGroup};
 use burn::tensor::Device;
@@ -275,23 +275,52 @@ impl<P: Peft> Fitted<P> {
     }
 }
 
+/// How texts become batches, and states one vector.
+pub(crate) struct Reads<'a> {
+    pub(crate) tokenizer: &'a Tokenizer,
+    /// Most tokens of a text.
+    pub(crate) longest: usize,
+    /// See [`unread`].
+    pub(crate) unread: Option<u32>,
+    pub(crate) batch: usize,
+    pub(crate) pooling: Pooling,
+    pub(crate) device: &'a Device,
+}
+
+/// Scores of each example, in the order given.
+pub(crate) fn class_logits<A: Adaptation>(
+    model: &Adapted<A>,
+    reads: &Reads<'_>,
+    examples: &[Example],
+) -> Result<Vec<Logits>, PredictError> {
+    let encoded = encode_examples(examples, reads.tokenizer, reads.longest)?;
+    let encoded = without_end(encoded, reads.unread);
+    let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
+    let device = reads.device.clone().inner();
+    let classes = model.head.classes();
+    let mut logits = vec![Logits::new(); examples.len()];
+    for rows in task::batches_sorted(&lengths, reads.batch) {
+        let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
+        let batch = collate(&part, reads.tokenizer.pad_id(), Side::Right, &device);
+        let scores = ops::to_floats(model.logits(Start::Tokens(batch), reads.pooling, None)); // [b,classes]
+        for (scores, &row) in scores.chunks_exact(classes).zip(&rows) {
+            logits[row] = scores.to_vec();
+        }
+    }
+    Ok(logits)
+}
+
 impl<P: Peft> Predictor for Fitted<P> {
     fn class_logits(&self, examples: &[Example]) -> Result<Vec<Logits>, PredictError> {
-        let encoded = encode_examples(examples, &self.tokenizer, self.longest())?;
-        let encoded = without_end(encoded, unread(&self.plan, &self.budget, &self.shape));
-        let lengths: Vec<usize> = encoded.iter().map(|e| e.ids.len()).collect();
-        let device = self.device.clone().inner();
-        let mut logits = vec![Logits::new(); examples.len()];
-        for rows in task::batches_sorted(&lengths, self.budget.eval_batch.get()) {
-            let part: Vec<_> = rows.iter().map(|&i| &encoded[i]).collect();
-            let batch = collate(&part, self.tokenizer.pad_id(), Side::Right, &device);
-            let scores =
-                ops::to_floats(self.model.logits(Start::Tokens(batch), self.pooling, None)); // [b,classes]
-            for (scores, &row) in scores.chunks_exact(self.classes.len()).zip(&rows) {
-                logits[row] = scores.to_vec();
-            }
-        }
-        Ok(logits)
+        let reads = Reads {
+            tokenizer: &self.tokenizer,
+            longest: self.longest(),
+            unread: unread(&self.plan, &self.budget, &self.shape),
+            batch: self.budget.eval_batch.get(),
+            pooling: self.pooling,
+            device: &self.device,
+        };
+        class_logits(&self.model, &reads, examples)
     }
 
     fn pairs(&self) -> Option<bool> {
@@ -301,6 +330,7 @@ impl<P: Peft> Predictor for Fitted<P> {
     fn footprint(&self) -> Footprint {
         let head = self.model.head.num_params() as u64;
         let added = self.model.adaptation.num_params() as u64;
+        let in_front = self.plan.in_front();
         Footprint {
             trainable_params: self.trainable,
             added_params: added,
@@ -308,7 +338,17 @@ impl<P: Peft> Predictor for Fitted<P> {
             stored_bytes: 4 * (self.trainable.max(added + head)),
             acts_from: Some(self.plan.acts_from(&self.shape)),
             trains_backbone_weights: self.plan.train_in_backbone(&self.shape).is_some(),
-            extra_tokens: self.plan.in_front().tokens as f64,
+            extra_tokens: if in_front.replaces_ids {
+                in_front.tokens as f64
+            } else {
+                0.0
+            },
+            extra_keys: if in_front.replaces_ids {
+                0.0
+            } else {
+                in_front.tokens as f64
+            },
+            added_per_token: self.plan.added_per_token(&self.shape),
             ..Footprint::default()
         }
     }
@@ -331,6 +371,32 @@ impl<P: Peft> Predictor for Fitted<P> {
             pairs: self.pairs,
         };
         saved::write(&self.model, &self.plan, &self.shape, &info, dir)
+    }
+
+    fn merged(&self) -> Option<Merged> {
+        let merge = self
+            .plan
+            .merge(&self.model.adaptation, self.model.backbone.clone());
+        let own = self.footprint();
+        Some(Merged {
+            model: Adapted {
+                backbone: merge?,
+                adaptation: Frozen::new(),
+                head: self.model.head.clone(),
+            },
+            tokenizer: self.tokenizer.clone(),
+            longest: self.longest(),
+            unread: unread(&self.plan, &self.budget, &self.shape),
+            batch: self.budget.eval_batch.get(),
+            pooling: self.pooling,
+            device: self.device.clone(),
+            footprint: Footprint {
+                total_params: own.total_params - own.added_params,
+                added_params: 0,
+                added_per_token: 0,
+                ..own
+            },
+        })
     }
 
     fn portable(&self) -> Option<Portable> {

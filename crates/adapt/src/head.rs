@@ -133,6 +133,11 @@ impl Head {
         Form::of(policy, architecture).bias
     }
 
+    /// Whether this policy's heads have a map below the output layer on this family.
+    pub fn has_inner(policy: HeadPolicy, architecture: Architecture) -> bool {
+        Form::of(policy, architecture).inner.is_some()
+    }
+
     /// Number of parameters of such a head, all of them trained.
     pub fn params(policy: HeadPolicy, shape: &Shape, classes: usize) -> u64 {
         let form = Form::of(policy, shape.architecture);

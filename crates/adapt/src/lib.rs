@@ -19,7 +19,10 @@ mod fitted;
 mod folder;
 mod head;
 pub mod init;
+mod inserted;
 pub mod linear_fit;
+mod look;
+mod merged;
 mod method;
 mod model;
 mod peft;
@@ -42,6 +45,9 @@ pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError
 pub use fitted::Fitted;
 pub use folder::note_folder;
 pub use head::{Head, HeadPolicy, Inner, default_pooling};
+pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
+pub use look::{Hue, Look, Outline};
+pub use merged::Merged;
 pub use method::{
     Footprint, Level, Logits, Method, MethodInfo, PairEncoding, Plan, Predictor, Reading, Scale,
     SearchRange,

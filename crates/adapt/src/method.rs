@@ -2,8 +2,8 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, FitError, LoadAdapterError, Portable, PredictError, SaveError, SavedInfo, Setting,
-    SettingDoc, Trainable, read_saved_info,
+    ConfigError, DataShape, FitError, Held, LoadAdapterError, Look, Merged, Portable, PredictError,
+    SaveError, SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub struct MethodInfo {
     pub level: Level,
     /// Whether a pretrained model is needed.
     pub uses_model: bool,
+    /// How it looks in charts, the same in all of them; `None`: as its name gives.
+    pub look: Option<Look>,
 }
 
 /// How the values of a searched setting are spaced.
@@ -159,6 +161,11 @@ pub trait Plan {
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
 
+    /// What the fit holds in memory beside the model, where it trains nothing by gradient and can tell.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        None
+    }
+
     /// The plan as a gradient-trained one, if it is.
     fn as_trainable(&self) -> Option<&dyn Trainable> {
         None
@@ -207,6 +214,11 @@ pub trait Predictor {
     /// # Errors
     /// A directory or file that cannot be written.
     fn save(&self, dir: &Path) -> Result<(), SaveError>;
+
+    /// The same with what was inserted folded into the weights; `None` where nothing was inserted, or where it cannot be folded in.
+    fn merged(&self) -> Option<Merged> {
+        None
+    }
 
     /// The same in parts from which a checkpoint for another program can be written; `None` where there is no such form.
     fn portable(&self) -> Option<Portable> {
@@ -282,6 +294,11 @@ pub struct Footprint {
     pub trains_backbone_weights: bool,
     /// Tokens that every input gets in addition (soft prompts, prefixes, demonstrations), on average; of pairs encoded apart, each text.
     pub extra_tokens: f64,
+    /// Keys and values that every text sees in each block in addition and that no map computes (prefixes).
+    pub extra_keys: f64,
+    /// Multiplications and additions of inserted computation for each token, in pairs: weights of low-rank pairs and bottlenecks, each used once,
+    /// and factors. The head is none of them, nor is what is computed once a batch (DoRA's norms, a prompt's network).
+    pub added_per_token: u64,
     /// How the texts of a pair run when predicting.
     pub pairs: PairEncoding,
     /// Whether they ran both ways in the fit, to choose between the two.

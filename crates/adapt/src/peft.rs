@@ -1,7 +1,7 @@
 //! What a gradient-trained method writes: what it inserts, what it trains, and where.
 
 use crate::init::InitRng;
-use crate::{Change, FitError, MethodInfo, SearchRange};
+use crate::{Change, FitError, Inserted, Level, MethodInfo, SearchRange};
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
 use serde::Serialize;
@@ -138,6 +138,12 @@ pub trait Peft: Clone + Serialize + 'static {
     /// Closed form of the number of trained parameters, the head excluded.
     fn trainable_params(&self, shape: &Shape) -> u64;
 
+    /// Closed form of the multiply-adds of inserted computation for each token, see [`Footprint::added_per_token`](crate::Footprint); 0 where
+    /// something is trained in place, or stands in front of the text ([`in_front`](Self::in_front)).
+    fn added_per_token(&self, _shape: &Shape) -> u64 {
+        0
+    }
+
     /// Parameters of the adaptation that learn at other rates, as factors (LoRA+), by module path; no parameter is in two of these groups,
     /// and the head is in none.
     fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
@@ -160,6 +166,12 @@ pub trait Peft: Clone + Serialize + 'static {
         InFront::default()
     }
 
+    /// What is inserted into every block, from which a trial's memory is told before it runs; `None` where it is not said, and then nothing
+    /// is told.
+    fn inserted(&self, _shape: &Shape) -> Option<Inserted> {
+        (Self::INFO.level != Level::InsertedComputation).then(Inserted::default)
+    }
+
     /// What was trained, in terms that other programs share, from which `export` writes a PEFT checkpoint; `None` where PEFT has no
     /// equivalent, and then `export` refuses the method by name.
     fn change(&self, _adaptation: &Self::Adaptation) -> Option<Change> {
@@ -167,7 +179,7 @@ pub trait Peft: Clone + Serialize + 'static {
     }
 
     /// The backbone that the adaptation was trained on with the adaptation folded into its weights, where the method's mathematics allows.
-    /// The program does not call it: it is for users of the crate, and for tests of the method's equation. A new method can leave it out.
+    /// A trial times its predictions beside the unmerged ones. A new method can leave it out.
     fn merge(&self, _adaptation: &Self::Adaptation, _backbone: Backbone) -> Option<Backbone> {
         None
     }

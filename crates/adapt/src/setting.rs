@@ -156,8 +156,10 @@ impl Budget {
 /// What a fit is doing. Phases are timed by whoever receives the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Tokenising, filling the cache, computing features.
+    /// Tokens, cached states or features of the training split.
     Prepare,
+    /// The same of the validation split: it belongs to validation, not to training.
+    PrepareValidation,
     /// The first optimisation step.
     FirstStep,
     /// Every further step.

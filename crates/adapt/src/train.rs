@@ -56,7 +56,6 @@ pub fn train<A: Adaptation>(
     job: Job<'_>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Adapted<A>, FitError> {
-    events(Event::Began(Phase::Prepare));
     let data = prepare(&model, &job, events)?;
     let mut model = model;
     let mut run = Run::new(&job, data.train.encoded.len());
@@ -133,6 +132,7 @@ pub fn optimizer(
         })
 }
 
+/// Both splits as token ids, and what of them could be computed beforehand.
 struct Data {
     train: EncodedSplit,
     train_inputs: Inputs,
@@ -145,6 +145,7 @@ fn prepare<A: Adaptation>(
     job: &Job<'_>,
     events: &mut dyn FnMut(Event),
 ) -> Result<Data, FitError> {
+    events(Event::Began(Phase::Prepare));
     let max_length = job.budget.max_length.get().min(job.window);
     let encode = |split| {
         let read = encode_split(split, job.tokenizer, max_length)?;
@@ -153,13 +154,6 @@ fn prepare<A: Adaptation>(
             ..read
         })
     };
-    let (train, validation) = (encode(job.train)?, encode(job.validation)?);
-    if train.truncated + validation.truncated > 0 {
-        events(Event::Note {
-            name: "truncated_texts".to_owned(),
-            value: (train.truncated + validation.truncated).into(),
-        });
-    }
     let plan = CachePlan {
         depth: if job.budget.cache {
             job.depth
@@ -173,8 +167,17 @@ fn prepare<A: Adaptation>(
     let plain = model.backbone.valid();
     let device = job.device.clone().inner();
     let pad_id = job.tokenizer.pad_id();
+    let train = encode(job.train)?;
     let train_inputs = Inputs::fill(&train, &plain, plan, pad_id, &device)?;
+    events(Event::Began(Phase::PrepareValidation));
+    let validation = encode(job.validation)?;
     let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
+    if train.truncated + validation.truncated > 0 {
+        events(Event::Note {
+            name: "truncated_texts".to_owned(),
+            value: (train.truncated + validation.truncated).into(),
+        });
+    }
     if let Some(bytes) = train_inputs.bytes() {
         let spilled = train_inputs.spilled() || validation_inputs.spilled();
         events(Event::Cached {
@@ -333,8 +336,13 @@ fn compile_every_shape<A: Adaptation>(
 
 /// The rows of an epoch's batches.
 fn batches_of(job: &Job<'_>, lengths: &[usize], epoch: usize) -> Vec<Vec<usize>> {
-    let seed = sub_seed(job.seed, "order");
-    task::batches_by_length(lengths, job.budget.batch.get(), seed, epoch as u64)
+    batches(&job.budget, job.seed, lengths, epoch)
+}
+
+/// The rows of an epoch's batches of texts of these lengths.
+pub fn batches(budget: &Budget, seed: u64, lengths: &[usize], epoch: usize) -> Vec<Vec<usize>> {
+    let seed = sub_seed(seed, "order");
+    task::batches_by_length(lengths, budget.batch.get(), seed, epoch as u64)
 }
 
 /// Dropout as the checkpoint's configuration has it (encoders) or the budget says, from the first block that holds trainable computation.

@@ -4,7 +4,9 @@ use crate::fitted::{assemble, job};
 use crate::model::Start;
 use crate::snapshot::count_trainable;
 use crate::train;
-use crate::{Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting};
+use crate::{
+    Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting, TrainingShape,
+};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -17,6 +19,16 @@ use transformer::{DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
 pub trait Trainable {
     /// Closed form of the number of trained parameters, the head excluded.
     fn trainable_params(&self, shape: &Shape) -> u64;
+
+    /// What decides the memory of a training; `None` where the method does not tell what it inserts.
+    ///
+    /// # Errors
+    /// A model whose window has no room for a text beside what stands in front of it.
+    fn training_shape(
+        &self,
+        shape: &Shape,
+        budget: &Budget,
+    ) -> Result<Option<TrainingShape>, FitError>;
 
     /// Whether the model computes exactly what it did before the first step.
     fn identity_at_start(&self) -> bool;
@@ -87,6 +99,21 @@ pub struct Compared {
 impl<P: Peft> Trainable for P {
     fn trainable_params(&self, shape: &Shape) -> u64 {
         Peft::trainable_params(self, shape)
+    }
+
+    fn training_shape(
+        &self,
+        shape: &Shape,
+        budget: &Budget,
+    ) -> Result<Option<TrainingShape>, FitError> {
+        let window = self.in_front().window(P::INFO.name, shape)?;
+        Ok(self.inserted(shape).map(|inserted| TrainingShape {
+            acts_from: self.acts_from(shape),
+            in_front: self.in_front(),
+            inserted,
+            longest_text: budget.max_length.get().min(window),
+            backbone: self.train_in_backbone(shape),
+        }))
     }
 
     fn identity_at_start(&self) -> bool {

@@ -26,6 +26,7 @@ impl Peft for Whole {
         paper: "",
         level: Level::Parameters,
         uses_model: true,
+        look: None,
     };
     type Adaptation = Frozen;
     fn learning_rate(&self) -> f64 {
@@ -298,11 +299,10 @@ fn phases_come_in_order_and_validation_is_never_within_training() {
             }
         })
         .collect();
-    use Phase::{FirstStep, Prepare, Train, Validate};
-    assert_eq!(
-        phases,
-        [Prepare, FirstStep, Train, Validate, Train, Validate]
-    );
+    use Phase::{FirstStep, Prepare, PrepareValidation, Train, Validate};
+    let before = [Prepare, PrepareValidation, FirstStep];
+    let epochs = [Train, Validate, Train, Validate];
+    assert_eq!(phases, [&before[..], &epochs[..]].concat());
     assert_eq!(losses(&fitted.events).len(), 6);
 }
 
@@ -348,6 +348,7 @@ impl Peft for Kinked {
         paper: "",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: None,
     };
     fn learning_rate(&self) -> f64 {
         1e-3

@@ -55,6 +55,7 @@ impl Method for Pretends {
             paper: "",
             level: Level::Baseline,
             uses_model: false,
+            look: None,
         }
     }
 

@@ -213,7 +213,10 @@ pub(crate) unsafe fn product(
     }
     let parallelism = match threads {
         Threads::One => gemm::Parallelism::None,
-        Threads::All => gemm::Parallelism::Rayon(0),
+        Threads::All => match crate::workers::at_work() {
+            1 => gemm::Parallelism::None,
+            workers => gemm::Parallelism::Rayon(workers),
+        },
     };
     // SAFETY: the views were checked against their slices when they were made; the caller vouches for `c`.
     unsafe {
@@ -454,6 +457,27 @@ mod tests {
             }
         }
         c
+    }
+
+    #[test]
+    fn one_worker_or_three_give_the_same_digits() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+        let pool = pool.unwrap();
+        for (m, k, n) in [(513, 387, 391), (70, 1531, 65), (448, 33, 1536)] {
+            let (x, y) = (values(5, m * k), values(6, k * n));
+            let (a, b) = (Matrix::new(&x, m, k), Matrix::new(&y, k, n));
+            let mut alone = vec![0.0; m * n];
+            matmul_into(&mut alone, a, b, 0.7, Threads::One);
+            let mut together = vec![0.0; m * n];
+            pool.install(|| matmul_into(&mut together, a, b, 0.7, Threads::All));
+            assert!(
+                alone
+                    .iter()
+                    .zip(&together)
+                    .all(|(a, b)| a.to_bits() == b.to_bits()),
+                "[{m}, {k}] x [{k}, {n}]"
+            );
+        }
     }
 
     proptest! {

@@ -6,6 +6,10 @@
 //! 512 x 384 x 384 then runs at the speed of one thread). Here the caller becomes a worker itself, and the others look for
 //! work without sleeping as long as there is some now and then.
 
+mod crowd;
+
+pub(crate) use crowd::at_work;
+
 use rayon::Yield;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +19,8 @@ use std::time::{Duration, Instant};
 const SPIN: Duration = Duration::from_millis(5);
 /// How long it naps between two looks afterwards: a phase without parallel work, such as reading files, costs no core.
 const NAP: Duration = Duration::from_micros(100);
+/// How long it sleeps where it is left out.
+const LEFT_OUT: Duration = Duration::from_millis(20);
 /// Stack of a worker: that of a main thread.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -30,13 +36,14 @@ pub fn with_awake_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         return work();
     }
     rayon::scope(|_| {
-        let own = rayon::current_thread_index();
+        let own = rayon::current_thread_index().expect("a scope runs on a worker");
         let over = Stop(Arc::new(AtomicBool::new(false)));
         let seen = over.0.clone();
+        crowd::watch(seen.clone());
         rayon::spawn_broadcast(move |_| {
             // This worker runs `work`; it would find its own copy of the job while it waits for the others.
-            if rayon::current_thread_index() != own {
-                look_for_work(&seen);
+            if let Some(index) = rayon::current_thread_index().filter(|index| *index != own) {
+                look_for_work(&seen, index, own);
             }
         });
         work()
@@ -52,10 +59,12 @@ impl Drop for Stop {
     }
 }
 
-fn look_for_work(over: &AtomicBool) {
+fn look_for_work(over: &AtomicBool, index: usize, own: usize) {
     let mut last = Instant::now();
     while !over.load(Ordering::Relaxed) {
-        if rayon::yield_now() == Some(Yield::Executed) {
+        if crowd::is_left_out(index, own) {
+            std::thread::sleep(LEFT_OUT);
+        } else if rayon::yield_now() == Some(Yield::Executed) {
             last = Instant::now();
         } else if last.elapsed() < SPIN {
             for _ in 0..32 {

@@ -57,6 +57,27 @@ pub fn give_back_free_pages() {
     unsafe { libmimalloc_sys::mi_collect(true) };
 }
 
+/// CPU seconds of this process so far, user and system, of all its threads, to the millisecond: `getrusage`, which mimalloc asks for us.
+/// `None` on systems where it does not.
+pub(crate) fn process_cpu_seconds() -> Option<f64> {
+    let (mut user_ms, mut system_ms) = (0, 0);
+    let unasked = std::ptr::null_mut();
+    // SAFETY: `mi_process_info` writes to the pointers that are not null, two live `usize`, before it returns.
+    unsafe {
+        libmimalloc_sys::mi_process_info(
+            unasked,
+            &mut user_ms,
+            &mut system_ms,
+            unasked,
+            unasked,
+            unasked,
+            unasked,
+            unasked,
+        );
+    }
+    cfg!(unix).then(|| (user_ms + system_ms) as f64 / 1e3)
+}
+
 fn counted(counter: &AtomicI64) -> Option<u64> {
     IN_USE
         .load(Relaxed)

@@ -4,15 +4,20 @@
 //! allocator. In the parent: [`watch::watch`], and [`environment::run_info`] once a run. `flops` counts operations by formula.
 
 pub mod allocator;
+pub mod cpu;
 pub mod environment;
 pub mod flops;
+pub mod latency;
 mod measurements;
 pub mod memory;
+pub mod memory_model;
 mod phase;
 pub mod phases;
+pub mod time_model;
 pub mod watch;
 
 pub use allocator::CountingAllocator;
+pub use cpu::{CpuSource, CpuTimes, ProcessCpu};
 pub use measurements::{Measurements, PhaseTotals};
 pub use memory::{MemorySource, Peaks, ProcessMemory};
 pub use phase::Phase;

@@ -1,33 +1,45 @@
 //! What a recorder measured, and which figure goes to which column of the record.
 
+use crate::cpu::{CpuTimes, is_disturbed};
 use crate::memory::Peaks;
 use crate::phase::Phase;
-use record::TrialRecord;
-
-/// How many phases there are.
-pub(crate) const PHASES: usize = Phase::Tune as usize + 1;
-
-/// Phases whose peaks make up `train_peak_*`.
-const TRAINING: [Phase; 3] = [Phase::Prepare, Phase::FirstStep, Phase::Train];
+use record::{PhaseCost, TrialRecord};
 
 /// What one phase has cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PhaseTotals {
     /// Seconds; `None` if the phase never ran.
     pub seconds: Option<f64>,
     /// Examples passed to [`crate::Recorder::step_done`] while it ran.
     pub samples: u64,
+    /// CPU time over the times it ran.
+    pub cpu: CpuTimes,
     /// Largest peaks over the times it ran.
     pub peaks: Peaks,
+}
+
+impl Default for PhaseTotals {
+    fn default() -> Self {
+        Self {
+            seconds: None,
+            samples: 0,
+            cpu: CpuTimes::NOTHING,
+            peaks: Peaks::default(),
+        }
+    }
 }
 
 /// Everything a [`crate::Recorder`] measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurements {
-    pub(crate) totals: [PhaseTotals; PHASES],
+    pub(crate) totals: [PhaseTotals; Phase::ALL.len()],
     pub(crate) step_seconds: Vec<f64>,
     /// Resident memory at the end of loading.
     pub baseline_rss_bytes: Option<u64>,
+    /// Cores that the process may use.
+    pub cores: Option<f64>,
+    /// The system's load average when the recorder started.
+    pub load1: Option<f64>,
     /// From the recorder's start to its finish.
     pub total_s: f64,
 }
@@ -43,12 +55,14 @@ impl Measurements {
         median(&self.step_seconds)
     }
 
-    /// Fills the record's times, rates and peaks. `validate_s` goes to its details: it is no column of `trials.csv`.
+    /// Fills the record's times, rates and peaks.
     pub fn fill(&self, record: &mut TrialRecord) {
         record.load_s = self.of(Phase::Load).seconds;
         record.prepare_s = self.of(Phase::Prepare).seconds;
+        record.prepare_validation_s = self.of(Phase::PrepareValidation).seconds;
         record.first_step_s = self.of(Phase::FirstStep).seconds;
         record.train_s = self.of(Phase::Train).seconds;
+        record.validate_s = self.of(Phase::Validate).seconds;
         record.eval_s = self.of(Phase::Evaluate).seconds;
         record.tune_s = self.of(Phase::Tune).seconds;
         record.total_s = Some(self.total_s);
@@ -56,18 +70,45 @@ impl Measurements {
         record.train_samples_per_s = rate(self.of(Phase::Train));
         record.eval_samples_per_s = rate(self.of(Phase::Evaluate));
         record.baseline_rss_bytes = self.baseline_rss_bytes;
-        let training = TRAINING
+        let training = Phase::TRAINING
             .iter()
             .map(|p| self.of(*p).peaks)
             .fold(Peaks::default(), Peaks::max);
         record.train_peak_rss_bytes = training.rss_bytes;
         record.train_peak_heap_bytes = training.heap_bytes;
         record.eval_peak_rss_bytes = self.of(Phase::Evaluate).peaks.rss_bytes;
-        if let Some(seconds) = self.of(Phase::Validate).seconds {
-            record
-                .details
-                .insert("validate_s".to_owned(), seconds.into());
+        record.load1 = self.load1;
+        record.phases = Phase::ALL
+            .into_iter()
+            .filter_map(|phase| self.cost(phase))
+            .collect();
+        let training = Phase::TRAINING
+            .map(|phase| self.of(phase))
+            .into_iter()
+            .filter_map(|totals| Some((totals.seconds?, totals.cpu)))
+            .reduce(|(wall, cpu), (more, used)| (wall + more, cpu.plus(used)));
+        if let Some((wall_s, cpu)) = training {
+            record.cpu_s = cpu.own_part_s();
+            record.other_cpu_s = cpu.other_s();
+            record.disturbed = self.disturbed(wall_s, cpu);
         }
+    }
+
+    /// What `phase` has cost, if it ran.
+    fn cost(&self, phase: Phase) -> Option<PhaseCost> {
+        let totals = self.of(phase);
+        let wall_s = totals.seconds?;
+        Some(PhaseCost {
+            phase: phase.as_str().to_owned(),
+            wall_s,
+            cpu_s: totals.cpu.own_part_s(),
+            other_cpu_s: totals.cpu.other_s(),
+            disturbed: self.disturbed(wall_s, totals.cpu),
+        })
+    }
+
+    fn disturbed(&self, wall_s: f64, cpu: CpuTimes) -> Option<bool> {
+        Some(is_disturbed(wall_s, cpu.other_s()?, self.cores?))
     }
 }
 

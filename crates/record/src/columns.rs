@@ -6,7 +6,7 @@ type Column = (&'static str, fn(&TrialRecord) -> String);
 
 /// Names and cells, in order. Users and checks rely on both.
 #[rustfmt::skip]
-const COLUMNS: [Column; 43] = [
+const COLUMNS: &[Column] = &[
     ("trial_id", |r| r.trial_id.clone()),
     ("outcome", |r| r.outcome.as_str().to_owned()),
     ("method", |r| r.spec.method.clone()),
@@ -44,12 +44,26 @@ const COLUMNS: [Column; 43] = [
     ("cache_bytes", |r| cell(r.cache_bytes)),
     ("train_flops", |r| cell(r.train_flops)),
     ("infer_flops_per_sample", |r| cell(r.infer_flops_per_sample)),
+    ("config", |r| r.config().to_string()),
+    ("error", |r| r.error.clone().unwrap_or_default()),
+    // Of later versions: behind the others, so that these keep their places.
+    ("n_validation", |r| cell(r.n_validation)),
+    ("prepare_validation_s", |r| cell(r.prepare_validation_s)),
+    ("validate_s", |r| cell(r.validation_s())),
+    ("cpu_s", |r| cell(r.cpu_s)),
+    ("other_cpu_s", |r| cell(r.other_cpu_s)),
+    ("disturbed", |r| cell(r.disturbed)),
     ("search_s", |r| cell(r.search_s)),
     ("search_trials", |r| cell(r.search_trials)),
     ("search_edge", |r| cell(r.search_edge)),
     ("head_learning_rate", |r| cell(r.head_learning_rate)),
-    ("config", |r| r.config().to_string()),
-    ("error", |r| r.error.clone().unwrap_or_default()),
+    ("coverage_at_5_percent_error", |r| cell(r.coverage_at_5_percent_error)),
+    ("predict_ms_p50", |r| cell(r.predict_ms_p50)),
+    ("predict_ms_p95", |r| cell(r.predict_ms_p95)),
+    ("predict_ms_batch", |r| cell(r.predict_ms_batch())),
+    ("predict_merged_ms_p50", |r| cell(r.predict_merged_ms_p50)),
+    ("adapter_load_ms", |r| cell(r.adapter_load_ms)),
+    ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
 ];
 
 /// Columns of `trials.csv`, in order.

@@ -56,6 +56,9 @@ pub struct RunInfo {
     pub plan: serde_json::Value,
 }
 
+/// The level of methods that use no pretrained model, in [`MethodNote::level`].
+pub const BASELINE: &str = "baseline";
+
 /// How a report introduces a method, copied from the registry when the run is made, so that a report needs no registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodNote {
@@ -66,4 +69,19 @@ pub struct MethodNote {
     /// Where it was published, if anywhere.
     #[serde(default)]
     pub paper: Option<String>,
+    /// Where it acts, as `adapt::Level` names it; absent from runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// How it looks in charts; runs made before looks were registered have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<MethodLook>,
+}
+
+/// Colour and shape of a method's markers in charts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MethodLook {
+    /// `#rrggbb`.
+    pub colour: String,
+    /// `circle`, `square`, `up`, `diamond`, `down`, `pentagon`, `cross`, `hexagon` or `star`.
+    pub shape: String,
 }

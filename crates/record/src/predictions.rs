@@ -31,6 +31,23 @@ impl Predictions {
         let answers = self.rows.iter();
         answers.map(|p| (p.row, p.label == p.predicted)).collect()
     }
+
+    /// Each row, whether it was answered right, and the logarithm of the probability that the predicted class was given; `None` where one is missing.
+    pub fn sureness(&self) -> Option<Vec<(u64, bool, f64)>> {
+        let of_two = self.classes == LABEL_AND_PREDICTED;
+        let sure = |p: &Prediction| {
+            let class = |name: &String| *name == p.predicted;
+            let place = self
+                .classes
+                .iter()
+                .position(class)
+                .or(of_two.then_some(1))?;
+            let found = *p.log_probabilities.get(place)?;
+            (!found.is_nan()).then_some((p.row, p.label == p.predicted, found))
+        };
+        let all: Option<Vec<_>> = self.rows.iter().map(sure).collect();
+        all.filter(|rows| !rows.is_empty())
+    }
 }
 
 /// Columns before the classes' `logp_<class>`.
@@ -164,6 +181,17 @@ mod tests {
             parse(b"row,label,predicted,logp_a\n0,a,a\n").is_err(),
             "a ragged row was accepted"
         );
+    }
+
+    #[test]
+    fn sureness_is_the_predicted_classs_probability_in_both_forms_of_the_file() {
+        let all = parse(b"row,label,predicted,logp_a,logp_b\n4,a,b,-2.3,-0.1\n7,a,a,-0.2,-1.7\n");
+        let found = all.unwrap().sureness();
+        assert_eq!(found, Some(vec![(4, false, -0.1), (7, true, -0.2)]));
+        let two = parse(b"row,label,predicted,logp_label,logp_predicted\n4,a,b,-2.3,-0.1\n");
+        assert_eq!(two.unwrap().sureness(), Some(vec![(4, false, -0.1)]));
+        let missing = parse(b"row,label,predicted,logp_a,logp_b\n4,a,b,-2.3,\n");
+        assert_eq!(missing.unwrap().sureness(), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
-use crate::{CurvePoint, Notes, Outcome, Predictions, Reading, TrialBudget};
+use crate::{
+    CurvePoint, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading, TrialBudget,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -64,7 +66,7 @@ pub struct TrialRecord {
     pub validation_accuracy: Option<f64>,
     /// Reading the model and the task.
     pub load_s: Option<f64>,
-    /// Tokenising, filling the frozen-prefix cache, computing features.
+    /// Tokens, cached states or features of the training split; in records of earlier versions of the validation split too.
     pub prepare_s: Option<f64>,
     /// The first optimisation step (compilation and autotuning on a GPU).
     pub first_step_s: Option<f64>,
@@ -110,6 +112,46 @@ pub struct TrialRecord {
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, by formula.
     pub infer_flops_per_sample: Option<f64>,
+    /// Share of the test examples that can be answered with at most 5 % shown to be wrong; a report derives it from the predictions, no record
+    /// has it.
+    #[serde(skip)]
+    pub coverage_at_5_percent_error: Option<f64>,
+    /// Validation examples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_validation: Option<u64>,
+    /// Tokens, cached states or features of the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare_validation_s: Option<f64>,
+    /// Scoring the validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validate_s: Option<f64>,
+    /// Median time of predicting one text by itself, tokenising included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p50: Option<f64>,
+    /// 95th percentile of the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_ms_p95: Option<f64>,
+    /// Median of the same with what was inserted folded into the weights; empty where nothing was inserted or it cannot be folded in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predict_merged_ms_p50: Option<f64>,
+    /// Median time of reading back onto a loaded model what is kept of the method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_load_ms: Option<f64>,
+    /// CPU seconds of the training phases (preparation, first step, training), user and system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_s: Option<f64>,
+    /// CPU seconds that everybody else took meanwhile, on the cores that the trial may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_cpu_s: Option<f64>,
+    /// Whether that is enough to make its times another machine's, see [`PhaseCost::disturbed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<bool>,
+    /// The system's load average over the minute before the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load1: Option<f64>,
+    /// What each phase has cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseCost>,
     /// The error's text, for outcomes other than `finished`.
     pub error: Option<String>,
     /// How much of the texts the method read; `None` where it does not say.
@@ -118,6 +160,9 @@ pub struct TrialRecord {
     /// What a reader of the result must know of its data and its model.
     #[serde(default, skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
+    /// Memory as it was predicted before the fit; `None` where it could not be, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_memory: Option<PredictedMemory>,
     /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions_digest: Option<String>,
@@ -143,6 +188,19 @@ impl TrialRecord {
     pub fn config(&self) -> &serde_json::Value {
         let found = self.details.get("tune").and_then(|tune| tune.get("best"));
         found.unwrap_or(&self.spec.config)
+    }
+
+    /// Time of one prediction among a batch of `eval_batch`.
+    pub fn predict_ms_batch(&self) -> Option<f64> {
+        self.eval_samples_per_s
+            .filter(|rate| *rate > 0.0)
+            .map(|rate| 1e3 / rate)
+    }
+
+    /// Seconds of scoring the validation split. Earlier versions kept them among the details.
+    pub fn validation_s(&self) -> Option<f64> {
+        let of_details = || self.details.get("validate_s")?.as_f64();
+        self.validate_s.or_else(of_details)
     }
 
     /// Epochs that were trained at most: what a search found, or those of the spec's budget.
@@ -257,6 +315,7 @@ mod tests {
             "search_s",
             "search_trials",
             "search_edge",
+            "predicted_memory",
         ] {
             assert!(!text.contains(new), "{text}");
         }

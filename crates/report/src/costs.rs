@@ -1,16 +1,71 @@
 //! Times, rates and memory over seeds: each quantity is one line here, and with it three columns of `summary.csv`.
+//!
+//! A time that was measured beside a busy neighbour is another machine's. It is left out of median and range while the arm has others, and counted;
+//! where all of an arm's trials were disturbed, all count.
 
 use crate::run::Arm;
 use crate::statistics::Spread;
 use record::TrialRecord;
 
+/// What decides whether neighbours disturbed a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    /// The training phases: preparation, first step, training.
+    Training,
+    /// One phase, by its name in records.
+    Phase(&'static str),
+    /// All of the trial.
+    All,
+    /// Nothing: it is no time.
+    None,
+}
+
+impl Clock {
+    fn is_disturbed(self, record: &TrialRecord) -> bool {
+        let mut phases = record.phases.iter();
+        match self {
+            Self::Training => record.disturbed == Some(true),
+            Self::Phase(name) => {
+                phases.any(|cost| cost.phase == name && cost.disturbed == Some(true))
+            }
+            Self::All => phases.any(|cost| cost.disturbed == Some(true)),
+            Self::None => false,
+        }
+    }
+}
+
+/// How many of an arm's trials trained beside a busy neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Finished trials whose machine tells.
+    pub trials: usize,
+    /// Those of them that were disturbed.
+    pub disturbed: usize,
+}
+
+impl Neighbours {
+    /// Of the finished trials of `arm`; `None` where no machine tells, as in records of earlier versions.
+    fn of(arm: &Arm<'_>) -> Option<Self> {
+        let told: Vec<bool> = arm
+            .finished()
+            .filter_map(|trial| trial.record.disturbed)
+            .collect();
+        (!told.is_empty()).then(|| Self {
+            trials: told.len(),
+            disturbed: told.iter().filter(|disturbed| **disturbed).count(),
+        })
+    }
+}
+
 /// Makes of each line a field of [`Costs`] and, in the same order, an entry of [`Costs::NAMES`] and [`Costs::spreads`].
 macro_rules! costs {
-    ($($(#[$doc:meta])* $name:ident: $of:expr,)*) => {
+    ($($(#[$doc:meta])* $name:ident: $clock:expr, $of:expr;)*) => {
         /// Median and range over seeds of what is measured once a trial; `None` where nothing was measured.
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         pub struct Costs {
             $($(#[$doc])* pub $name: Option<Spread>,)*
+            /// What the trainings' times were measured beside.
+            pub neighbours: Option<Neighbours>,
         }
 
         impl Costs {
@@ -19,7 +74,10 @@ macro_rules! costs {
 
             /// Over the trials of `arm` that finished.
             pub(crate) fn of(arm: &Arm<'_>) -> Self {
-                Self { $($name: spread(arm, $of)),* }
+                Self {
+                    $($name: spread(arm, $clock, $of),)*
+                    neighbours: Neighbours::of(arm),
+                }
             }
 
             /// The quantities, in the order of [`Self::NAMES`].
@@ -32,44 +90,67 @@ macro_rules! costs {
 
 costs! {
     /// Reading the model and the task.
-    load_s: |r| r.load_s,
-    /// Tokenising, the frozen-prefix cache, features.
-    prepare_s: |r| r.prepare_s,
+    load_s: Clock::Phase("load"), |r| r.load_s;
+    /// Tokens, cached states or features of the training split.
+    prepare_s: Clock::Training, |r| r.prepare_s;
     /// The first step.
-    first_step_s: |r| r.first_step_s,
+    first_step_s: Clock::Training, |r| r.first_step_s;
     /// The later steps.
-    train_s: |r| r.train_s,
+    train_s: Clock::Training, |r| r.train_s;
     /// `prepare_s + first_step_s + train_s`: from the loaded model to one that can answer. What a method does not do is left out
     /// of the sum; `None` if none of the three was measured.
-    adapt_s: adapt_s,
+    adapt_s: Clock::Training, adapt_s;
     /// The search.
-    tune_s: |r| r.tune_s,
+    tune_s: Clock::Phase("tune"), |r| r.tune_s;
     /// The search for settings, or the choice among candidates, of the trials that made one.
-    search_s: |r| r.search_s,
+    search_s: Clock::Phase("tune"), |r| r.search_s;
     /// Predicting the test split.
-    eval_s: |r| r.eval_s,
+    eval_s: Clock::Phase("evaluate"), |r| r.eval_s;
     /// All of the trial's process.
-    total_s: |r| r.total_s,
+    total_s: Clock::All, |r| r.total_s;
     /// Median step, milliseconds.
-    step_ms: |r| r.step_ms_median,
+    step_ms: Clock::Training, |r| r.step_ms_median;
     /// Training examples a second.
-    train_samples_per_s: |r| r.train_samples_per_s,
+    train_samples_per_s: Clock::Training, |r| r.train_samples_per_s;
     /// Test examples a second.
-    eval_samples_per_s: |r| r.eval_samples_per_s,
+    eval_samples_per_s: Clock::Phase("evaluate"), |r| r.eval_samples_per_s;
     /// Peak resident memory of training.
-    train_peak_rss_bytes: |r| bytes(r.train_peak_rss_bytes),
+    train_peak_rss_bytes: Clock::None, |r| bytes(r.train_peak_rss_bytes);
+    /// The same, as it was predicted before the fit.
+    predicted_peak_bytes: Clock::None, |r| bytes(r.predicted_memory.map(|memory| memory.peak_bytes));
     /// Peak resident memory of testing.
-    eval_peak_rss_bytes: |r| bytes(r.eval_peak_rss_bytes),
+    eval_peak_rss_bytes: Clock::None, |r| bytes(r.eval_peak_rss_bytes);
     /// Peak heap of training.
-    train_peak_heap_bytes: |r| bytes(r.train_peak_heap_bytes),
+    train_peak_heap_bytes: Clock::None, |r| bytes(r.train_peak_heap_bytes);
     /// Peak memory on the device.
-    device_peak_bytes: |r| bytes(r.device_peak_bytes),
+    device_peak_bytes: Clock::None, |r| bytes(r.device_peak_bytes);
     /// Frozen-prefix cache.
-    cache_bytes: |r| bytes(r.cache_bytes),
+    cache_bytes: Clock::None, |r| bytes(r.cache_bytes);
+    /// Tokens, cached states or features of the validation split.
+    prepare_validation_s: Clock::Phase("prepare validation"), |r| r.prepare_validation_s;
+    /// Scoring the validation split.
+    validate_s: Clock::Phase("validate"), TrialRecord::validation_s;
+    /// Predicting one text by itself, the trial's median, milliseconds.
+    predict_ms_p50: Clock::Phase("predict"), |r| r.predict_ms_p50;
+    /// The trial's 95th percentile.
+    predict_ms_p95: Clock::Phase("predict"), |r| r.predict_ms_p95;
+    /// Predicting one text among a batch.
+    predict_ms_batch: Clock::Phase("evaluate"), TrialRecord::predict_ms_batch;
+    /// Predicting one text by itself with what was inserted folded into the weights.
+    predict_merged_ms_p50: Clock::Phase("predict"), |r| r.predict_merged_ms_p50;
+    /// Reading back what is kept onto a loaded model.
+    adapter_load_ms: Clock::Phase("load adapter"), |r| r.adapter_load_ms;
+    /// CPU time of training, all threads.
+    cpu_s: Clock::None, |r| r.cpu_s;
+    /// CPU time that others took meanwhile.
+    other_cpu_s: Clock::None, |r| r.other_cpu_s;
 }
 
-fn spread(arm: &Arm<'_>, of: fn(&TrialRecord) -> Option<f64>) -> Option<Spread> {
-    Spread::of(arm.finished().map(|trial| of(&trial.record)))
+/// Over the trials that were not disturbed; over all where every one was.
+fn spread(arm: &Arm<'_>, clock: Clock, of: fn(&TrialRecord) -> Option<f64>) -> Option<Spread> {
+    let records = || arm.finished().map(|trial| &trial.record);
+    let undisturbed = records().filter(|record| !clock.is_disturbed(record));
+    Spread::of(undisturbed.map(of)).or_else(|| Spread::of(records().map(of)))
 }
 
 fn bytes(count: Option<u64>) -> Option<f64> {
@@ -77,10 +158,75 @@ fn bytes(count: Option<u64>) -> Option<f64> {
 }
 
 /// Seconds from the loaded model to one that can answer; see [`Costs::adapt_s`].
-fn adapt_s(record: &TrialRecord) -> Option<f64> {
+pub(crate) fn adapt_s(record: &TrialRecord) -> Option<f64> {
     let parts = [record.prepare_s, record.first_step_s, record.train_s];
     parts
         .iter()
         .any(Option::is_some)
         .then(|| parts.iter().flatten().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Outcome, PhaseCost, Trial, TrialSpec};
+
+    fn trial(seconds: f64, training: Option<bool>, evaluation: bool) -> Trial {
+        let mut record =
+            TrialRecord::unmeasured("t".to_owned(), TrialSpec::default(), Outcome::Finished);
+        record.train_s = Some(seconds);
+        record.eval_s = Some(seconds);
+        record.train_peak_heap_bytes = Some(seconds as u64);
+        record.disturbed = training;
+        record.phases = vec![PhaseCost {
+            phase: "evaluate".to_owned(),
+            disturbed: Some(evaluation),
+            ..PhaseCost::default()
+        }];
+        Trial {
+            record,
+            predictions: None,
+        }
+    }
+
+    fn costs(trials: &[Trial]) -> Costs {
+        Costs::of(&Arm {
+            label: String::new(),
+            trials: trials.iter().collect(),
+        })
+    }
+
+    fn of(spread: Option<Spread>) -> (f64, f64, usize) {
+        let spread = spread.unwrap();
+        (spread.median, spread.max, spread.n)
+    }
+
+    #[test]
+    fn disturbed_trials_leave_the_times_of_what_was_disturbed_while_there_are_others() {
+        let trials = [
+            trial(1.0, Some(false), true),
+            trial(40.0, Some(true), false),
+            trial(3.0, Some(false), false),
+        ];
+        let costs = costs(&trials);
+        assert_eq!(of(costs.adapt_s), (2.0, 3.0, 2));
+        assert_eq!(of(costs.eval_s), (21.5, 40.0, 2));
+        assert_eq!(of(costs.train_peak_heap_bytes), (3.0, 40.0, 3));
+        let neighbours = Neighbours {
+            trials: 3,
+            disturbed: 1,
+        };
+        assert_eq!(costs.neighbours, Some(neighbours));
+    }
+
+    #[test]
+    fn where_all_were_disturbed_all_count_and_where_nobody_tells_nothing_is_said() {
+        let all = [trial(1.0, Some(true), true), trial(3.0, Some(true), true)];
+        let costs_of_all = costs(&all);
+        assert_eq!(of(costs_of_all.train_s), (2.0, 3.0, 2));
+        assert_eq!(costs_of_all.neighbours.map(|n| n.disturbed), Some(2));
+        let unknown = costs(&[trial(1.0, None, false)]);
+        assert_eq!(of(unknown.train_s), (1.0, 1.0, 1));
+        assert_eq!(unknown.neighbours, None);
+    }
 }

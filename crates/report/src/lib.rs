@@ -6,6 +6,7 @@
 pub mod statistics;
 pub mod units;
 
+mod break_even;
 mod compare;
 mod costs;
 mod error;
@@ -19,20 +20,30 @@ mod readme;
 mod recommend;
 mod run;
 pub mod search;
+mod selection;
+mod standing;
 mod summary;
 mod tables;
 mod text;
 
-pub use compare::{ArmComparison, RunComparison, compare, comparison_table};
-pub use costs::Costs;
+pub use break_even::{BreakEven, CostLine, Crossing, PredictSource, break_even};
+pub use compare::{
+    ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison,
+    compare, comparison_table, gate, gate_text,
+};
+pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
-pub use recommend::{Advice, Limits, Refused, advice_text, recommend};
+pub use recommend::{
+    Advice, Alternative, Basis, Candidate, Cost, Decision, Limits, Question, Refused, Scored,
+    advice_json, advice_lines, advice_text, decide, recommend,
+};
 pub use record::{Predictions, Trial, store};
 pub use run::{Arm, Group, Run, file_name, last_part, load_run};
-pub use summary::{Against, ArmSummary, GroupSummary, Standing, summarise};
-pub use text::{markdown_table, terminal_table};
+pub use statistics::{AgainstBest, Standing};
+pub use summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise, summarise_with};
+pub use text::{markdown_table, terminal_table, terminal_table_within};
 
 use record::StoreError;
 use std::path::{Path, PathBuf};
@@ -125,9 +136,9 @@ fn write_tables(
     summaries: &[GroupSummary],
     dir: &Path,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    let records = run.trials.iter().map(|trial| &trial.record);
+    let records: Vec<_> = run.trials.iter().map(with_coverage).collect();
     Ok(vec![
-        save(dir, "trials.csv", &record::trials_csv(records))?,
+        save(dir, "trials.csv", &record::trials_csv(&records))?,
         save(dir, "summary.csv", &tables::summary_csv(summaries))?,
         save(
             dir,
@@ -137,12 +148,22 @@ fn write_tables(
     ])
 }
 
+/// A trial's record with what its predictions give.
+fn with_coverage(trial: &Trial) -> record::TrialRecord {
+    let predictions = trial.predictions.as_ref();
+    record::TrialRecord {
+        coverage_at_5_percent_error: predictions
+            .and_then(|p| selection::coverage(p, selection::COLUMN_ERROR)),
+        ..trial.record.clone()
+    }
+}
+
 /// Each group's charts.
 fn charts(run: &Run, summaries: &[GroupSummary]) -> Vec<Vec<plot::Chart>> {
     let groups = run.groups();
     let pairs = groups.iter().zip(summaries);
     pairs
-        .map(|(group, summary)| plot::charts(group, summary))
+        .map(|(group, summary)| plot::charts(group, summary, &run.info.methods))
         .collect()
 }
 

@@ -1,8 +1,11 @@
 //! What a reader of a group's results must know beside them: of its data, its model, the methods that are missing, and how much of the texts
 //! was read. Each is said once for the group, not once a trial.
 
+use crate::costs::Costs;
 use crate::escape::one_line;
 use crate::run::{Arm, Group, Run};
+use crate::summary::GroupSummary;
+use crate::units;
 use record::{CutTexts, Trial};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,6 +47,35 @@ pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
         .for_each(&mut add);
     of_reading(group).into_iter().for_each(&mut add);
     lost_predictions(group).into_iter().for_each(&mut add);
+    not_measured(group).into_iter().for_each(&mut add);
+    of_neighbours(group).into_iter().for_each(&mut add);
+    notes
+}
+
+/// What the accuracies themselves say: seeds that fell far below the others, and what one seed cannot tell.
+pub(crate) fn of_standings(group: &GroupSummary) -> Vec<String> {
+    let far = group.arms.iter().flat_map(|arm| {
+        let seeds = arm.unstable.iter();
+        seeds.map(|(seed, accuracy)| {
+            let at = units::percent(*accuracy);
+            one_line(&format!(
+                "{} is unstable: seed {seed} at {at}, far below its other seeds",
+                arm.label
+            ))
+        })
+    });
+    let mut notes: Vec<String> = far.collect();
+    let seeds = group
+        .arms
+        .iter()
+        .filter_map(|arm| Some(arm.accuracy?.seeds));
+    if seeds.max() == Some(1) && group.arms.len() > 1 {
+        notes.push(
+            "one seed: the seeds' variation is unknown; intervals and comparisons (McNemar's test) are over the test examples alone, and no method \
+             is called as good as the best"
+                .to_owned(),
+        );
+    }
     notes
 }
 
@@ -233,6 +265,55 @@ fn length_asked(longest: Range, asked: Option<u64>) -> String {
     }
 }
 
+/// Costs of use that could not be measured, and why.
+fn not_measured(group: &Group<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for arm in &group.arms {
+        for (name, reason) in arm.trials.iter().flat_map(|trial| &trial.record.details) {
+            if let (Some(cost), Some(reason)) =
+                (name.strip_suffix("_not_measured"), reason.as_str())
+            {
+                notes.push(format!(
+                    "{cost} of {} was not measured: {reason}",
+                    arm.label
+                ));
+            }
+        }
+    }
+    notes
+}
+
+/// Arms with trials whose times other processes disturbed: what of them counts.
+fn of_neighbours(group: &Group<'_>) -> Vec<String> {
+    let (mut some, mut all) = (Vec::new(), Vec::new());
+    for arm in &group.arms {
+        match Costs::of(arm).neighbours {
+            Some(n) if n.disturbed == n.trials => {
+                all.push(format!("{} ({})", arm.label, n.trials));
+            }
+            Some(n) if n.disturbed > 0 => {
+                some.push(format!("{} {} of {}", arm.label, n.disturbed, n.trials));
+            }
+            _ => {}
+        }
+    }
+    let mut notes = Vec::new();
+    if !some.is_empty() {
+        notes.push(format!(
+            "trainings beside which other processes took more than 5 % of the cores' time are left out of the times: {}; `run --retime` repeats them",
+            some.join(", ")
+        ));
+    }
+    if !all.is_empty() {
+        notes.push(format!(
+            "beside every training of these methods other processes took more than 5 % of the cores' time, so that their times are those of a shared \
+             machine: {}; `run --retime` repeats them",
+            all.join(", ")
+        ));
+    }
+    notes
+}
+
 /// Trials whose predictions are on record and not at hand.
 fn lost_predictions(group: &Group<'_>) -> Option<String> {
     let trials = group.arms.iter().flat_map(|arm| &arm.trials);
@@ -242,5 +323,70 @@ fn lost_predictions(group: &Group<'_>) -> Option<String> {
         n => Some(format!(
             "predictions.csv is missing for {n} of the trials: intervals are wider, and nothing is paired"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Outcome, TrialRecord, TrialSpec};
+
+    fn trial(disturbed: Option<bool>) -> Trial {
+        Trial {
+            record: TrialRecord {
+                disturbed,
+                ..TrialRecord::unmeasured("t".into(), TrialSpec::default(), Outcome::Finished)
+            },
+            predictions: None,
+        }
+    }
+
+    fn group<'a>(arms: &[(&str, &[&'a Trial])]) -> Group<'a> {
+        let arm = |(label, trials): &(&str, &[&'a Trial])| Arm {
+            label: (*label).to_owned(),
+            trials: trials.to_vec(),
+        };
+        Group {
+            model: "m",
+            task: "t",
+            model_digest: "",
+            task_digest: "",
+            model_name: String::new(),
+            task_name: String::new(),
+            slug: String::new(),
+            arms: arms.iter().map(arm).collect(),
+        }
+    }
+
+    #[test]
+    fn what_neighbours_disturbed_is_said_by_method_and_silence_means_none() {
+        let (quiet, busy, unknown) = (trial(Some(false)), trial(Some(true)), trial(None));
+        let notes = of_neighbours(&group(&[
+            ("lora", &[&quiet, &busy, &quiet]),
+            ("knn", &[&busy, &busy]),
+            ("ia3", &[&quiet, &unknown]),
+        ]));
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(
+            notes[0].contains("left out of the times: lora 1 of 3;"),
+            "{notes:?}"
+        );
+        assert!(notes[1].contains("machine: knn (2);"), "{notes:?}");
+        assert!(of_neighbours(&group(&[("ia3", &[&quiet, &unknown])])).is_empty());
+    }
+
+    #[test]
+    fn a_cost_that_was_not_measured_has_its_reason_beside_the_table() {
+        let mut trial = trial(None);
+        let reason = "logits are apart".into();
+        trial
+            .record
+            .details
+            .insert("predict_merged_ms_not_measured".to_owned(), reason);
+        let notes = not_measured(&group(&[("lora", &[&trial])]));
+        assert_eq!(
+            notes,
+            ["predict_merged_ms of lora was not measured: logits are apart"]
+        );
     }
 }

@@ -1,9 +1,11 @@
 //! `report.html`: tables, charts and the run's circumstances on one page that needs nothing else.
 
 use crate::escape::html as escape;
+use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
-use crate::summary::{GroupSummary, Standing};
-use crate::{search, text, units};
+use crate::statistics::Standing;
+use crate::summary::GroupSummary;
+use crate::{break_even, search, standing, text, units};
 
 /// A chart's SVG and its caption.
 pub(crate) struct Figure {
@@ -20,6 +22,21 @@ figure{margin:2rem 0;overflow-x:auto}figure svg{width:100%;min-width:44rem;heigh
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}\
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8rem;background:#f6f6f6;padding:.7rem}";
 
+/// Headings of the table of comparisons.
+const EVIDENCE: [&str; 6] = [
+    "method",
+    "best of the others",
+    "difference, points [95 %]",
+    "p, adjusted",
+    "beats it, % [95 %]",
+    "would settle it",
+];
+
+/// What they mean.
+const EVIDENCE_LEGEND: &str = "p: probability of lying this far below some other method if all were equal. Beats it: probability of a higher \
+accuracy than the best of the others on a new seed and a new draw of as many test examples. Would settle it: seeds or test examples in all, the other \
+as it is, with which an open comparison is settled in 80 of 100 such experiments.";
+
 /// The page. `figures` holds each group's charts, in the order of `groups`.
 pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) -> String {
     let titles: Vec<&str> = groups.iter().map(|g| g.title.as_str()).collect();
@@ -30,16 +47,21 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
-    for ((group, figures), trials) in groups.iter().zip(figures).zip(run.groups()) {
+    let advice = recommend::recommend_from(run, groups, &Question::default());
+    for (((group, figures), trials), advice) in
+        groups.iter().zip(figures).zip(run.groups()).zip(&advice)
+    {
         page += &format!(
-            "<h2>{}</h2>\n<p>{}.</p>\n{}",
+            "<h2>{}</h2>\n<p>{}.</p>\n{}{}",
             escape(&group.title),
             escape(&text::intro(group)),
+            advised(advice),
             table(group)
         );
         page += &notes(group);
-        page += &text::LEGEND
-            .map(|line| format!("<p class=\"legend\">{}</p>\n", escape(line)))
+        page += &evidence(group);
+        page += &text::legend(groups)
+            .map(|line| format!("<p class=\"legend\">{}</p>\n", escape(&line)))
             .concat();
         for figure in figures {
             page += &format!(
@@ -49,6 +71,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
             );
         }
         page += &searches(&trials);
+        page += &break_evens(group);
     }
     page += &failures(run);
     page += &methods(run);
@@ -65,6 +88,27 @@ fn headline(run: &Run) -> String {
     )
 }
 
+/// What to choose, before the numbers it rests on.
+fn advised(advice: &recommend::Advice) -> String {
+    let paragraph = |line: &String| match line.strip_prefix(recommend::ITEM) {
+        Some(item) => format!("<li>{}</li>\n", escape(item)),
+        None => format!("<p>{}</p>\n", escape(line)),
+    };
+    let lines: String = recommend::advice_lines(advice)
+        .iter()
+        .map(paragraph)
+        .collect();
+    let lines = lines
+        .replace("</p>\n<li>", "</p>\n<ul>\n<li>")
+        .replace("</li>\n<p>", "</li>\n</ul>\n<p>");
+    let end = if lines.ends_with("</li>\n") {
+        "</ul>\n"
+    } else {
+        ""
+    };
+    format!("<section class=\"advice\">\n<h3>Advice</h3>\n{lines}{end}</section>\n")
+}
+
 fn table(group: &GroupSummary) -> String {
     let class = |column: usize| if column < 3 { "" } else { " class=\"n\"" };
     let head: String = text::HEADINGS
@@ -73,12 +117,12 @@ fn table(group: &GroupSummary) -> String {
         .map(|(i, h)| format!("<th{}>{}</th>", class(i), escape(h)))
         .collect();
     let row = |arm: &crate::ArmSummary| {
-        let cells: String = text::cells(arm)
+        let cells: String = text::cells(arm, group.margin)
             .iter()
             .enumerate()
             .map(|(i, c)| format!("<td{}>{}</td>", class(i), escape(c)))
             .collect();
-        let top = if matches!(arm.standing, Standing::Best | Standing::LikeBest) {
+        let top = if matches!(arm.standing, Standing::Best | Standing::AsGood) {
             " class=\"top\""
         } else {
             ""
@@ -88,6 +132,42 @@ fn table(group: &GroupSummary) -> String {
     let rows: String = group.arms.iter().map(row).collect();
     format!(
         "<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
+    )
+}
+
+/// The comparisons behind the words, empty where nothing is compared.
+fn evidence(group: &GroupSummary) -> String {
+    let compared = group
+        .arms
+        .iter()
+        .filter_map(|arm| Some((arm, arm.against?)));
+    let row = |(arm, against): (&crate::ArmSummary, crate::AgainstBest)| {
+        let improvement = against.pair.improvement();
+        let cells = [
+            arm.label.clone(),
+            group.arms[against.rival].label.clone(),
+            standing::difference(&against),
+            format!("{:.4}", against.p_adjusted),
+            improvement
+                .map(|p| standing::improvement(&p))
+                .unwrap_or_default(),
+            standing::to_settle(arm, group).unwrap_or_default(),
+        ];
+        let cells: String = cells
+            .iter()
+            .map(|c| format!("<td>{}</td>", escape(c)))
+            .collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    let rows: String = compared.map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = EVIDENCE.map(|h| format!("<th>{}</th>", escape(h))).concat();
+    format!(
+        "<details><summary>The comparisons in figures</summary>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n\
+         <thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div></details>\n",
+        escape(EVIDENCE_LEGEND)
     )
 }
 
@@ -106,13 +186,31 @@ fn notes(group: &GroupSummary) -> String {
 /// The table of the group's searches, empty where nothing was searched.
 fn searches(group: &Group<'_>) -> String {
     let rows = search::rows(group);
+    titled("Search", &search::legend(group), search::HEADINGS, &rows)
+}
+
+/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
+fn break_evens(group: &GroupSummary) -> String {
+    let Some(found) = break_even::break_even(group) else {
+        return String::new();
+    };
+    let rows = break_even::rows(group, &found);
+    let legend = break_even::legend(found.source);
+    titled("Break-even", &legend, break_even::HEADINGS, &rows)
+}
+
+/// A table under its title, empty without rows.
+fn titled<const N: usize>(
+    title: &str,
+    legend: &str,
+    headings: [&str; N],
+    rows: &[[String; N]],
+) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head = search::HEADINGS
-        .map(|h| format!("<th>{}</th>", escape(h)))
-        .concat();
-    let row = |cells: &[String; search::COLUMNS]| {
+    let head = headings.map(|h| format!("<th>{}</th>", escape(h))).concat();
+    let row = |cells: &[String; N]| {
         let cells: String = cells
             .iter()
             .map(|c| format!("<td>{}</td>", escape(c)))
@@ -120,8 +218,8 @@ fn searches(group: &Group<'_>) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     format!(
-        "<h3>Search</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
-        escape(&search::legend(group)),
+        "<h3>{title}</h3>\n<p class=\"legend\">{}</p>\n<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+        escape(legend),
         rows.iter().map(row).collect::<String>()
     )
 }

@@ -1,18 +1,24 @@
 //! The charts of a group, from its summary and its trials' learning curves.
 
+mod accuracy;
 mod axis;
-mod bars;
+mod break_even;
 mod curves;
+mod data;
 mod expected_best;
 mod font;
 mod frame;
+mod front;
 mod labels;
+mod look;
+mod phases;
 mod picture;
 mod rates;
 mod render;
+mod scale;
 mod scatter;
 
-pub use scatter::pareto_front;
+pub use front::pareto_front;
 
 use crate::ReportError;
 use crate::run::{Arm, Group};
@@ -20,9 +26,11 @@ use crate::search::{Kind, Search};
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use axis::Unit;
-use picture::{Picture, look};
-use record::StoreError;
-use scatter::{Cost, Point};
+use curves::Metric;
+use data::{Data, certain, predict_s, search_and_adapt_s, shortened};
+use picture::Picture;
+use record::{MethodNote, StoreError};
+use scatter::{Cost, Worth};
 use std::path::{Path, PathBuf};
 
 /// A chart that is not drawn yet.
@@ -36,7 +44,7 @@ pub(crate) struct Chart {
 impl Chart {
     /// The drawing as SVG.
     pub(crate) fn svg(&self) -> Result<String, ReportError> {
-        render::svg(&self.picture).map_err(|reason| self.failed(reason))
+        render::svg(&self.picture, &self.name).map_err(|reason| self.failed(reason))
     }
 
     /// Writes `<name>.png` into `dir`; returns its path.
@@ -67,60 +75,47 @@ impl Chart {
 /// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `adaptbench report` draws the others too.
 const KEPT_COMPACT: [&str; 3] = ["accuracy", "accuracy-training-time", "search-accuracy"];
 
-/// All charts for which there is something to show.
-pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
+/// Characters of a model and a task that fit behind what is shown.
+const LONGEST_TITLE: usize = 60;
+
+/// All charts for which there is something to show. `notes` say how the methods look.
+pub(crate) fn charts(
+    group: &Group<'_>,
+    summary: &GroupSummary,
+    notes: &[MethodNote],
+) -> Vec<Chart> {
+    let data = Data::of(group, summary, notes);
     let about = crate::text::intro(summary);
     let on = |what: &str| format!("{what}: {}", shortened(&summary.title, LONGEST_TITLE));
-    type Measured = fn(&ArmSummary) -> Option<f64>;
-    let pareto = |what: &str, name: &'static str, unit: Unit, cost: Measured| {
-        scatter::chart(
-            &on(&format!("Accuracy against {what}")),
-            &about,
-            Cost { name, unit },
-            &points(summary, cost),
-        )
+    let curves = |name: &'static str, unit: Unit, metric: &str| {
+        let of = data.learning_curves(metric);
+        curves::chart(&on("Learning curves"), &about, Metric { name, unit }, &of)
     };
-    let curves = |name: &str, unit: Unit, metric: &str| {
-        let note = format!("{about}; a thin line a seed, the median one strong");
-        curves::chart(
-            &on("Learning curves"),
-            &note,
-            name,
-            unit,
-            &learning_curves(group, metric),
-        )
-    };
+    let (lines, crossings) = data.break_even();
     let drawn = [
         (
             "accuracy",
-            bars::accuracies(&on("Accuracy"), &about, &dots(summary)),
+            accuracy::chart(
+                &on("Accuracy"),
+                &about,
+                summary.margin,
+                &data.dots(),
+                &data.failures(),
+            ),
         ),
         (
             "accuracy-trainable-parameters",
-            pareto(
-                "trainable parameters",
-                "trainable parameters (logarithmic)",
-                Unit::Count,
-                |a| a.trainable_params.map(|p| p as f64),
-            ),
+            against(&data, &on, &about, PARAMETERS, |a| {
+                certain(a.trainable_params)
+            }),
         ),
         (
             "accuracy-training-time",
-            pareto(
-                "training time",
-                "training time: preparation, first step, training (logarithmic)",
-                Unit::Seconds,
-                |a| median(a.costs.adapt_s),
-            ),
+            against(&data, &on, &about, TIME, |a| search_and_adapt_s(&a.costs)),
         ),
         (
             "accuracy-peak-memory",
-            pareto(
-                "peak memory",
-                "peak resident memory of training (logarithmic)",
-                Unit::Bytes,
-                |a| median(a.costs.train_peak_rss_bytes),
-            ),
+            against(&data, &on, &about, MEMORY, |a| a.costs.train_peak_rss_bytes),
         ),
         (
             "learning-curves-accuracy",
@@ -132,25 +127,29 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         ),
         (
             "time-by-phase",
-            bars::phases(&on("Time by phase"), &about, &phase_bars(group, summary)),
+            phases::chart(&on("Time by phase"), &about, &data.phase_bars()),
+        ),
+        (
+            "break-even",
+            break_even::chart(&on("Break-even"), &about, &lines, &crossings),
         ),
         (
             "search-accuracy",
             rates::chart(
                 &on("Validation accuracy by learning rate"),
-                &panels(group, rates::Metric::Accuracy),
+                &panels(&data, rates::Metric::Accuracy),
             ),
         ),
         (
             "search-loss",
             rates::chart(
                 &on("Validation loss by learning rate"),
-                &panels(group, rates::Metric::Loss),
+                &panels(&data, rates::Metric::Loss),
             ),
         ),
         (
             "search-expected-best",
-            expected_best::chart(&on("Expected best of a search"), &draws(group)),
+            expected_best::chart(&on("Expected best of a search"), &draws(&data)),
         ),
     ];
     drawn
@@ -164,71 +163,31 @@ pub(crate) fn charts(group: &Group<'_>, summary: &GroupSummary) -> Vec<Chart> {
         .collect()
 }
 
-/// Characters of a label that leave room for the chart beside it.
-const LONGEST_LABEL: usize = 40;
 /// Characters of a label above a small panel.
 const LONGEST_PANEL: usize = 28;
-/// Characters of a model and a task that fit behind what is shown.
-const LONGEST_TITLE: usize = 60;
-
-fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most - 1).collect();
-    kept + "…"
-}
-
-fn median(spread: Option<Spread>) -> Option<f64> {
-    spread.map(|s| s.median)
-}
-
-fn points(summary: &GroupSummary, cost: fn(&ArmSummary) -> Option<f64>) -> Vec<Point> {
-    let arms = summary.arms.iter().enumerate();
-    arms.filter_map(|(i, arm)| {
-        Some(Point {
-            label: shortened(&arm.label, LONGEST_LABEL),
-            look: look(i),
-            accuracy: arm.accuracy?,
-            cost: cost(arm),
-        })
-    })
-    .collect()
-}
-
-fn dots(summary: &GroupSummary) -> Vec<bars::Dot> {
-    let arms = summary.arms.iter().enumerate();
-    arms.filter_map(|(i, arm)| {
-        Some(bars::Dot {
-            label: shortened(&arm.label, LONGEST_LABEL),
-            look: look(i),
-            accuracy: arm.accuracy?,
-            standing: arm.standing,
-        })
-    })
-    .collect()
-}
+/// Characters of a label that leave room for the chart beside it.
+const LONGEST_LABEL: usize = 40;
 
 /// One panel for each way of adapting whose settings were searched.
-fn panels(group: &Group<'_>, metric: rates::Metric) -> Vec<rates::Panel> {
-    let arms = group.arms.iter().enumerate();
+fn panels(data: &Data<'_>, metric: rates::Metric) -> Vec<rates::Panel> {
+    let arms = data.group.arms.iter().enumerate();
     let first = |(i, arm): (usize, &Arm<'_>)| {
         let label = shortened(&arm.label, LONGEST_PANEL);
         let search = Search::all(arm).into_iter().next()?;
-        rates::Panel::of(label, look(i), &search, metric)
+        rates::Panel::of(label, data.looks[i], &search, metric)
     };
     arms.filter_map(first).collect()
 }
 
 /// The validation accuracies of each way of adapting whose settings were drawn at random.
-fn draws(group: &Group<'_>) -> Vec<expected_best::Draws> {
-    let arms = group.arms.iter().enumerate();
+fn draws(data: &Data<'_>) -> Vec<expected_best::Draws> {
+    let arms = data.group.arms.iter().enumerate();
     let of_arm = |(i, arm): (usize, &Arm<'_>)| {
         let search = Search::all(arm).into_iter().next()?;
         let accuracies = search.tried.iter().filter_map(|tried| tried.accuracy);
         (search.kind == Kind::Random).then(|| expected_best::Draws {
             label: shortened(&arm.label, LONGEST_LABEL),
-            look: look(i),
+            look: data.looks[i],
             accuracies: accuracies.collect(),
             failed: search
                 .tried
@@ -240,69 +199,37 @@ fn draws(group: &Group<'_>) -> Vec<expected_best::Draws> {
     arms.filter_map(of_arm).collect()
 }
 
-/// Medians by phase; what the total holds beyond the named phases (validation above all) is shown as such.
-fn phase_bars(group: &Group<'_>, summary: &GroupSummary) -> Vec<bars::Bar> {
-    let bar = |(arm, summary): (&Arm<'_>, &ArmSummary)| {
-        let c = &summary.costs;
-        let named = [
-            c.load_s,
-            c.tune_s,
-            c.prepare_s,
-            c.first_step_s,
-            c.train_s,
-            c.eval_s,
-        ]
-        .map(median);
-        let rest = arm.finished().map(|trial| {
-            let r = &trial.record;
-            let known: f64 = [
-                r.load_s,
-                r.tune_s,
-                r.prepare_s,
-                r.first_step_s,
-                r.train_s,
-                r.eval_s,
-            ]
-            .iter()
-            .flatten()
-            .sum();
-            Some((r.total_s? - known).max(0.0))
-        });
-        let rest = median(Spread::of(rest));
-        let [load, tune, prepare, first, train, test] = named;
-        bars::Bar {
-            label: shortened(&summary.label, LONGEST_LABEL),
-            seconds: [load, tune, prepare, first, train, test, rest],
-        }
-    };
-    group
-        .arms
-        .iter()
-        .zip(&summary.arms)
-        .filter(|(_, summary)| summary.finished > 0)
-        .map(bar)
-        .collect()
-}
+const PARAMETERS: Cost = Cost {
+    what: "trainable parameters",
+    name: "trainable parameters (logarithmic)",
+    unit: Unit::Count,
+};
+const TIME: Cost = Cost {
+    what: "search and training time",
+    name: "search + preparation + training (logarithmic)",
+    unit: Unit::Seconds,
+};
+const MEMORY: Cost = Cost {
+    what: "peak memory",
+    name: "peak resident memory of training (logarithmic)",
+    unit: Unit::Bytes,
+};
 
-/// The validation points of every trial that was trained step by step, which its training losses tell. What a method chooses among (the C of a
-/// linear classifier, templates) is validated as well, but is no course of a training.
-fn learning_curves(group: &Group<'_>, metric: &str) -> Vec<curves::Curves> {
-    let arms = group.arms.iter().enumerate();
-    arms.map(|(i, arm)| {
-        let trained = |trial: &&crate::Trial| trial.record.curve.iter().any(|p| p.split == "train");
-        let seeds = arm.finished().filter(trained).map(|trial| {
-            let points = trial
-                .record
-                .curve
-                .iter()
-                .filter(|p| p.split == "validation" && p.metric == metric);
-            points.map(|p| (p.elapsed_s, p.value)).collect::<Vec<_>>()
-        });
-        curves::Curves {
-            label: shortened(&arm.label, LONGEST_LABEL),
-            look: look(i),
-            seeds: seeds.collect(),
-        }
-    })
-    .collect()
+/// Accuracy against a cost; against time with a panel for what does not train.
+fn against(
+    data: &Data<'_>,
+    on: &dyn Fn(&str) -> String,
+    about: &str,
+    cost: Cost,
+    of: fn(&ArmSummary) -> Option<Spread>,
+) -> Option<Picture> {
+    let is_apart = |place: usize| cost.unit == Unit::Seconds && data.is_untrained(place);
+    let (points, places) = data.points(of, |place| !is_apart(place));
+    let (untrained, _) = data.points(|arm| predict_s(&arm.costs), is_apart);
+    let worth = Worth {
+        margin: data.summary.margin,
+        is_better: &|a, b| data.is_better(places[a], places[b]),
+    };
+    let title = on(&format!("Accuracy against {}", cost.what));
+    scatter::chart(&title, about, cost, &points, &untrained, &worth)
 }

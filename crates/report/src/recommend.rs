@@ -1,22 +1,78 @@
-//! Which way of adapting to choose under given limits, on the evidence of a run, and what would change the answer.
+//! Which way of adapting to choose under given limits, on the evidence of a run; what is not settled, and what would change the answer.
 
-use crate::plot::pareto_front;
-use crate::statistics::CONFIDENCE;
-use crate::statistics::difference;
-use crate::summary::{ArmSummary, GroupSummary};
-use crate::{Run, summarise, units};
+mod cases;
+mod cost;
+mod decide;
+mod json;
+mod limits;
+mod notes;
+mod open;
+mod sentences;
 
-/// What a user can afford; `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Limits {
-    /// Most resident memory while training.
-    pub max_memory_bytes: Option<f64>,
-    /// Longest training (preparation, first step, training).
-    pub max_train_s: Option<f64>,
-    /// Most bytes to keep for the task.
-    pub max_stored_bytes: Option<f64>,
-    /// Longest prediction of one text.
-    pub max_predict_s: Option<f64>,
+pub use cost::Cost;
+pub use decide::{Candidate, Decision, decide};
+pub use json::advice_json;
+pub use limits::Limits;
+pub(crate) use sentences::ITEM;
+pub use sentences::{advice_lines, advice_text};
+
+use crate::run::{Group, Run};
+use crate::statistics::{AgainstBest, Interval, Spread, Standing, against_best};
+use crate::summary::{DEFAULT_MARGIN, GroupSummary, summarise_with};
+use cases::Case;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Question {
+    /// What one can afford.
+    pub limits: Limits,
+    /// How much less accurate than the best still counts as good, as a share.
+    pub margin: f64,
+    /// What to keep low.
+    pub cost: Cost,
+    /// Most errors among the texts that are answered, as a share; the rest go to a person. Arms are then compared by what they answer.
+    pub max_error: Option<f64>,
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            margin: DEFAULT_MARGIN,
+            cost: Cost::default(),
+            max_error: None,
+        }
+    }
+}
+
+/// An arm and its score: the share right, or with `max_error` the share answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// The arm.
+    pub label: String,
+    /// Mean over seeds and test examples.
+    pub mean: f64,
+    /// Its 95 % interval.
+    pub interval: Interval,
+    /// With `max_error`, the errors among the answered, measured on the half that did not choose the threshold.
+    pub error: Option<(f64, Interval)>,
+    /// Its cost by the measure asked for.
+    pub cost: Option<Spread>,
+}
+
+/// An arm beside the best or the choice: what it loses and saves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// The arm and its score.
+    pub scored: Scored,
+    /// Its place among the candidates.
+    pub standing: Standing,
+    /// Its score minus that of the best of the others, and the simultaneous 95 % interval.
+    pub against: AgainstBest,
+    /// What it saves against the choice, beyond the ranges over seeds.
+    pub saves: Vec<String>,
+    /// What it costs more.
+    pub costs_more: Vec<String>,
 }
 
 /// Why an arm is out, with what it needs and what was allowed, as people read it.
@@ -26,8 +82,23 @@ pub struct Refused {
     pub label: String,
     /// One reason a limit.
     pub reasons: Vec<String>,
-    /// Whether it is more accurate than the choice, beyond chance or not.
-    pub more_accurate: bool,
+    /// Its mean accuracy.
+    pub accuracy: f64,
+    /// Where that is above the choice's: the difference from the choice with its interval, if the two can be compared.
+    pub gain: Option<Option<AgainstBest>>,
+}
+
+/// Why the choice is the choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Shown to be as good as the best within the margin, and cheaper.
+    CheaperAndAsGood,
+    /// The highest mean.
+    HighestMean,
+    /// The highest mean, with a baseline that no method is shown to be better than.
+    BaselineUnbeaten,
+    /// The only one that fits.
+    Only,
 }
 
 /// The advice for one model on one task.
@@ -35,222 +106,131 @@ pub struct Refused {
 pub struct Advice {
     /// Model and task.
     pub title: String,
-    /// The cheapest to train among those that cannot be told apart from the most accurate within the limits; `None` if nothing
-    /// fits.
-    pub choice: Option<String>,
-    /// Most accurate within the limits.
-    pub most_accurate: Option<String>,
-    /// Others within the limits that cannot be told apart from the most accurate.
-    pub tied: Vec<String>,
-    /// Not dominated in accuracy, training time and memory within the limits, by rising training time.
-    pub pareto: Vec<String>,
-    /// Outside the limits. Those marked more accurate are what a higher limit would buy.
+    /// What was asked.
+    pub question: Question,
+    /// Whether any arm's settings were searched for.
+    pub searched: bool,
+    /// Most seeds that an arm was run with.
+    pub seeds: usize,
+    /// The one to take and why; `None` if nothing measured fits.
+    pub choice: Option<(Scored, Basis)>,
+    /// Where the choice is not the highest: its score minus that of the best of the others.
+    pub choice_against: Option<AgainstBest>,
+    /// Highest score among those that fit.
+    pub best: Option<Scored>,
+    /// The others that fit, the highest first.
+    pub others: Vec<Alternative>,
+    /// Baselines that no method is shown to be better than, against the best of the methods.
+    pub unbeaten: Vec<Alternative>,
+    /// Outside the limits.
     pub refused: Vec<Refused>,
+    /// What else is to be known of the arms named: seeds beyond a limit, trials that failed, what was not compared.
+    pub notes: Vec<String>,
 }
 
 /// Advice for every group of `run`.
-pub fn recommend(run: &Run, limits: &Limits) -> Vec<Advice> {
+pub fn recommend(run: &Run, question: &Question) -> Vec<Advice> {
+    recommend_from(run, &summarise_with(run, question.margin), question)
+}
+
+/// As [`recommend`], with the summaries at hand.
+pub(crate) fn recommend_from(
+    run: &Run,
+    summaries: &[GroupSummary],
+    question: &Question,
+) -> Vec<Advice> {
     let groups = run.groups();
-    let summaries = summarise(run);
-    summaries
-        .iter()
-        .zip(&groups)
-        .map(|(summary, group)| advise(summary, group, limits))
+    let pairs = summaries.iter().zip(&groups);
+    pairs
+        .map(|(summary, group)| advise(run, summary, group, question))
         .collect()
 }
 
-fn advise(summary: &GroupSummary, group: &crate::Group<'_>, limits: &Limits) -> Advice {
-    let known: Vec<usize> = (0..summary.arms.len())
-        .filter(|i| summary.arms[*i].accuracy.is_some())
+fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Question) -> Advice {
+    let arms = summary.arms.iter().zip(&group.arms);
+    let baselines = cases::baselines(run, summary);
+    let cases: Vec<Case<'_>> = arms
+        .zip(baselines)
+        .filter_map(|((summary, arm), baseline)| cases::case(summary, arm, baseline, question))
         .collect();
-    let (fits, out): (Vec<usize>, Vec<usize>) = known
-        .iter()
-        .partition(|i| reasons(&summary.arms[**i], limits).is_empty());
-    let mean = |i: usize| summary.arms[i].accuracy.map_or(0.0, |a| a.mean);
-    let best = fits
-        .iter()
-        .copied()
-        .reduce(|a, b| if mean(b) > mean(a) { b } else { a });
-    let tied: Vec<usize> = best
-        .map(|best| tied_with(best, &fits, summary, group))
-        .unwrap_or_default();
-    let cost = |i: usize| {
-        summary.arms[i]
-            .costs
-            .adapt_s
-            .map_or(f64::INFINITY, |s| s.median)
-    };
-    let choice = best
-        .into_iter()
-        .chain(tied.iter().copied())
-        .min_by(|a, b| cost(*a).total_cmp(&cost(*b)));
-    let label = |i: usize| summary.arms[i].label.clone();
-    let refused = out.iter().map(|i| Refused {
-        label: label(*i),
-        reasons: reasons(&summary.arms[*i], limits),
-        more_accurate: choice.is_none_or(|choice| mean(*i) > mean(choice)),
-    });
-    Advice {
+    let (fits, out): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
+        cases.iter().partition(|case| case.reasons.is_empty());
+    let candidates: Vec<Candidate> = fits.iter().map(|case| case.candidate()).collect();
+    let decision = decide(&candidates, question.margin);
+    let choice = decision.as_ref().map(|decision| fits[decision.choice]);
+    let mut advice = Advice {
         title: summary.title.clone(),
-        choice: choice.map(label),
-        most_accurate: best.map(label),
-        tied: tied.iter().copied().map(label).collect(),
-        pareto: pareto(&fits, summary).into_iter().map(label).collect(),
-        refused: refused.collect(),
-    }
-}
-
-/// Arms of `fits` that cannot be told apart from `best` at 95 %, with Holm's correction over `fits`.
-fn tied_with(
-    best: usize,
-    fits: &[usize],
-    summary: &GroupSummary,
-    group: &crate::Group<'_>,
-) -> Vec<usize> {
-    let of_best = group.arms[best].answers();
-    let compared: Vec<(usize, f64)> = fits
-        .iter()
-        .filter(|i| **i != best)
-        .filter_map(|i| {
-            let (a, b) = (summary.arms[*i].accuracy?, summary.arms[best].accuracy?);
-            Some((
-                *i,
-                difference((&group.arms[*i].answers(), &a), (&of_best, &b)).p_value,
-            ))
-        })
-        .collect();
-    let adjusted = crate::statistics::holm(&compared.iter().map(|(_, p)| *p).collect::<Vec<_>>());
-    compared
-        .iter()
-        .zip(adjusted)
-        .filter(|(_, p)| *p >= 1.0 - CONFIDENCE)
-        .map(|((i, _), _)| *i)
-        .collect()
-}
-
-/// Arms on the front of accuracy against time or of accuracy against memory.
-fn pareto(fits: &[usize], summary: &GroupSummary) -> Vec<usize> {
-    let front = |cost: fn(&ArmSummary) -> Option<f64>| {
-        let measured: Vec<(usize, (f64, f64))> = fits
+        question: *question,
+        searched: summary.arms.iter().any(|arm| cost::is_searched(&arm.costs)),
+        seeds: cases
             .iter()
-            .filter_map(|i| {
-                Some((
-                    *i,
-                    (cost(&summary.arms[*i])?, summary.arms[*i].accuracy?.mean),
-                ))
-            })
-            .collect();
-        let points: Vec<(f64, f64)> = measured.iter().map(|(_, point)| *point).collect();
-        pareto_front(&points)
-            .into_iter()
-            .map(|at| measured[at].0)
-            .collect::<Vec<usize>>()
+            .map(|case| case.answers.seeds().len())
+            .max()
+            .unwrap_or(0),
+        choice: None,
+        choice_against: None,
+        best: None,
+        others: Vec::new(),
+        unbeaten: Vec::new(),
+        refused: out
+            .iter()
+            .map(|case| refused(case, choice, question))
+            .collect(),
+        notes: Vec::new(),
     };
-    let mut both = front(|a| a.costs.adapt_s.map(|s| s.median));
-    for arm in front(|a| a.costs.train_peak_rss_bytes.map(|s| s.median)) {
-        if !both.contains(&arm) {
-            both.push(arm);
-        }
+    if let (Some(decision), Some(choice)) = (&decision, choice) {
+        advice.best = Some(fits[decision.best].scored.clone());
+        advice.choice_against =
+            decision.against[decision.choice].filter(|_| decision.choice != decision.best);
+        advice.choice = Some((choice.scored.clone(), basis(decision, fits.len())));
+        advice.others = others(&fits, decision, question.cost);
+        let unbeaten = decision.unbeaten.iter();
+        advice.unbeaten = unbeaten
+            .map(|(at, against)| fits[*at].alternative(*against, Some(choice), question.cost))
+            .collect();
+        advice.notes = notes::of_candidates(&fits, decision, question);
     }
-    both
+    advice.notes.extend(notes::of_unfinished(summary));
+    advice
 }
 
-/// A quantity's name, what an arm needs of it, what is allowed, and how it reads.
-type Check = (&'static str, Option<f64>, Option<f64>, fn(f64) -> String);
-
-/// The limits that an arm breaks, by its worst seed. What was not measured cannot be promised, so it breaks its limit too.
-fn reasons(arm: &ArmSummary, limits: &Limits) -> Vec<String> {
-    let per_text = arm
-        .costs
-        .eval_samples_per_s
-        .filter(|s| s.min > 0.0)
-        .map(|s| 1.0 / s.min);
-    let checks: [Check; 4] = [
-        (
-            "memory",
-            arm.costs.train_peak_rss_bytes.map(|s| s.max),
-            limits.max_memory_bytes,
-            units::bytes,
-        ),
-        (
-            "training time",
-            arm.costs.adapt_s.map(|s| s.max),
-            limits.max_train_s,
-            units::seconds,
-        ),
-        (
-            "storage",
-            arm.stored_bytes.map(|b| b as f64),
-            limits.max_stored_bytes,
-            units::bytes,
-        ),
-        (
-            "time for one prediction",
-            per_text,
-            limits.max_predict_s,
-            units::seconds,
-        ),
-    ];
-    let broken = checks
-        .into_iter()
-        .filter_map(|(what, needs, allowed, unit)| {
-            let allowed = allowed?;
-            match needs {
-                Some(needs) if needs <= allowed => None,
-                Some(needs) => Some(format!("{what} {}, allowed {}", unit(needs), unit(allowed))),
-                None => Some(format!(
-                    "{what} was not measured, allowed {}",
-                    unit(allowed)
-                )),
-            }
-        });
-    broken.collect()
+fn basis(decision: &Decision, candidates: usize) -> Basis {
+    if decision.choice != decision.best {
+        Basis::CheaperAndAsGood
+    } else if candidates == 1 {
+        Basis::Only
+    } else if decision.unbeaten.is_empty() {
+        Basis::HighestMean
+    } else {
+        Basis::BaselineUnbeaten
+    }
 }
 
-/// The advice in sentences.
-pub fn advice_text(advice: &[Advice]) -> String {
-    advice.iter().map(sentences).collect::<Vec<_>>().join("\n")
+fn others(fits: &[&Case<'_>], decision: &Decision, cost: Cost) -> Vec<Alternative> {
+    let choice = fits[decision.choice];
+    let rest = (0..fits.len()).filter(|at| *at != decision.choice);
+    let mut others: Vec<Alternative> = rest
+        .filter_map(|at| Some(fits[at].alternative(decision.against[at]?, Some(choice), cost)))
+        .collect();
+    others.sort_by(|a, b| b.scored.mean.total_cmp(&a.scored.mean));
+    others
 }
 
-fn sentences(advice: &Advice) -> String {
-    let mut text = format!("{}\n", advice.title);
-    match (&advice.choice, &advice.most_accurate) {
-        (Some(choice), Some(best)) if choice == best && advice.tied.is_empty() => {
-            text += &format!(
-                "  Choose {choice}: the most accurate within the limits, beyond chance.\n"
-            );
-        }
-        (Some(choice), Some(best)) if choice == best => {
-            text += &format!(
-                "  Choose {choice}: the most accurate within the limits, and the fastest to train of those that cannot be told apart from it.\n"
-            );
-        }
-        (Some(choice), Some(best)) => {
-            text += &format!(
-                "  Choose {choice}: it cannot be told apart from the most accurate ({best}) and trains faster.\n"
-            );
-        }
-        _ => text += "  Nothing measured fits the limits.\n",
+fn refused(case: &Case<'_>, choice: Option<&Case<'_>>, question: &Question) -> Refused {
+    // With an error to keep to, what an arm scores is known for those that keep to it only.
+    let comparable = question.max_error.is_none() || case.scored.error.is_some();
+    let above = choice.is_none_or(|choice| case.scored.mean > choice.scored.mean);
+    let gain = (comparable && above).then(|| {
+        let pair = [case.answers.clone(), choice?.answers.clone()];
+        let known = pair.iter().all(|answers| !answers.is_empty());
+        known
+            .then(|| against_best(&pair, question.margin)[0])
+            .flatten()
+    });
+    Refused {
+        label: case.scored.label.clone(),
+        reasons: case.reasons.clone(),
+        accuracy: case.summary.accuracy.map_or(0.0, |accuracy| accuracy.mean),
+        gain,
     }
-    if !advice.tied.is_empty() {
-        let best = advice.most_accurate.as_deref().unwrap_or_default();
-        text += &format!(
-            "  Tied with {best} on this evidence: {}. More test examples or seeds would tell.\n",
-            advice.tied.join(", ")
-        );
-    }
-    if !advice.pareto.is_empty() {
-        text += &format!(
-            "  Best for their time or memory: {}.\n",
-            advice.pareto.join(", ")
-        );
-    }
-    for refused in advice.refused.iter().filter(|r| r.more_accurate) {
-        text += &format!(
-            "  {} scored higher but needs more: {}.\n",
-            refused.label,
-            refused.reasons.join("; ")
-        );
-    }
-    text
 }

@@ -3,19 +3,31 @@
 //! Both rest on one table per way of adapting: right (1) or wrong (0) by seed (rows of the table) and test example (columns). Seeds
 //! and examples are crossed, and both are samples: another seed, another draw of examples would have given another figure.
 
+mod across;
 mod answers;
 mod best;
 mod compare;
+mod draws;
 mod estimate;
+mod exact;
+mod improvement;
 mod pair;
+mod paired;
 mod seeds;
+mod settle;
 
+pub use across::{InBoth, InRun, differences};
 pub use answers::Answers;
 pub use best::{AgainstBest, Standing, against_best};
 pub use compare::{Difference, Evidence, difference, holm, mcnemar_exact};
 pub use estimate::{Estimate, Interval, Scores, estimate, estimate_from_scores, wilson};
+pub use exact::{Share, clopper_pearson};
+pub(crate) use exact::{ratio, share, shown_at_most};
+pub use improvement::Improvement;
 pub use pair::MeanSquares;
+pub use paired::{Paired, pairs};
 pub use seeds::{Prior, Variance};
+pub use settle::{Claim, Settle};
 
 /// The level of every interval and the complement of every test's.
 pub const CONFIDENCE: f64 = 0.95;
@@ -62,22 +74,30 @@ pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
 
 /// Two-sided critical value of Student's t; of the normal distribution where `df` is infinite.
 pub(crate) fn critical(df: f64) -> f64 {
+    upper_quantile((1.0 - CONFIDENCE) / 2.0, df)
+}
+
+/// P(T <= t) with `df` degrees of freedom.
+pub(crate) fn lower_tail(t: f64, df: f64) -> f64 {
     use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
-    let upper = 0.5 + CONFIDENCE / 2.0;
     match StudentsT::new(0.0, 1.0, df) {
-        Ok(t) if df.is_finite() => t.inverse_cdf(upper),
-        _ => Normal::standard().inverse_cdf(upper),
+        Ok(distribution) if df.is_finite() => distribution.cdf(t),
+        _ => Normal::standard().cdf(t),
+    }
+}
+
+/// The value that is exceeded with probability `level`.
+pub(crate) fn upper_quantile(level: f64, df: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+    match StudentsT::new(0.0, 1.0, df) {
+        Ok(distribution) if df.is_finite() => distribution.inverse_cdf(1.0 - level),
+        _ => Normal::standard().inverse_cdf(1.0 - level),
     }
 }
 
 /// Two-sided p-value of Student's t.
 pub(crate) fn two_sided(t: f64, df: f64) -> f64 {
-    use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
-    let lower = match StudentsT::new(0.0, 1.0, df) {
-        Ok(distribution) if df.is_finite() => distribution.cdf(-t.abs()),
-        _ => Normal::standard().cdf(-t.abs()),
-    };
-    (2.0 * lower).min(1.0)
+    (2.0 * lower_tail(-t.abs(), df)).min(1.0)
 }
 
 #[cfg(test)]

@@ -4,31 +4,13 @@ use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
 use crate::search::{self, AtEdge};
-use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, Scores, Spread};
+use crate::selection::{self, COLUMN_ERROR};
+use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Share, Spread, Standing};
+use crate::units;
 use record::TrialRecord;
 
-/// Where an arm stands in its group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// Highest mean accuracy.
-    Best,
-    /// Cannot be told apart from the best at 95 %, corrected for the number of comparisons.
-    LikeBest,
-    /// Lower than the best beyond chance.
-    Worse,
-    /// No accuracy: nothing finished.
-    #[default]
-    Unknown,
-}
-
-/// The comparison with the group's best.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Against {
-    /// This arm minus the best.
-    pub difference: Difference,
-    /// Its p-value after Holm's correction over the group.
-    pub p_holm: f64,
-}
+/// Points (as a share) that an arm may lie behind the best and still count as good.
+pub const DEFAULT_MARGIN: f64 = 0.01;
 
 /// A line of the summary.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +29,8 @@ pub struct ArmSummary {
     pub failed: usize,
     /// Training examples.
     pub n_train: Option<u64>,
+    /// Validation examples, labels as well; earlier versions recorded them only where they were limited.
+    pub n_validation: Option<u64>,
     /// Accuracy and its interval.
     pub accuracy: Option<Estimate>,
     /// Mean macro-F1 over seeds.
@@ -55,10 +39,18 @@ pub struct ArmSummary {
     pub test_loss: Option<f64>,
     /// Mean validation accuracy over seeds.
     pub validation_accuracy: Option<f64>,
-    /// Place against the best.
+    /// Share of the test examples that is answered within [`COLUMN_ERROR`], the rest going to a person.
+    pub coverage: Option<Share>,
+    /// Place against the best of the others.
     pub standing: Standing,
-    /// The comparison behind it; `None` for the best itself.
-    pub against: Option<Against>,
+    /// The comparison behind it; `None` where there are no shared predictions to compare.
+    pub against: Option<AgainstBest>,
+    /// Whether all of several seeds gave the same predictions, as those of a method without chance do.
+    pub deterministic: bool,
+    /// Seeds far below the arm's median, with their accuracies.
+    pub unstable: Vec<(u64, f64)>,
+    /// What a reader must know of the arm beside its figures, in a few words each.
+    pub marks: Vec<String>,
     /// Parameters with a gradient.
     pub trainable_params: Option<u64>,
     /// Parameters added.
@@ -90,6 +82,8 @@ pub struct GroupSummary {
     pub title: String,
     /// What its files start with.
     pub slug: String,
+    /// How far behind the best an arm may lie to count as good, as a share.
+    pub margin: f64,
     /// Lines in display order.
     pub arms: Vec<ArmSummary>,
     /// What a reader must know beside the numbers, each a sentence without its full stop.
@@ -98,16 +92,23 @@ pub struct GroupSummary {
 
 /// Summaries of all groups of a run, in order.
 pub fn summarise(run: &Run) -> Vec<GroupSummary> {
+    summarise_with(run, DEFAULT_MARGIN)
+}
+
+/// As [`summarise`]; an arm counts as good where it is shown to lie less than `margin` (a share) behind the best.
+pub fn summarise_with(run: &Run, margin: f64) -> Vec<GroupSummary> {
     run.groups()
         .iter()
-        .map(|group| GroupSummary {
-            notes: notes::of_group(run, group),
-            ..summarise_group(group)
+        .map(|group| {
+            let mut summary = summarise_group(group, margin);
+            summary.notes = notes::of_group(run, group);
+            summary.notes.extend(notes::of_standings(&summary));
+            summary
         })
         .collect()
 }
 
-fn summarise_group(group: &Group<'_>) -> GroupSummary {
+fn summarise_group(group: &Group<'_>, margin: f64) -> GroupSummary {
     let answers: Vec<Answers> = group.arms.iter().map(Arm::answers).collect();
     let mut arms: Vec<ArmSummary> = group
         .arms
@@ -115,12 +116,13 @@ fn summarise_group(group: &Group<'_>) -> GroupSummary {
         .zip(&answers)
         .map(|(arm, answers)| summarise_arm(arm, answers))
         .collect();
-    rank(&mut arms, &answers);
+    place(&mut arms, &answers, margin);
     GroupSummary {
         model: group.model.to_owned(),
         task: group.task.to_owned(),
         title: group.title(),
         slug: group.slug.clone(),
+        margin,
         arms,
         notes: Vec::new(),
     }
@@ -137,7 +139,18 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
     let first = |field: fn(&TrialRecord) -> Option<u64>| {
         arm.trials.iter().find_map(|trial| field(&trial.record))
     };
+    let unstable = unstable(arm);
+    let search_edge = search_edge(arm);
+    let of_seeds = unstable
+        .iter()
+        .map(|(seed, accuracy)| format!("unstable: seed {seed} at {}", units::percent(*accuracy)));
+    let of_search = search_edge.iter().flatten();
+    let marks =
+        of_seeds.chain(of_search.map(|edge| format!("search ended at an edge: {}", edge.text())));
     ArmSummary {
+        deterministic: is_deterministic(arm),
+        marks: marks.collect(),
+        unstable,
         label: arm.label.clone(),
         method: spec.method.clone(),
         variant: spec.variant.clone(),
@@ -145,10 +158,15 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         finished: arm.finished().count(),
         failed: arm.failed().count(),
         n_train: first(|r| r.n_train),
+        n_validation: first(|r| {
+            let limit = r.spec.budget.validation_limit;
+            r.n_validation.or(limit.map(|n| n as u64))
+        }),
         accuracy: accuracy(arm, answers),
         macro_f1: over(|r| r.test_macro_f1),
         test_loss: over(|r| r.test_loss),
         validation_accuracy: over(|r| r.validation_accuracy),
+        coverage: selection::select(arm, COLUMN_ERROR).map(|selected| selected.coverage),
         standing: Standing::Unknown,
         against: None,
         trainable_params: first(|r| r.trainable_params),
@@ -158,9 +176,46 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         train_flops: median(|r| r.train_flops),
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
         search_trials: first(|r| r.search_trials),
-        search_edge: search_edge(arm),
+        search_edge,
         costs: Costs::of(arm),
     }
+}
+
+/// Seeds below the arm's median by more than 5 points and 4 robust standard deviations (1.4826 times the median absolute deviation).
+fn unstable(arm: &Arm<'_>) -> Vec<(u64, f64)> {
+    let accuracies: Vec<(u64, f64)> = arm
+        .finished()
+        .filter_map(|trial| Some((trial.record.spec.seed, trial.record.test_accuracy?)))
+        .collect();
+    let Some(all) = Spread::of(accuracies.iter().map(|(_, a)| Some(*a))) else {
+        return Vec::new();
+    };
+    let deviations = accuracies.iter().map(|(_, a)| Some((a - all.median).abs()));
+    let robust_sd = 1.4826 * Spread::of(deviations).map_or(0.0, |spread| spread.median);
+    let far = (4.0 * robust_sd).max(0.05);
+    let mut found = accuracies;
+    found.retain(|(_, accuracy)| all.n > 2 && all.median - accuracy > far);
+    found
+}
+
+/// Whether several seeds predicted the same for every row. Where all are right as well, they may have done so by merit.
+fn is_deterministic(arm: &Arm<'_>) -> bool {
+    let mut predicted = arm.finished().map(|trial| {
+        let rows = &trial.predictions.as_ref()?.rows;
+        Some(
+            rows.iter()
+                .map(|p| (p.row, p.predicted.as_str()))
+                .collect::<Vec<_>>(),
+        )
+    });
+    let by_merit = |trial: &record::Trial| trial.record.test_accuracy == Some(1.0);
+    let Some(Some(first)) = predicted.next() else {
+        return false;
+    };
+    let mut others = predicted.peekable();
+    others.peek().is_some()
+        && others.all(|other| other.as_ref() == Some(&first))
+        && !arm.finished().any(by_merit)
 }
 
 /// The edge of an arm's search; `None` where none was made.
@@ -175,7 +230,7 @@ fn search_edge(arm: &Arm<'_>) -> Option<Option<AtEdge>> {
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.
-fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
+pub(crate) fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
     if answers.seeds().len() == arm.finished().count() {
         // Seeds tested on different examples share no row and are estimated from their accuracies.
         if let Some(estimate) = statistics::estimate(answers) {
@@ -194,46 +249,27 @@ fn accuracy(arm: &Arm<'_>, answers: &Answers) -> Option<Estimate> {
     statistics::estimate_from_scores(&scores)
 }
 
-/// Finds the best by mean accuracy and compares every other arm with it.
-fn rank(arms: &mut [ArmSummary], answers: &[Answers]) {
-    let mean = |arm: &ArmSummary| arm.accuracy.map(|a| a.mean);
-    // The first of equals in display order.
-    let Some(best) = (0..arms.len())
-        .filter(|i| arms[*i].accuracy.is_some())
-        .reduce(|a, b| {
-            if mean(&arms[b]) > mean(&arms[a]) {
-                b
+/// Each arm's place against the best of the others, by the predictions. An arm that lacks those of some finished trial is not placed: what it
+/// would be compared by is not what its accuracy says.
+fn place(arms: &mut [ArmSummary], answers: &[Answers], margin: f64) {
+    let whole: Vec<Answers> = arms
+        .iter()
+        .zip(answers)
+        .map(|(arm, answers)| {
+            if answers.seeds().len() == arm.finished {
+                answers.clone()
             } else {
-                a
+                Answers::default()
             }
         })
-    else {
-        return;
-    };
-    let best_accuracy = arms[best].accuracy;
-    let compared: Vec<(usize, Difference)> = (0..arms.len())
-        .filter(|i| *i != best)
-        .filter_map(|i| {
-            Some((
-                i,
-                statistics::difference(
-                    (&answers[i], &arms[i].accuracy?),
-                    (&answers[best], &best_accuracy?),
-                ),
-            ))
-        })
         .collect();
-    let p_values: Vec<f64> = compared
-        .iter()
-        .map(|(_, difference)| difference.p_value)
-        .collect();
-    for ((i, difference), p_holm) in compared.into_iter().zip(statistics::holm(&p_values)) {
-        arms[i].against = Some(Against { difference, p_holm });
-        arms[i].standing = if p_holm < 1.0 - CONFIDENCE {
-            Standing::Worse
-        } else {
-            Standing::LikeBest
-        };
+    let placed = statistics::against_best(&whole, margin);
+    for (arm, against) in arms.iter_mut().zip(placed) {
+        arm.standing = against.map_or(Standing::Unknown, |against| against.standing);
+        arm.against = against;
     }
-    arms[best].standing = Standing::Best;
+    let mut known = arms.iter_mut().filter(|arm| arm.accuracy.is_some());
+    if let (Some(only), None) = (known.next(), known.next()) {
+        only.standing = Standing::Best;
+    }
 }

@@ -1,14 +1,14 @@
 //! `summary.csv`. A number that was not measured is an empty cell.
 
 use crate::costs::Costs;
-use crate::statistics::Evidence;
-use crate::summary::{ArmSummary, GroupSummary, Standing};
+use crate::statistics::{Improvement, Standing};
+use crate::summary::{ArmSummary, GroupSummary};
 
 type Cell = (&'static str, fn(&GroupSummary, &ArmSummary) -> String);
 
 /// Column names and cells of `summary.csv`, up to the spreads.
 #[rustfmt::skip]
-const SUMMARY_CELLS: [Cell; 33] = [
+const SUMMARY_CELLS: &[Cell] = &[
     ("model", |g, _| g.model.clone()),
     ("task", |g, _| g.task.clone()),
     ("label", |_, a| a.label.clone()),
@@ -18,6 +18,7 @@ const SUMMARY_CELLS: [Cell; 33] = [
     ("trials_finished", |_, a| a.finished.to_string()),
     ("trials_failed", |_, a| a.failed.to_string()),
     ("n_train", |_, a| cell(a.n_train)),
+    ("n_validation", |_, a| cell(a.n_validation)),
     ("n_seeds", |_, a| cell(a.accuracy.map(|e| e.seeds))),
     ("n_test", |_, a| cell(a.accuracy.map(|e| e.rows))),
     ("test_accuracy_mean", |_, a| cell(a.accuracy.map(|e| e.mean))),
@@ -26,20 +27,28 @@ const SUMMARY_CELLS: [Cell; 33] = [
     ("test_macro_f1_mean", |_, a| cell(a.macro_f1)),
     ("test_loss_mean", |_, a| cell(a.test_loss)),
     ("validation_accuracy_mean", |_, a| cell(a.validation_accuracy)),
+    ("difference_points", |_, a| cell(a.against.map(|x| 100.0 * x.difference))),
+    ("difference_low", |_, a| cell(a.against.map(|x| 100.0 * x.interval.low))),
+    ("difference_high", |_, a| cell(a.against.map(|x| 100.0 * x.interval.high))),
     ("standing", |_, a| standing(a.standing).to_owned()),
-    ("difference_from_best", |_, a| cell(a.against.map(|x| x.difference.mean))),
-    ("difference_low", |_, a| cell(a.against.map(|x| x.difference.interval.low))),
-    ("difference_high", |_, a| cell(a.against.map(|x| x.difference.interval.high))),
-    ("p_value", |_, a| cell(a.against.map(|x| x.difference.p_value))),
-    ("p_holm", |_, a| cell(a.against.map(|x| x.p_holm))),
-    ("paired_seeds", |_, a| cell(paired(a).map(|(seeds, _)| seeds))),
-    ("paired_rows", |_, a| cell(paired(a).map(|(_, rows)| rows))),
+    ("p_adjusted", |_, a| cell(a.against.map(|x| x.p_adjusted))),
+    ("seed_variance_used", |_, a| cell(a.against.and_then(|x| x.pair.seed_variance).map(|v| v.value))),
+    ("df_used", |_, a| cell(a.against.map(|x| x.pair.df).filter(|df| df.is_finite()))),
+    ("paired_seeds", |_, a| cell(a.against.map(|x| x.pair.squares.seed_count))),
+    ("paired_rows", |_, a| cell(a.against.map(|x| x.pair.squares.row_count))),
+    ("p_beats_best", |_, a| cell(improvement(a).map(|p| p.probability))),
+    ("p_beats_best_low", |_, a| cell(improvement(a).map(|p| p.interval.low))),
+    ("p_beats_best_high", |_, a| cell(improvement(a).map(|p| p.interval.high))),
     ("trainable_params", |_, a| cell(a.trainable_params)),
     ("added_params", |_, a| cell(a.added_params)),
     ("total_params", |_, a| cell(a.total_params)),
     ("stored_bytes", |_, a| cell(a.stored_bytes)),
     ("train_flops_median", |_, a| cell(a.train_flops)),
     ("infer_flops_per_sample", |_, a| cell(a.infer_flops_per_sample)),
+    ("coverage_at_5_percent_error", |_, a| cell(a.coverage.map(|c| c.mean))),
+    ("coverage_low", |_, a| cell(a.coverage.map(|c| c.interval.low))),
+    ("coverage_high", |_, a| cell(a.coverage.map(|c| c.interval.high))),
+    ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
     ("search_trials", |_, a| cell(a.search_trials)),
     ("search_edge", |_, a| cell(a.search_edge.as_ref().map(Option::is_some))),
 ];
@@ -71,20 +80,19 @@ pub(crate) fn summary_csv(groups: &[GroupSummary]) -> Vec<u8> {
     record::table_csv(&header, rows)
 }
 
-fn standing(standing: Standing) -> &'static str {
+pub(crate) fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Best => "best",
-        Standing::LikeBest => "like_best",
-        Standing::Worse => "worse",
+        Standing::AsGood => "as_good",
+        Standing::Open => "open",
+        Standing::Behind => "behind",
         Standing::Unknown => "",
     }
 }
 
-fn paired(arm: &ArmSummary) -> Option<(usize, usize)> {
-    match arm.against?.difference.evidence {
-        Evidence::Paired { seeds, rows } => Some((seeds, rows)),
-        Evidence::Unpaired => None,
-    }
+/// Of the arm over the best of the others.
+fn improvement(arm: &ArmSummary) -> Option<Improvement> {
+    arm.against?.pair.improvement()
 }
 
 fn cell<T: ToString>(value: Option<T>) -> String {

@@ -1,10 +1,12 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
+use crate::break_even;
 use crate::escape::{markdown, one_line};
 use crate::run::{Group, Run};
 use crate::search;
+use crate::standing;
 use crate::statistics::{Estimate, Spread};
-use crate::summary::{ArmSummary, GroupSummary, Standing};
+use crate::summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary};
 use crate::units;
 use record::{Outcome, Trial};
 
@@ -12,7 +14,7 @@ use record::{Outcome, Trial};
 pub(crate) const HEADINGS: [&str; 8] = [
     "method",
     "accuracy % [95 % interval]",
-    "",
+    "against the best",
     "n",
     "training time",
     "peak memory",
@@ -20,16 +22,36 @@ pub(crate) const HEADINGS: [&str; 8] = [
     "stored",
 ];
 
-/// What the columns and marks mean; stands under every table.
-pub(crate) const LEGEND: [&str; 4] = [
-    "Accuracy: mean over seeds and test examples with its 95 % interval over both; n = seeds x test examples.",
-    "best: highest mean. ≈ best: cannot be told apart from it at 95 % (paired over seeds and examples, Holm's correction for the number of comparisons).",
-    "Training time: median over seeds of preparation, first step and training, in one process; validation, testing and any search are not in it.",
-    "Peak memory: median over seeds of the resident peak of the training phases. Trainable: parameters with a gradient. Stored: bytes to keep beside the shared model. An empty cell was not measured.",
-];
+/// What stands in place of the number of seeds where all predict the same.
+const DETERMINISTIC: &str = "1 (deterministic) x";
+
+/// What the columns and words mean; stands under every table.
+pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
+    let margin = standing::margin_points(groups.first().map_or(DEFAULT_MARGIN, |g| g.margin));
+    [
+        "Accuracy: mean over seeds and test examples with its 95 % interval over both; with one seed over the test examples alone, since the seeds' \
+         variation is then unknown. n = seeds x test examples; deterministic: every seed gives the same predictions."
+            .to_owned(),
+        format!(
+            "Against the best: points more or less than the best of the other methods, with an interval that holds for all methods at once at 95 %. \
+             best: highest mean, with its lead. as good: shown to lie less than {margin} below the best. open: neither shown to be as good nor to be \
+             behind. behind: below some other method beyond chance, all comparisons considered."
+        ),
+        "These are multiple comparisons with the best (Hsu 1984), paired over seeds and test examples. The variance between seeds is moderated by \
+         that of the other pairs (Smyth 2004) and always counted. With one seed: McNemar's test, and none is called as good. unstable: a seed \
+         far below its method's median."
+            .to_owned(),
+        "Training time: median over seeds (smallest to largest) of preparation, first step and training, in one process; validation, testing and \
+         any search are not in it."
+            .to_owned(),
+        "Peak memory: median over seeds of the resident peak of the training phases. Trainable: parameters with a gradient. Stored: bytes to keep \
+         beside the shared model. An empty cell was not measured."
+            .to_owned(),
+    ]
+}
 
 /// The cells of one line, in the order of [`HEADINGS`].
-pub(crate) fn cells(arm: &ArmSummary) -> [String; 8] {
+pub(crate) fn cells(arm: &ArmSummary, margin: f64) -> [String; 8] {
     let count = |value: Option<u64>, unit: fn(f64) -> String| {
         value.map(|v| unit(v as f64)).unwrap_or_default()
     };
@@ -42,11 +64,20 @@ pub(crate) fn cells(arm: &ArmSummary) -> [String; 8] {
             .as_ref()
             .map(accuracy)
             .unwrap_or_else(|| "no trial finished".to_owned()),
-        mark(arm.standing).to_owned(),
+        standing::in_words(arm, margin),
         arm.accuracy
-            .map(|e| format!("{} x {}", e.seeds, e.rows))
+            .map(|e| {
+                if arm.deterministic {
+                    format!("{DETERMINISTIC} {}", e.rows)
+                } else {
+                    format!("{} x {}", e.seeds, e.rows)
+                }
+            })
             .unwrap_or_default(),
-        median(arm.costs.adapt_s, units::seconds),
+        arm.costs
+            .adapt_s
+            .map(|s| units::seconds_with_range(&s))
+            .unwrap_or_default(),
         median(arm.costs.train_peak_rss_bytes, units::bytes),
         count(arm.trainable_params, units::count),
         count(arm.stored_bytes, units::bytes),
@@ -59,14 +90,6 @@ fn accuracy(estimate: &Estimate) -> String {
     format!("{mean} [{low}, {high}]")
 }
 
-pub(crate) fn mark(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Best => "best",
-        Standing::LikeBest => "≈ best",
-        Standing::Worse | Standing::Unknown => "",
-    }
-}
-
 /// The sentence above a group's table.
 pub(crate) fn intro(group: &GroupSummary) -> String {
     let sizes: Vec<u64> = group.arms.iter().filter_map(|arm| arm.n_train).collect();
@@ -74,6 +97,12 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         (Some(min), Some(max)) if min == max => format!("{min} training examples"),
         (Some(min), Some(max)) => format!("{min} to {max} training examples"),
         _ => "training examples not recorded".to_owned(),
+    };
+    // Labels of the validation split choose checkpoints and settings: they are labels too.
+    let chosen_by = group.arms.iter().filter_map(|arm| arm.n_validation).max();
+    let trained = match chosen_by {
+        Some(n) => format!("{trained}, {n} validation examples"),
+        None => trained,
     };
     let tested = group
         .arms
@@ -86,7 +115,9 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         .filter_map(|arm| arm.accuracy.map(|e| e.seeds))
         .max();
     match (tested, seeds) {
-        (Some(rows), Some(1)) => format!("{trained}, {rows} test examples, one seed"),
+        (Some(rows), Some(1)) => {
+            format!("{trained}, {rows} test examples, one seed (seeds' variation unknown)")
+        }
         (Some(rows), Some(seeds)) => format!("{trained}, {rows} test examples, {seeds} seeds"),
         _ => trained,
     }
@@ -128,13 +159,16 @@ fn failure(trial: &Trial) -> String {
 
 /// The table of results as the program prints it at the end.
 pub fn terminal_table(run: &Run) -> String {
+    terminal_table_within(run, usize::MAX)
+}
+
+/// As [`terminal_table`]; a table that does not fit `width` columns is parted into accuracies and costs.
+pub fn terminal_table_within(run: &Run, width: usize) -> String {
+    let groups = crate::summarise(run);
     let mut text = String::new();
-    for group in crate::summarise(run) {
-        text += &format!("{} ({})\n\n", group.title, intro(&group));
-        let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned))
-            .chain(group.arms.iter().map(cells))
-            .collect();
-        text += &align(&rows, 3);
+    for group in &groups {
+        text += &format!("{} ({})\n\n", group.title, intro(group));
+        text += &table(group, width);
         text += "\n";
         for note in &group.notes {
             text += &format!("note: {note}.\n");
@@ -155,7 +189,28 @@ pub fn terminal_table(run: &Run) -> String {
             .for_each(|failure| text += &format!("  {failure}\n"));
         text += "\n";
     }
-    text + &LEGEND.join("\n") + "\n"
+    text + &legend(&groups).join("\n") + "\n"
+}
+
+fn table(group: &GroupSummary, width: usize) -> String {
+    let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned))
+        .chain(group.arms.iter().map(|arm| cells(arm, group.margin)))
+        .collect();
+    let whole = align(&rows, 3);
+    let widest = whole.lines().map(|line| line.chars().count()).max();
+    if widest <= Some(width) {
+        return whole;
+    }
+    let mut accuracies: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| [0, 1, 2, 3].map(|column: usize| row[column].replace(DETERMINISTIC, "1 x")))
+        .collect();
+    accuracies[0][1] = "accuracy % [95 %]".to_owned();
+    let costs: Vec<[String; 5]> = rows
+        .iter()
+        .map(|row| [0, 4, 5, 6, 7].map(|column: usize| row[column].clone()))
+        .collect();
+    format!("{}\n{}", align(&accuracies, 3), align(&costs, 1))
 }
 
 /// Rows as aligned lines with a rule below the first: the first `words` columns to the left, the rest to the right.
@@ -188,7 +243,8 @@ pub fn markdown_table(group: &GroupSummary) -> String {
     let row = |cells: [String; 8]| format!("| {} |\n", cells.join(" | "));
     let mut text = row(HEADINGS.map(str::to_owned)) + "|---|---|---|---:|---:|---:|---:|---:|\n";
     for arm in &group.arms {
-        let mut cells = cells(arm);
+        let mut cells = cells(arm, group.margin);
+        cells[2] = markdown(&cells[2]);
         cells[0] = markdown(&arm.label);
         text += &row(cells);
     }
@@ -226,6 +282,24 @@ fn searches_md(group: &Group<'_>) -> String {
     )
 }
 
+/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
+fn break_even_md(group: &GroupSummary) -> String {
+    let found = break_even::break_even(group);
+    let Some(found) = found.filter(|found| !found.crossings.is_empty()) else {
+        return String::new();
+    };
+    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let rows: String = break_even::rows(group, &found)
+        .into_iter()
+        .map(|cells| line(cells.map(|cell| markdown(&cell))))
+        .collect();
+    format!(
+        "### Break-even\n\n{}\n\n{}|---|---|---|\n{rows}\n",
+        break_even::legend(found.source),
+        line(break_even::HEADINGS.map(str::to_owned))
+    )
+}
+
 /// `summary.md`: every group's table, the failures, and what the columns mean.
 pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
     let mut text = "# Results\n\n".to_owned();
@@ -236,7 +310,7 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
             intro(group),
             markdown_table(group),
             notes_md(group),
-            searches_md(&trials)
+            searches_md(&trials) + &break_even_md(group)
         );
     }
     let failures = failures(run);
@@ -271,7 +345,7 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
         text += "\n";
     }
     text += "## How to read this\n\n";
-    LEGEND
+    legend(groups)
         .iter()
         .for_each(|line| text += &format!("- {line}\n"));
     text

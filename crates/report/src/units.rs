@@ -1,5 +1,7 @@
 //! Numbers as people read them: 1.2 M parameters, 3.4 s, 512 MiB, 87.1 %.
 
+use crate::statistics::Spread;
+
 /// A count: `7`, `950`, `1.2 k`, `66.4 M`.
 pub fn count(value: f64) -> String {
     scaled(value, 1000.0, &["", " k", " M", " G", " T"])
@@ -27,6 +29,26 @@ pub fn seconds(value: f64) -> String {
         let minutes = (value / 60.0).round() as u64;
         parts(minutes / 60, "h", minutes % 60, "min")
     }
+}
+
+/// A median duration with its range in the same units: `24 s (22 to 31)`, `1 min 19 s (0:58 to 1:31)`.
+pub fn seconds_with_range(spread: &Spread) -> String {
+    let median = seconds(spread.median);
+    if seconds(spread.min) == seconds(spread.max) {
+        return median;
+    }
+    let clock = |value: f64, smaller: f64| {
+        let whole = (value / smaller).round() as u64;
+        format!("{}:{:02}", whole / 60, whole % 60)
+    };
+    let end = |value: f64| match spread.median {
+        m if m < 0.999_5e-3 => three(value * 1e6),
+        m if m < 0.999_5 => three(value * 1e3),
+        m if m < 59.95 => three(value),
+        m if m < 3599.5 => clock(value, 1.0),
+        _ => clock(value, 60.0),
+    };
+    format!("{median} ({} to {})", end(spread.min), end(spread.max))
 }
 
 fn parts(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
@@ -78,6 +100,19 @@ fn scaled(value: f64, base: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_is_said_in_the_units_of_its_median() {
+        let of = |values: [f64; 3]| seconds_with_range(&Spread::of(values.map(Some)).unwrap());
+        assert_eq!(of([22.0, 24.0, 31.0]), "24 s (22 to 31)");
+        assert_eq!(of([0.9, 1.2, 1.3]), "1.2 s (0.9 to 1.3)");
+        assert_eq!(of([0.6, 0.7, 1.25]), "700 ms (600 to 1250)");
+        assert_eq!(of([43.0, 51.4, 70.0]), "51.4 s (43 to 70)");
+        assert_eq!(of([58.0, 79.0, 91.0]), "1 min 19 s (0:58 to 1:31)");
+        assert_eq!(of([3480.0, 4320.0, 4500.0]), "1 h 12 min (0:58 to 1:15)");
+        assert_eq!(of([24.0, 24.0, 24.0]), "24 s");
+        assert_eq!(of([8e-6, 9e-6, 10e-6]), "9 µs (8 to 10)");
+    }
 
     #[test]
     fn numbers_read_as_people_say_them() {

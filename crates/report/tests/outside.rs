@@ -26,7 +26,7 @@ fn text(dir: &Path, name: &str) -> String {
 fn three_models_of_the_same_last_name_have_their_own_titles_and_charts_everywhere() {
     let (dir, run) = run_of(&FINALS, &[("x/data", "t")]);
     let written = report::write(&run, dir.path()).unwrap();
-    let advice = report::advice_text(&report::recommend(&run, &report::Limits::default()));
+    let advice = report::advice_text(&report::recommend(&run, &report::Question::default()));
     let pages = [
         report::terminal_table(&run),
         text(dir.path(), "summary.md"),
@@ -83,13 +83,11 @@ fn tasks_of_the_same_last_name_and_one_model_under_two_names_are_told_apart() {
 #[test]
 fn no_arm_is_compared_with_that_of_another_model() {
     let (_first_dir, first) = run_of(&FINALS, &[("x/data", "t")]);
-    let same = report::compare(&first, &first);
+    let same = report::compare(&first, &first, &report::Noise::default());
     assert_eq!(same.arms.len(), 6);
     for arm in &same.arms {
-        let (Some(a), Some(b)) = arm.adapt_s else {
-            panic!("{arm:?}")
-        };
-        assert_eq!(a.median, b.median, "{}", arm.title);
+        let ratio = arm.adapt_s.unwrap();
+        assert_eq!(ratio.first.median, ratio.second.median, "{}", arm.title);
     }
     assert!(same.only_first.is_empty() && same.only_second.is_empty() && same.notes.is_empty());
 
@@ -98,14 +96,15 @@ fn no_arm_is_compared_with_that_of_another_model() {
         &[("moved/final", "22"), ("d/final", "44")],
         &[("data", "t")],
     );
-    let found = report::compare(&first, &second);
+    let found = report::compare(&first, &second, &report::Noise::default());
     assert_eq!(found.arms.len(), 2);
     for arm in &found.arms {
         assert_eq!(arm.title, "b/final on data");
-        let (Some(a), Some(b)) = arm.adapt_s else {
-            panic!("{arm:?}")
-        };
-        assert_eq!((a.median, b.median), (seconds(1), seconds(0)));
+        let ratio = arm.adapt_s.unwrap();
+        assert_eq!(
+            (ratio.first.median, ratio.second.median),
+            (seconds(1), seconds(0))
+        );
     }
     let table = report::comparison_table(&found);
     assert!(
@@ -126,7 +125,7 @@ fn no_arm_is_compared_with_that_of_another_model() {
 fn an_older_run_of_the_same_model_is_paired_with_a_word() {
     let (_first_dir, first) = run_of(&[("org/bert", "1111111111")], &[("sst2", "t")]);
     let (_second_dir, second) = run_of(&[("org/bert", "2222222222")], &[("sst2", "t")]);
-    let found = report::compare(&first, &second);
+    let found = report::compare(&first, &second, &report::Noise::default());
     assert_eq!(found.arms.len(), 2);
     let table = report::comparison_table(&found);
     assert!(table.contains("11111111.. and 22222222.."), "{table}");
@@ -421,6 +420,6 @@ fn numbers_at_the_ends_of_what_is_accepted_are_reported_without_a_panic() {
     let run = load_run(dir.path()).unwrap();
     report::write(&run, dir.path()).unwrap();
     report::terminal_table(&run);
-    report::advice_text(&report::recommend(&run, &report::Limits::default()));
-    report::comparison_table(&report::compare(&run, &run));
+    report::advice_text(&report::recommend(&run, &report::Question::default()));
+    report::comparison_table(&report::compare(&run, &run, &report::Noise::default()));
 }

@@ -45,8 +45,8 @@ fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
         .count();
     assert_eq!(
         plots,
-        2 * 7 * 2,
-        "seven charts for each of two tasks, as SVG and PNG"
+        2 * 8 * 2,
+        "eight charts for each of two tasks, as SVG and PNG"
     );
 
     let trials = rows(&dir.join("trials.csv"));
@@ -137,13 +137,13 @@ fn what_cannot_be_told_apart_from_the_best_is_marked_and_the_rest_is_not() {
             .count(),
         1
     );
-    assert_eq!(standing("majority-oak"), Standing::Worse);
-    assert_eq!(standing("feature-birch"), Standing::Worse);
+    assert_eq!(standing("majority-oak"), Standing::Behind);
+    assert_eq!(standing("feature-birch"), Standing::Behind);
     let alike = ["cedar-all", "lime", "lime:wide", "adapter-elm"].map(standing);
     assert!(
         alike
             .iter()
-            .all(|s| matches!(s, Standing::Best | Standing::LikeBest)),
+            .all(|s| matches!(s, Standing::Best | Standing::AsGood | Standing::Open)),
         "{alike:?}"
     );
     let order: Vec<&str> = group.arms.iter().map(|arm| arm.method.as_str()).collect();
@@ -172,8 +172,11 @@ fn the_tables_name_failures_and_explain_their_marks() {
         fs::read_to_string(dir.join("report.html")).unwrap(),
     ] {
         for part in [
-            "≈ best",
-            "Holm",
+            "behind (-",
+            "best (+",
+            "open (",
+            "Hsu 1984",
+            "Smyth 2004",
             "lime:wide",
             "22.7 M",
             "3 x 500",
@@ -222,13 +225,74 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
     let (dir, run) = made_up("page");
     report::write(&run, &dir).unwrap();
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 14);
+    assert_eq!(page.matches("<svg").count(), 16);
     assert!(!page.contains("src=") && !page.contains("<link") && !page.contains("<script"));
     assert!(
         page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"),
         "text from outside must be escaped"
     );
     assert!(page.contains("0123abcd, with changes"));
+}
+
+/// What stands between two texts, the first time.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).expect(start);
+    rest.split_once(end).expect(end).0
+}
+
+#[test]
+fn every_chart_says_in_words_what_it_shows_under_names_that_no_other_chart_of_the_page_has() {
+    let (dir, run) = made_up("described");
+    report::write(&run, &dir).unwrap();
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    let mut charts = 0;
+    for path in fs::read_dir(dir.join("plots")).unwrap().flatten() {
+        let path = path.path();
+        if path.extension().is_none_or(|end| end != "svg") {
+            continue;
+        }
+        charts += 1;
+        let svg = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let head = between(&svg, "<svg", ">");
+        let expected = format!("role=\"img\" aria-labelledby=\"{name}--title {name}--desc\"");
+        assert!(head.contains(&expected), "{head}");
+        let title = between(&svg, &format!("<title id=\"{name}--title\">"), "</title>");
+        assert!(title.contains("mini-forest on"), "{title}");
+        let words = between(&svg, &format!("<desc id=\"{name}--desc\">"), "</desc>");
+        let numbers = words.matches(|c: char| c.is_ascii_digit()).count();
+        assert!(words.ends_with('.') && numbers > 10, "{name}: {words}");
+        assert!(!words.contains("NaN") && !words.contains("inf "), "{words}");
+        for id in [
+            format!("id=\"{name}--title\""),
+            format!("id=\"{name}--desc\""),
+        ] {
+            assert_eq!(page.matches(&id).count(), 1, "{id}");
+        }
+    }
+    assert_eq!(charts, 16);
+}
+
+#[test]
+fn the_accuracy_chart_names_the_best_its_lead_and_what_failed() {
+    let (dir, run) = made_up("words");
+    report::write(&run, &dir).unwrap();
+    let chart = dir.join("plots/mini-forest--letters--accuracy.svg");
+    let svg = fs::read_to_string(chart).unwrap();
+    let groups = report::summarise(&run);
+    let group = groups.iter().find(|g| g.task == "letters").unwrap();
+    let best = |arm: &&report::ArmSummary| arm.standing == Standing::Best;
+    let best = group.arms.iter().find(best).unwrap();
+    let words = between(&svg, "<desc", "</desc>");
+    let lead = 100.0 * best.against.unwrap().difference;
+    let accuracy = 100.0 * best.accuracy.unwrap().mean;
+    let expected = format!("Best: {} {accuracy:.1} % [", best.label);
+    assert!(words.contains(&expected), "{expected} in {words}");
+    assert!(
+        words.contains(&format!("{lead:+.1} on the next")),
+        "{words}"
+    );
+    assert!(svg.contains("Not every trial finished: cedar-all (1 of 3)"));
 }
 
 #[test]
@@ -370,7 +434,7 @@ fn a_readme_is_rewritten_between_its_markers_only() {
 #[test]
 fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let (dir, before) = made_up("compared");
-    let same = report::compare(&before, &before);
+    let same = report::compare(&before, &before, &report::Noise::default());
     assert_eq!(same.arms.len(), 34);
     assert!(
         same.arms
@@ -399,7 +463,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
             report::store::write_record(&dir, &slower).unwrap();
         }
     }
-    let found = report::compare(&before, &load_run(&dir).unwrap());
+    let found = report::compare(&before, &load_run(&dir).unwrap(), &report::Noise::default());
     let differing: Vec<&str> = found
         .arms
         .iter()
@@ -412,7 +476,7 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
     let table = report::comparison_table(&found);
     println!("{table}");
     assert!(
-        table.contains("differs") && table.contains("only in the first: mini-forest on"),
+        table.contains("lower") && table.contains("only in the first: mini-forest on"),
         "{table}"
     );
     assert!(
@@ -422,47 +486,53 @@ fn a_run_compared_with_itself_differs_nowhere_and_a_changed_arm_is_found() {
 }
 
 #[test]
-fn advice_keeps_to_the_limits_declares_ties_and_says_what_more_would_buy() {
+fn advice_keeps_to_the_limits_declares_what_is_open_and_says_what_more_would_buy() {
     let (_, run) = made_up("advice");
-    let free = report::recommend(&run, &report::Limits::default());
+    let free = report::recommend(&run, &report::Question::default());
     println!("{}", report::advice_text(&free));
     let [_, river] = &free[..] else {
         panic!("two groups expected")
     };
-    assert!(river.refused.is_empty() && river.most_accurate.is_some() && !river.tied.is_empty());
+    assert!(river.refused.is_empty() && river.best.is_some() && !river.others.is_empty());
     let limits = report::Limits {
         max_train_s: Some(30.0),
         max_memory_bytes: Some(300.0 * 1048576.0),
         ..Default::default()
     };
-    let [_, tight] = &report::recommend(&run, &limits)[..] else {
+    let question = report::Question {
+        limits,
+        ..Default::default()
+    };
+    let [_, tight] = &report::recommend(&run, &question)[..] else {
         panic!("two groups expected")
     };
     println!("{}", report::advice_text(std::slice::from_ref(tight)));
-    assert_eq!(tight.most_accurate.as_deref(), Some("cedar-last"));
-    // The faster of the two that cannot be told apart within these limits.
-    assert_eq!(tight.tied, ["cedar-output"]);
-    assert_eq!(tight.choice.as_deref(), Some("cedar-output"));
-    let dearer = tight
-        .refused
+    // The faster of the two that cannot be told apart is named with what it loses and saves, not chosen.
+    let choice = &tight.choice.as_ref().unwrap().0;
+    assert_eq!(choice.label, "cedar-last");
+    let faster = tight
+        .others
         .iter()
-        .find(|r| r.label == "cedar-all")
+        .find(|other| other.scored.label == "cedar-output")
         .unwrap();
+    assert_eq!(faster.standing, Standing::Open);
+    assert!(!faster.saves.is_empty(), "{faster:?}");
+    let refused = |label: &str| tight.refused.iter().find(|r| r.label == label).unwrap();
+    let dearer = refused("cedar-all");
     assert!(
-        dearer.more_accurate && dearer.reasons.len() == 2,
+        dearer.gain.flatten().is_some() && dearer.reasons.len() == 2,
         "{dearer:?}"
     );
-    let unmeasured = tight
-        .refused
-        .iter()
-        .find(|r| r.label == "hard-pine")
-        .unwrap();
+    let unmeasured = refused("hard-pine");
     assert!(
-        unmeasured.reasons[0].contains("not measured") && !unmeasured.more_accurate,
+        unmeasured.reasons[0].contains("not measured") && unmeasured.gain.is_none(),
         "{unmeasured:?}"
     );
-    let none = report::Limits {
-        max_train_s: Some(0.0),
+    let none = report::Question {
+        limits: report::Limits {
+            max_train_s: Some(0.0),
+            ..Default::default()
+        },
         ..Default::default()
     };
     assert_eq!(report::recommend(&run, &none)[1].choice, None);

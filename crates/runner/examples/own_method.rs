@@ -60,6 +60,7 @@ impl Peft for ResidualScale {
         paper: "",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: None,
     };
 
     fn learning_rate(&self) -> f64 {

@@ -75,17 +75,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", value_parser = path())]
         readme: Option<PathBuf>,
     },
-    /// Say which methods to choose under limits, which are tied, and what would change the answer
+    /// Say which method to choose under limits, what is not settled, and what would change the answer
     Recommend(RecommendArgs),
-    /// Compare two runs method by method, paired by seed and test example
-    Compare {
-        /// Directory of the first run
-        #[arg(value_parser = path())]
-        first: PathBuf,
-        /// Directory of the second run
-        #[arg(value_parser = path())]
-        second: PathBuf,
-    },
+    /// Compare two runs method by method: what differs in settings, machine and program, then accuracy, time and memory
+    Compare(CompareArgs),
     /// List the methods, or write what the documentation says of them
     Methods(MethodsArgs),
     /// List the bundled models and how to name others
@@ -100,6 +93,44 @@ pub(crate) enum Command {
     /// Whether a device and a model can be used, asked on stdin (used by `run`)
     #[command(hide = true)]
     Probe,
+    /// What trials will take, asked on stdin (used by `run --dry-run`)
+    #[command(hide = true)]
+    Estimate,
+}
+
+/// Points of accuracy, as a share.
+fn points(text: &str) -> Result<f64, String> {
+    let points = text.parse::<f64>().ok();
+    let points = points.filter(|points| (0.0..100.0).contains(points));
+    points.map(|points| points / 100.0).ok_or_else(|| {
+        "expected points of accuracy from 0 to below 100, such as 1 or 0.5".to_owned()
+    })
+}
+
+/// A percentage with its sign, as a share.
+fn share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%');
+    let percent = percent.and_then(|number| number.trim_end().parse::<f64>().ok());
+    let percent = percent.filter(|percent| *percent > 0.0 && *percent < 100.0);
+    percent.map(|percent| percent / 100.0).ok_or_else(|| {
+        "expected a percentage above 0 % and below 100 %, with its sign, such as 5%".to_owned()
+    })
+}
+
+/// What `recommend` keeps low.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostArg {
+    /// Training time
+    Train,
+    /// The search for settings, once, and the training
+    #[value(name = "search+train")]
+    SearchTrain,
+    /// Peak resident memory while training
+    Memory,
+    /// Time of one prediction
+    Predict,
+    /// Search, training and so many predictions
+    Total,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +138,29 @@ pub(crate) struct RecommendArgs {
     /// Directories of runs
     #[arg(required = true, value_parser = path())]
     pub(crate) dirs: Vec<PathBuf>,
+    /// How many points less accurate than the best still counts as good
+    #[arg(long, value_name = "POINTS", default_value = "1", value_parser = points)]
+    pub(crate) margin: f64,
+    /// What to keep low among those as good: total is search, training and N predictions [default: total with --predictions or
+    /// --queries-per-day, else search+train, since settings are searched again for another task]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) cost: Option<CostArg>,
+    /// Texts to predict with what was adapted, for `--cost total`
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "queries_per_day")]
+    pub(crate) predictions: Option<NonZeroUsize>,
+    /// The same as texts a day over a year: 365 times as many
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) queries_per_day: Option<NonZeroUsize>,
+    /// Most errors among the texts that are answered, such as 5%; the others go to a person. Arms are then compared by the share that they
+    /// answer
+    #[arg(long, value_name = "PERCENT", value_parser = share)]
+    pub(crate) max_error: Option<f64>,
+    /// Labels that there are: takes only what was measured with at most so many, those for validation counted
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) labels: Option<NonZeroUsize>,
+    /// As JSON, one object for each model and task
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Most resident memory while training, such as 2GiB
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_memory: Option<bytesize::ByteSize>,
@@ -119,6 +173,52 @@ pub(crate) struct RecommendArgs {
     /// Longest prediction of one text, such as 5ms
     #[arg(long, value_name = "TIME")]
     pub(crate) max_predict_time: Option<humantime::Duration>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit status: 0 compared, and with --fail-if-worse every method is shown not to be worse. 1 a method is worse. 2 bad usage or input, among these runs \
+that have nothing in common. 3 compared, and it cannot be told: the test rows are not the same in both, or with --fail-if-worse an interval reaches \
+beyond the limit. 1 goes before 3.")]
+pub(crate) struct CompareArgs {
+    /// Directory of the first run
+    #[arg(value_parser = path())]
+    pub(crate) first: PathBuf,
+    /// Directory of the second run
+    #[arg(value_parser = path())]
+    pub(crate) second: PathBuf,
+    /// Fail, for a build, where a method of the first run is worse in the second: accuracy lower beyond chance (95 %, Holm's correction over all
+    /// methods) and by more than so many percentage points, such as 1pp; or it is gone, or more of its trials failed
+    #[arg(long, value_name = "POINTS", value_parser = share_of_points)]
+    pub(crate) fail_if_worse: Option<f64>,
+    /// Changes of training time that count as noise, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = share_of_percent, default_value = "5%")]
+    pub(crate) noise: f64,
+}
+
+/// `1pp` as a share, 0.01.
+fn share_of_points(text: &str) -> Result<f64, String> {
+    if let Some(number) = text.strip_suffix('%') {
+        return Err(format!(
+            "a per cent of what? Write {number}pp for percentage points of accuracy"
+        ));
+    }
+    let number = text.strip_suffix("pp").map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(points)) if (0.0..=100.0).contains(&points) => Ok(points / 100.0),
+        Some(Ok(_)) => Err("expected 0pp to 100pp".to_owned()),
+        _ => Err("expected percentage points of accuracy, such as 1pp or 0.5pp".to_owned()),
+    }
+}
+
+/// `5%` as a share, 0.05.
+fn share_of_percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').map(str::trim);
+    match number.map(str::parse::<f64>) {
+        Some(Ok(percent)) if (0.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
+        Some(Ok(_)) => Err("expected 0% to 1000%".to_owned()),
+        _ => Err("expected per cent, such as 5%".to_owned()),
+    }
 }
 
 #[derive(Debug, Default, Args)]
@@ -169,6 +269,12 @@ pub(crate) struct RunArgs {
     /// Stop a trial after so many seconds
     #[arg(long, value_name = "S")]
     pub(crate) time_limit: Option<f64>,
+    /// Only say what would run: trials, predicted memory and time; nothing runs and nothing is written
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// What --dry-run says as JSON
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
     /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: Option<PathBuf>,
@@ -178,6 +284,9 @@ pub(crate) struct RunArgs {
     /// Keep each trial's adapted model under trials/<id>/adapter, for `predict` and `export`
     #[arg(long)]
     pub(crate) keep_adapters: bool,
+    /// When continuing, run those trials again whose times other processes disturbed; quieter times replace those on record
+    #[arg(long)]
+    pub(crate) retime: bool,
     /// When continuing, run those trials again that did not finish
     #[arg(long)]
     pub(crate) retry_failed: bool,

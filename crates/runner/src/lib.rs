@@ -18,17 +18,19 @@ mod words;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::{Cli, Command};
+use commands::results::Compared;
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
-use run::{child, parent, probe};
+use run::{child, estimate, parent, probe};
 use std::borrow::Cow;
 use std::process::ExitCode;
 use terminal::tell;
 
 // What a method from outside this workspace is written with, see examples/own_method.rs; everything else is in the two crates.
 pub use adapt::{
-    self, Attach, ConfigError, FitError, Level, LoadAdapterError, Method, MethodInfo, Peft, Plan,
-    PredictError, Predictor, SaveError, SearchRange, Setting, Trained, parse_config,
+    self, Attach, ConfigError, FitError, Hue, Level, LoadAdapterError, Look, Method, MethodInfo,
+    Outline, Peft, Plan, PredictError, Predictor, SaveError, SearchRange, Setting, Trained,
+    parse_config,
 };
 pub use registry::METHODS;
 pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
@@ -40,10 +42,12 @@ static HEAP: measure::CountingAllocator<mimalloc::MiMalloc> =
 
 /// Everything finished.
 const FINISHED: u8 = 0;
-/// Some trials failed; they are rows of the result.
+/// Some trials failed; they are rows of the result. Of `compare`: something is worse.
 const SOME_FAILED: u8 = 1;
 /// Bad usage or input.
 const BAD_INPUT: u8 = 2;
+/// Two runs were compared, and the evidence does not settle what was asked.
+const CANNOT_TELL: u8 = 3;
 /// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
 const NOT_WRITTEN: u8 = 74;
 
@@ -89,13 +93,20 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref())
             .map(|()| FINISHED),
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
-        Command::Compare { first, second } => results::compare(&first, &second).map(|()| FINISHED),
+        Command::Compare(arguments) => {
+            results::compare(&arguments).map(|compared| match compared {
+                Compared::Done => FINISHED,
+                Compared::Worse => SOME_FAILED,
+                Compared::CannotTell => CANNOT_TELL,
+            })
+        }
         Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
         Command::Trial => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
+        Command::Estimate => with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED),
     };
     match done {
         Ok(code) => ExitCode::from(code),
@@ -134,7 +145,7 @@ pub fn run_within(
         Some(Command::Predict(arguments)) => predict::write(methods, &arguments),
         Some(Command::Report { dirs, .. }) => results::report(methods, &dirs, None, None),
         Some(Command::Recommend(arguments)) => results::recommend(&arguments),
-        Some(Command::Compare { first, second }) => results::compare(&first, &second),
+        Some(Command::Compare(arguments)) => results::compare(&arguments).map(drop),
         other => return Err(format!("{other:?} is not run within the process")),
     };
     done.map_err(|error| files::printable(&words::of_error(&error)).into_owned())

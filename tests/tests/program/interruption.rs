@@ -1,7 +1,7 @@
 //! Stopping at any point, going on, and what must not be mixed.
 
 use crate::harness::{
-    children_of, lives, program, records, run, run_methods, scratch, status, wait_until,
+    children_of, ids, lives, program, records, run, run_methods, scratch, status, wait_until,
 };
 use std::fs;
 use std::process::{Child, Stdio};
@@ -184,4 +184,42 @@ fn failed_trials_are_kept_unless_they_are_to_be_tried_again() {
         changed.len() == 1 && changed[0].starts_with("mock-fails"),
         "{changed:?}"
     );
+}
+
+#[test]
+fn a_disturbed_trial_is_timed_again_and_keeps_its_predictions_and_its_search() {
+    let dir = scratch();
+    let options = ["--seeds", "2", "--tune", "2"];
+    assert_eq!(run_methods("mock-slow", dir.path(), &options).code, Some(0));
+    let read = |id: &str| record::store::read_record(dir.path(), id).unwrap().unwrap();
+    let searched = ids(dir.path())
+        .into_iter()
+        .find(|id| read(id).details["tune"].get("trials").is_some())
+        .expect("one of the two has searched");
+    let mut before = read(&searched);
+    before.disturbed = Some(true);
+    for cost in &mut before.phases {
+        (cost.other_cpu_s, cost.disturbed) = (Some(99.0), Some(true));
+    }
+    record::store::write_record(dir.path(), &before).unwrap();
+
+    let again = run_methods(
+        "mock-slow",
+        dir.path(),
+        &[&options[..], &["--retime"]].concat(),
+    );
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("timed again: others took"),
+        "{}",
+        again.stderr
+    );
+    let after = read(&searched);
+    assert!(after.neighbours_share() < before.neighbours_share());
+    assert_eq!(after.details["retimed"]["attempts"], 1);
+    assert_eq!(after.details["tune"], before.details["tune"]);
+    assert_eq!(after.tune_s, before.tune_s);
+    assert!(after.total_s > after.tune_s);
+    assert_eq!(after.predictions_digest, before.predictions_digest);
+    assert!(!dir.path().join(".retime").exists());
 }

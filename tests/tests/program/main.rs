@@ -15,6 +15,7 @@ mod export;
 mod harness;
 mod inputs;
 mod interruption;
+mod memory;
 mod outcomes;
 mod outputs;
 mod paths;

@@ -77,8 +77,11 @@ fn the_header_of_trials_csv_is_what_users_rely_on() {
         "trial_id, outcome, method, variant, model, task, device, seed, n_train, n_test, classes, trainable_params, added_params, \
          total_params, stored_bytes, test_accuracy, test_macro_f1, test_loss, validation_accuracy, load_s, prepare_s, first_step_s, train_s, \
          eval_s, tune_s, total_s, step_ms_median, train_samples_per_s, eval_samples_per_s, baseline_rss_bytes, train_peak_rss_bytes, \
-         eval_peak_rss_bytes, train_peak_heap_bytes, device_peak_bytes, cache_bytes, train_flops, infer_flops_per_sample, search_s, search_trials, \
-         search_edge, head_learning_rate, config, error"
+         eval_peak_rss_bytes, train_peak_heap_bytes, device_peak_bytes, cache_bytes, train_flops, infer_flops_per_sample, config, error, \
+         n_validation, prepare_validation_s, validate_s, cpu_s, other_cpu_s, disturbed, \
+         search_s, search_trials, search_edge, head_learning_rate, coverage_at_5_percent_error, \
+         predict_ms_p50, predict_ms_p95, predict_ms_batch, predict_merged_ms_p50, adapter_load_ms, \
+         predicted_peak_bytes"
     );
     let row = &rows["mock-constant"];
     assert_eq!(row["cache_bytes"], "", "missing is empty");

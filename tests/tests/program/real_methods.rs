@@ -43,7 +43,16 @@ fn every_method_finishes_on_the_bundled_model_and_leaves_a_report() {
             "{method}"
         );
         assert_eq!(number(row, "n_train"), 20.0, "{method}");
+        for column in [
+            "predict_ms_p50",
+            "predict_ms_p95",
+            "predict_ms_batch",
+            "adapter_load_ms",
+        ] {
+            assert!(number(row, column) > 0.0, "{method}: {column}");
+        }
     }
+    of_every_level(&rows);
     for file in [
         "run.json",
         "trials.csv",
@@ -86,6 +95,40 @@ fn every_method_finishes_on_the_bundled_model_and_leaves_a_report() {
                 .any(|file| fs::read_to_string(file.path()).is_ok_and(|found| found.contains(text)))
         });
     assert!(!leaked, "a test text stands in the results");
+}
+
+/// Inserted computation costs more operations a prediction than the bare model, what is trained in place costs the same, and only of what is
+/// inserted is there anything to merge.
+fn of_every_level(rows: &HashMap<String, HashMap<String, String>>) {
+    let of = |wanted: adapt::Level| {
+        let infos = runner::METHODS.iter().map(|method| method.info());
+        let names = infos
+            .filter(move |info| info.level == wanted)
+            .map(|info| info.name);
+        names.filter_map(|name| Some((name, rows.get(name)?)))
+    };
+    let operations = |row| number(row, "infer_flops_per_sample");
+    let in_place: Vec<f64> = of(adapt::Level::Parameters)
+        .map(|(_, row)| operations(row))
+        .collect();
+    let bare = in_place[0];
+    assert!(
+        in_place.iter().all(|of_method| *of_method == bare),
+        "{in_place:?}"
+    );
+    let mut merged = 0;
+    for (name, row) in of(adapt::Level::InsertedComputation) {
+        assert!(
+            operations(row) > bare,
+            "{name}: {} and {bare}",
+            operations(row)
+        );
+        merged += usize::from(!row["predict_merged_ms_p50"].is_empty());
+    }
+    assert!(merged >= 3, "{merged} methods merge");
+    let other =
+        of(adapt::Level::Parameters).find(|(_, row)| !row["predict_merged_ms_p50"].is_empty());
+    assert!(other.is_none(), "{other:?}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The adapters' settings.
 
 use crate::adaptation::{AdapterAdaptation, BlockAdapters, Bottleneck};
-use adapt::{Attach, FitError, Level, MethodInfo, Peft, Trained};
+use adapt::{
+    Attach, FitError, Hue, Inserted, Level, Look, MethodInfo, Narrow, Outline, Peft, Trained,
+};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -71,6 +73,10 @@ impl Peft for Adapter {
         paper: "Houlsby et al. 2019, arXiv:1902.00751; Pfeiffer et al. 2021, arXiv:2005.00247; He et al. 2022, arXiv:2110.04366",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Square,
+        }),
     };
 
     const VARIANTS: &'static [&'static str] = &[
@@ -117,6 +123,24 @@ impl Peft for Adapter {
             1
         };
         (shape.layers * per_block * (2 * h * m + m + h)) as u64
+    }
+
+    /// Every weight and bias of a bottleneck is used once.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
+    fn inserted(&self, _shape: &Shape) -> Option<Inserted> {
+        let narrow = Narrow {
+            width: self.bottleneck.get(),
+            reads_block_input: self.placement == Placement::Parallel,
+            is_scaled: self.scale != 1.0,
+        };
+        Some(Inserted {
+            after_attention: (self.placement == Placement::Houlsby).then_some(narrow),
+            after_feed_forward: Some(narrow),
+            ..Inserted::default()
+        })
     }
 
     /// Near the identity, not at it: both maps start with small random weights, as in the paper.

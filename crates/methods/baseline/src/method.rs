@@ -4,8 +4,9 @@ use crate::config::{Majority, TfIdf};
 use crate::predictor::{Common, FittedMajority, FittedTfIdf, texts_of};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase,
-    Plan, Predictor, SavedInfo, Setting, SettingDoc, parse_config,
+    ConfigError, DataShape, Described, Event, FitError, Held, Hue, Level, LoadAdapterError, Look,
+    Method, MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, SettingDoc,
+    parse_config,
 };
 use linear::{Labelled, Matrix};
 use serde_json::Value;
@@ -32,6 +33,10 @@ pub(crate) const MAJORITY_INFO: MethodInfo = MethodInfo {
     paper: "the rule ZeroR; Holte 1993, Very Simple Classification Rules Perform Well on Most Commonly Used Datasets",
     level: Level::Baseline,
     uses_model: false,
+    look: Some(Look {
+        hue: Hue::Black,
+        outline: Outline::Cross,
+    }),
 };
 
 pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
@@ -40,6 +45,10 @@ pub(crate) const TF_IDF_INFO: MethodInfo = MethodInfo {
     paper: "Spärck Jones 1972, A Statistical Interpretation of Term Specificity; Wang & Manning 2012, Baselines and Bigrams",
     level: Level::Baseline,
     uses_model: false,
+    look: Some(Look {
+        hue: Hue::Black,
+        outline: Outline::Diamond,
+    }),
 };
 
 impl Method for MajorityMethod {
@@ -83,6 +92,11 @@ impl Plan for Majority {
         }))
     }
 
+    /// A count a class.
+    fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
+        Some(Held::default())
+    }
+
     fn load_with(
         self: Box<Self>,
         dir: &Path,
@@ -107,6 +121,7 @@ impl Plan for TfIdf {
             let reason = "no text of the training split holds a word of two letters or digits that min_df keeps; tf-idf has no features";
             return Err(FitError::NotApplicable(reason.to_owned()));
         }
+        (setting.events)(Event::Began(Phase::PrepareValidation));
         let validation = tf_idf.transform(&texts_of(&setting.validation.examples));
         let (train, validation) = (Matrix::Sparse(train), Matrix::Sparse(validation));
         let candidates = self.c.values().len();

@@ -1,6 +1,8 @@
 //! Settings of BitFit and of LayerNorm tuning, and which of the backbone's parameters each trains.
 
-use adapt::{Attach, Change, FitError, Frozen, Level, MethodInfo, Peft, Trained};
+use adapt::{
+    Attach, Change, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained,
+};
 use burn::module::ParamGroup;
 use transformer::{Depth, NormKind, NormOrder, Shape};
 
@@ -22,6 +24,10 @@ impl Peft for Bitfit {
         paper: "Ben Zaken et al. 2022, BitFit, arXiv:2106.10199",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Sky,
+            outline: Outline::Hexagon,
+        }),
     };
 
     type Adaptation = Frozen;
@@ -69,6 +75,10 @@ impl Peft for LayerNorm {
         paper: "Qi et al. 2022, LayerNorm tuning, arXiv:2211.08682; Zhao et al. 2023, arXiv:2312.11420",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Sky,
+            outline: Outline::Diamond,
+        }),
     };
 
     type Adaptation = Frozen;

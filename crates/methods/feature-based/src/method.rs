@@ -2,12 +2,14 @@
 
 use crate::common::Common;
 use crate::config::{FeatureBased, Knn, Scaling};
+use crate::features::Features;
 use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, fit_chosen, need_validation, note_choice};
 use adapt::{
-    ConfigError, Described, Edge, Event, FitError, Level, LoadAdapterError, Method, MethodInfo,
-    Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, parse_config,
+    ConfigError, DataShape, Described, Edge, Event, FitError, Held, Hue, Level, LoadAdapterError,
+    Look, Method, MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Score, Setting,
+    SettingDoc, argmax, parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::{Value, json};
@@ -34,6 +36,10 @@ pub(crate) const FEATURE_BASED_INFO: MethodInfo = MethodInfo {
     paper: "Peters, Ruder & Smith 2019, To Tune or Not to Tune?, arXiv:1903.05987; Devlin et al. 2019, section 5.3",
     level: Level::Features,
     uses_model: true,
+    look: Some(Look {
+        hue: Hue::Green,
+        outline: Outline::Pentagon,
+    }),
 };
 
 pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
@@ -42,6 +48,10 @@ pub(crate) const KNN_INFO: MethodInfo = MethodInfo {
     paper: "Cover & Hart 1967, Nearest Neighbor Pattern Classification; Dudani 1976 (votes by distance)",
     level: Level::Features,
     uses_model: true,
+    look: Some(Look {
+        hue: Hue::Green,
+        outline: Outline::Cross,
+    }),
 };
 
 impl Method for FeatureBasedMethod {
@@ -90,7 +100,7 @@ impl Plan for FeatureBased {
         let mut tried = PairsTried::default();
         let mut step = 0;
         for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
-            let (train, validation, _) = self.scaled(train, validation);
+            let (train, validation, _) = self.scaled(train, validation, setting.events);
             let train = Labelled {
                 features: &train,
                 labels: &labels,
@@ -125,7 +135,7 @@ impl Plan for FeatureBased {
             .nth(number)
             .expect("one of the candidates");
         let chosen = chosen.clone();
-        let (train, _, standardisation) = self.scaled(train, validation);
+        let (train, _, standardisation) = self.scaled(train, validation, setting.events);
         let train = Labelled {
             features: &train,
             labels: &labels,
@@ -153,6 +163,10 @@ impl Plan for FeatureBased {
         }))
     }
 
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        self.wanted().held(data)
+    }
+
     fn load_with(
         self: Box<Self>,
         dir: &Path,
@@ -174,14 +188,26 @@ impl FeatureBased {
     }
 
     /// Both splits as the classifier sees them, and how to bring it back to the features as they are.
-    fn scaled(&self, train: Dense, validation: Dense) -> (Matrix, Matrix, Option<Standardisation>) {
-        if self.scaling != Scaling::Standardise {
-            return (Matrix::Dense(train), Matrix::Dense(validation), None);
-        }
-        let standardisation = Standardisation::of(&train);
-        let [train, validation] =
-            [&train, &validation].map(|split| Matrix::Dense(standardisation.apply(split)));
-        (train, validation, Some(standardisation))
+    fn scaled(
+        &self,
+        train: &Features,
+        validation: &Features,
+        events: &mut dyn FnMut(Event),
+    ) -> (Matrix, Matrix, Option<Standardisation>) {
+        events(Event::Began(Phase::Prepare));
+        let train = train.dense();
+        let standardisation =
+            (self.scaling == Scaling::Standardise).then(|| Standardisation::of(&train));
+        let seen = |split: Dense| {
+            Matrix::Dense(match &standardisation {
+                Some(standardisation) => standardisation.apply(&split),
+                None => split,
+            })
+        };
+        let train = seen(train);
+        events(Event::Began(Phase::PrepareValidation));
+        let validation = seen(validation.dense());
+        (train, validation, standardisation)
     }
 }
 
@@ -191,28 +217,26 @@ impl Plan for Knn {
     }
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
-        let wanted = Wanted {
-            pooling: self.pooling,
-            layer: self.layer,
-            pairs: self.pairs,
-            scaling: Scaling::None,
-        };
-        let mut prepared = Prepared::new(KNN_INFO.name, wanted, &mut setting)?;
+        let mut prepared = Prepared::new(KNN_INFO.name, self.wanted(), &mut setting)?;
         let n = setting.train.len();
         let mut ks: Vec<usize> = self.k.values().iter().map(|&k| k.min(n)).collect();
         ks.dedup();
         let candidates = ks.len() * prepared.candidates.len();
         need_validation(setting.validation.len(), candidates)?;
         let labels = setting.train.labels();
-        (setting.events)(Event::Began(if candidates > 1 {
-            Phase::Search
-        } else {
-            Phase::Validate
-        }));
         let mut trials = Vec::new();
         let mut candidate_of = Vec::new();
         for (number, (candidate, train, validation)) in prepared.each_candidate().enumerate() {
             let layers = &candidate.layers;
+            (setting.events)(Event::Began(Phase::Prepare));
+            let train = train.dense();
+            (setting.events)(Event::Began(Phase::PrepareValidation));
+            let validation = validation.dense();
+            (setting.events)(Event::Began(if candidates > 1 {
+                Phase::Search
+            } else {
+                Phase::Validate
+            }));
             trials.extend(self.score(layers, &train, &labels, &validation, &setting, &ks));
             candidate_of.resize(trials.len(), number);
         }
@@ -269,6 +293,10 @@ impl Plan for Knn {
         Ok(Box::new(FittedNeighbours::new(
             *self, chosen.k, stored, labels, common,
         )))
+    }
+
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        self.wanted().held(data)
     }
 
     fn load_with(
@@ -361,6 +389,15 @@ impl KTrial {
 }
 
 impl Knn {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            pooling: self.pooling,
+            layer: self.layer,
+            pairs: self.pairs,
+            scaling: Scaling::None,
+        }
+    }
+
     /// Every k from one search for the most neighbours.
     fn score(
         &self,

@@ -1,9 +1,10 @@
 //! Features of both splits for everything that is tried, and what there is to try.
 
 use crate::config::{Layer, Pairs, Scaling};
-use crate::features::{Extractor, Features};
-use adapt::{Event, FitError, PairEncoding, Phase, Setting, default_pooling, note_folder};
-use linear::Dense;
+use crate::features::{Extractor, Features, PARTS_OF_A_PAIR};
+use adapt::{
+    DataShape, Event, FitError, Held, PairEncoding, Phase, Setting, default_pooling, note_folder,
+};
 use serde_json::Value;
 use transformer::{Embedder, Pooling, Pretrained};
 
@@ -38,6 +39,35 @@ pub(crate) struct Prepared {
     truncated: Vec<(PairEncoding, usize)>,
 }
 
+impl Wanted {
+    /// Every text's vector of every layer that is looked at, in f32 as the model gives them, and one kind of them in f64 as the classifiers
+    /// read them.
+    pub(crate) fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        let shape = data.shape?;
+        let layers = match self.layer {
+            Layer::Last | Layer::After(_) => 1,
+            Layer::Auto | Layer::All => shape.layers + 1,
+        };
+        let at_once = if self.layer == Layer::All { layers } else { 1 };
+        let encodings = if data.pairs {
+            self.pairs.encodings(data.texts[1] > 0)
+        } else {
+            &[PairEncoding::Joint]
+        };
+        let parts = |encoding: &PairEncoding| match encoding {
+            PairEncoding::Joint => 1,
+            PairEncoding::Apart => PARTS_OF_A_PAIR,
+        };
+        let all: usize = encodings.iter().map(parts).sum();
+        let widest = encodings.iter().map(parts).max().unwrap_or(1);
+        let numbers = data.texts.iter().sum::<usize>() * shape.hidden;
+        Some(Held {
+            runs_model: true,
+            kept_bytes: (numbers * (4 * all * layers + 8 * widest * at_once)) as u64,
+        })
+    }
+}
+
 impl Prepared {
     pub(crate) fn new(
         method: &str,
@@ -70,14 +100,20 @@ impl Prepared {
         encoding: PairEncoding,
         layers: &[usize],
         wanted: Wanted,
-        setting: &Setting<'_>,
+        setting: &mut Setting<'_>,
     ) -> Result<(), FitError> {
-        let splits = [&setting.train.examples, &setting.validation.examples];
+        let splits = [
+            (Phase::Prepare, setting.train, &mut self.train),
+            (
+                Phase::PrepareValidation,
+                setting.validation,
+                &mut self.validation,
+            ),
+        ];
         let mut truncated = 0;
-        for (split, features) in splits
-            .into_iter()
-            .zip([&mut self.train, &mut self.validation])
-        {
+        for (phase, split, features) in splits {
+            (setting.events)(Event::Began(phase));
+            let split = &split.examples;
             truncated += self.extractor.truncated(split, encoding)?;
             let found = self
                 .extractor
@@ -113,11 +149,13 @@ impl Prepared {
         }
     }
 
-    pub(crate) fn each_candidate(&self) -> impl Iterator<Item = (&Candidate, Dense, Dense)> + '_ {
+    /// Each candidate with its features of the training and of the validation split.
+    pub(crate) fn each_candidate(
+        &self,
+    ) -> impl Iterator<Item = (&Candidate, &Features, &Features)> {
         let splits = self.train.iter().zip(&self.validation);
         let candidates = self.candidates.iter().zip(splits);
-        candidates
-            .map(|(candidate, (train, validation))| (candidate, train.dense(), validation.dense()))
+        candidates.map(|(candidate, (train, validation))| (candidate, train, validation))
     }
 }
 

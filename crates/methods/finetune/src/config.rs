@@ -1,7 +1,7 @@
 //! Settings of the three rungs, and what each trains.
 
 use crate::count::{block_params, embedding_params, final_norm_params};
-use adapt::{Attach, FitError, Frozen, Level, MethodInfo, Peft, Trained};
+use adapt::{Attach, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained};
 use burn::module::ParamGroup;
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -25,6 +25,10 @@ impl Peft for FinetuneOutput {
         paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Up,
+        }),
     };
 
     type Adaptation = Frozen;
@@ -72,6 +76,10 @@ impl Peft for FinetuneLast {
         paper: "Howard & Ruder 2018, ULMFiT, arXiv:1801.06146; Houlsby et al. 2019, figure 3, arXiv:1902.00751",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Square,
+        }),
     };
 
     type Adaptation = Frozen;
@@ -126,6 +134,10 @@ impl Peft for FinetuneAll {
         paper: "Devlin et al. 2019, BERT, arXiv:1810.04805",
         level: Level::Parameters,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Blue,
+            outline: Outline::Circle,
+        }),
     };
 
     type Adaptation = Frozen;

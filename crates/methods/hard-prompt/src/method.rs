@@ -7,8 +7,8 @@ use crate::prompt::Trace;
 use crate::search_trigger::search_trigger;
 use ::prompt::{AskedModel, Mode, PromptedModel, unusable};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, note_folder, parse_config,
+    ConfigError, Event, FitError, Hue, Level, LoadAdapterError, Look, Method, MethodInfo, Outline,
+    Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::Value;
 use std::path::Path;
@@ -29,6 +29,10 @@ impl Method for HardPromptMethod {
             paper: "Shin et al. 2020, AutoPrompt: Eliciting Knowledge from Language Models with Automatically Generated Prompts, arXiv:2010.15980",
             level: Level::Text,
             uses_model: true,
+            look: Some(Look {
+                hue: Hue::Purple,
+                outline: Outline::Down,
+            }),
         }
     }
 

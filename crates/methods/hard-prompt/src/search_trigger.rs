@@ -44,6 +44,7 @@ pub(crate) fn search_trigger(
         config,
         seed: setting.seed,
     })?;
+    (setting.events)(Event::Began(Phase::PrepareValidation));
     let mut validation = Validation {
         model,
         layout: &layout,

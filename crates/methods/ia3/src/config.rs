@@ -2,7 +2,8 @@
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    RescaledMap, Sites, Target, Trained,
 };
 use transformer::{Backbone, Depth, Proj, Shape};
 
@@ -44,6 +45,10 @@ impl Peft for Ia3 {
         paper: "Liu et al. 2022, (IA)³ in T-Few, arXiv:2205.05638",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Up,
+        }),
     };
 
     type Adaptation = Ia3Adaptation;
@@ -83,6 +88,22 @@ impl Peft for Ia3 {
             .map(|site| width(shape, site))
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    /// A factor each.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = |site: Proj| match scales_input(site) {
+            true => (site, BesideMap::ScaledInput),
+            false => (site, BesideMap::ScaledOutput),
+        };
+        Some(Inserted {
+            maps: self.sites(shape).into_iter().map(beside).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &Ia3Adaptation) -> Option<Change> {

@@ -1,6 +1,6 @@
 //! In-context learning as the registry holds it.
 
-use crate::config::{InContext, NAME};
+use crate::config::{InContext, NAME, Retriever};
 use crate::counts::Counts;
 use crate::demonstrations::{draw, order};
 use crate::predictor::Fitted;
@@ -8,8 +8,8 @@ use crate::prompt::{Demonstration, Member, Prompt, require_mode};
 use crate::validation::{average, best_template, spread};
 use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
 use adapt::{
-    ConfigError, Event, FitError, Level, LoadAdapterError, Method, MethodInfo, Phase, Plan,
-    Predictor, SavedInfo, Setting, note_folder, parse_config,
+    ConfigError, DataShape, Event, FitError, Held, Hue, Level, LoadAdapterError, Look, Method,
+    MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,
 };
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -32,6 +32,10 @@ impl Method for InContextMethod {
             paper: "Brown et al. 2020, Language Models are Few-Shot Learners, arXiv:2005.14165",
             level: Level::Text,
             uses_model: true,
+            look: Some(Look {
+                hue: Hue::Purple,
+                outline: Outline::Star,
+            }),
         }
     }
 
@@ -84,6 +88,20 @@ impl Plan for InContext {
             }
         }
         Ok(Box::new(fitted))
+    }
+
+    /// Prompts are asked while validating and testing; before that the model runs where the nearest texts are found by its states.
+    fn held(&self, data: &DataShape<'_>) -> Option<Held> {
+        let runs_model = self.retrieval && self.retriever == Retriever::Hidden;
+        let states = if runs_model {
+            4 * data.texts[0] * data.shape?.hidden
+        } else {
+            0
+        };
+        Some(Held {
+            runs_model,
+            kept_bytes: states as u64,
+        })
     }
 
     fn load_with(

@@ -2,7 +2,10 @@
 
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
-use adapt::{Attach, Change, FitError, Level, MethodInfo, Peft, Sites, Target, Trained, init};
+use adapt::{
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    Sites, Target, Trained, init,
+};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -128,6 +131,10 @@ impl Peft for Lora {
         paper: "Hu et al. 2021, LoRA, arXiv:2106.09685",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Circle,
+        }),
     };
 
     const VARIANTS: &'static [&'static str] = &[
@@ -192,6 +199,11 @@ impl Peft for Lora {
         shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
     }
 
+    /// Every weight of a pair is used once, and DoRA's magnitudes are factors.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        Peft::trainable_params(self, shape)
+    }
+
     fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {
         let group = || ParamGroup::from_regex(r"^adaptation\..*\.b$").expect("a valid pattern");
         let differs = self.b_rate_ratio != 1.0;
@@ -199,6 +211,19 @@ impl Peft for Lora {
             .then(|| (group(), self.b_rate_ratio))
             .into_iter()
             .collect()
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::LowRank {
+            rank: self.rank.get(),
+            magnitude: self.dora,
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            from_block: self.from_block,
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &LoraAdaptation) -> Option<Change> {

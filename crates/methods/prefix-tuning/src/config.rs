@@ -2,7 +2,10 @@
 
 use crate::adaptation::{Prefix, PrefixAdaptation, Reparametrisation};
 use crate::words::keys_and_values;
-use adapt::{Attach, Change, FitError, InFront, Level, MethodInfo, Peft, Trained, init};
+use adapt::{
+    Attach, Change, FitError, Hue, InFront, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    Trained, init,
+};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -46,6 +49,10 @@ impl Peft for PrefixTuning {
         paper: "Li & Liang 2021, arXiv:2101.00190; Liu et al. 2021, P-tuning v2, arXiv:2110.07602",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Orange,
+            outline: Outline::Cross,
+        }),
     };
 
     const VARIANTS: &'static [&'static str] = &[
@@ -123,6 +130,17 @@ impl Peft for PrefixTuning {
             tokens: self.tokens.get(),
             replaces_ids: false,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let network_params = match self.reparametrise {
+            true => self.trainable_params(shape),
+            false => 0,
+        };
+        Some(Inserted {
+            network_params,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &PrefixAdaptation) -> Option<Change> {

@@ -3,7 +3,8 @@
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
 use adapt::{
-    Attach, Change, FitError, InFront, Level, MethodInfo, Peft, PromptNetwork, Trained, init,
+    Attach, Change, FitError, Hue, InFront, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    PromptNetwork, Trained, init,
 };
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,10 @@ impl Peft for SoftPrompt {
         paper: "Lester et al. 2021, prompt tuning, arXiv:2104.08691; Liu et al. 2021, P-tuning, arXiv:2103.10385",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Orange,
+            outline: Outline::Hexagon,
+        }),
     };
 
     const VARIANTS: &'static [&'static str] = &[
@@ -139,6 +144,14 @@ impl Peft for SoftPrompt {
             tokens: self.tokens.get(),
             replaces_ids: true,
         }
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let vectors = (self.tokens.get() * shape.hidden) as u64;
+        Some(Inserted {
+            network_params: self.trainable_params(shape) - vectors,
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &SoftPromptAdaptation) -> Option<Change> {

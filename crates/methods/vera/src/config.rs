@@ -3,8 +3,8 @@
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
 use adapt::{
-    Attach, Change, FitError, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
-    sub_seed,
+    Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
+    ProjectedMap, Sites, Target, Trained, sub_seed,
 };
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
@@ -42,6 +42,10 @@ impl Peft for Vera {
         paper: "Kopiczko et al. 2024, VeRA, arXiv:2310.11454",
         level: Level::InsertedComputation,
         uses_model: true,
+        look: Some(Look {
+            hue: Hue::Vermilion,
+            outline: Outline::Diamond,
+        }),
     };
 
     type Adaptation = VeraAdaptation;
@@ -98,6 +102,28 @@ impl Peft for Vera {
             .map(|site| self.rank.get() + shape.map_widths(site)[1])
             .sum();
         (shape.layers * per_block) as u64
+    }
+
+    /// Both shared matrices, and the vectors behind them.
+    fn added_per_token(&self, shape: &Shape) -> u64 {
+        let of_map = |site| {
+            let [d_in, d_out] = shape.map_widths(site);
+            let rank = self.rank.get();
+            rank * (d_in + d_out) + rank + d_out
+        };
+        let per_block: usize = self.sites(shape).into_iter().map(of_map).sum();
+        (shape.layers * per_block) as u64
+    }
+
+    fn inserted(&self, shape: &Shape) -> Option<Inserted> {
+        let beside = BesideMap::ScaledRandom {
+            rank: self.rank.get(),
+        };
+        let sites = self.sites(shape).into_iter();
+        Some(Inserted {
+            maps: sites.map(|site| (site, beside)).collect(),
+            ..Inserted::default()
+        })
     }
 
     fn change(&self, adaptation: &VeraAdaptation) -> Option<Change> {

@@ -4,7 +4,8 @@
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::labels::spread;
-use super::picture::{Area, Hang, LABEL, Look, Picture, Place, QUIET, TEXT};
+use super::look::Look;
+use super::picture::{Area, Fill, Hang, LABEL, Picture, Place, QUIET, TEXT};
 use super::render::text_width;
 
 /// Fewer random candidates say little about the best of several.
@@ -62,9 +63,15 @@ pub(crate) fn chart(title: &str, all: &[Draws]) -> Option<Picture> {
         right: WIDTH - names.fold(0.0, f64::max) - 66.0,
         bottom: 480.0,
     };
-    let mut picture = Picture::new(WIDTH, 578.0);
     let subtitle = "mean over all subsets of so many of the random candidates, without replacement (Tang et al. 2020)";
-    frame::title(&mut picture, title, subtitle);
+    let ends = drawn.iter().map(|(draws, curve)| {
+        let end = 100.0 * curve[curve.len() - 1];
+        format!("{} {end:.1} % after {}", draws.label, curve.len())
+    });
+    let ends: Vec<String> = ends.collect();
+    let description = format!("Expected best validation accuracy: {}.", ends.join(", "));
+    let mut picture = Picture::new(WIDTH, 578.0, title, description);
+    frame::title(&mut picture, subtitle);
     let values = || drawn.iter().flat_map(|(_, curve)| curve.iter().copied());
     let (low, high) = (values().fold(1.0, f64::min), values().fold(0.0, f64::max));
     let air = 0.04 * (high - low);
@@ -103,7 +110,7 @@ pub(crate) fn chart(title: &str, all: &[Draws]) -> Option<Picture> {
     let heights: Vec<f64> = ends.iter().map(|end| end.1).collect();
     let heights = spread(&heights, LABEL + 1.5, plot.top + 4.0, plot.bottom - 4.0);
     for (((draws, _), line), height) in drawn.iter().zip(&places).zip(heights) {
-        picture.line(line, draws.look.colour, 2.0);
+        picture.arm_line(line, draws.look, 2.0, 1.0);
         let end = line[line.len() - 1];
         let leader = [
             end,
@@ -111,8 +118,8 @@ pub(crate) fn chart(title: &str, all: &[Draws]) -> Option<Picture> {
             (plot.right + 18.0, height),
         ];
         picture.line(&leader, QUIET, 0.7);
-        picture.mark(end, draws.look, true);
-        picture.mark((plot.right + 26.0, height), draws.look, true);
+        picture.mark(end, draws.look, Fill::Full);
+        picture.mark((plot.right + 26.0, height), draws.look, Fill::Full);
         let label = draws.label.as_str();
         picture.text((plot.right + 38.0, height), label, LABEL, TEXT, Hang::Start);
     }
@@ -124,6 +131,8 @@ pub(crate) fn chart(title: &str, all: &[Draws]) -> Option<Picture> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::look::Variant;
+    use super::super::picture::Marker;
     use super::*;
 
     /// Of all subsets of n, by hand.
@@ -154,7 +163,11 @@ mod tests {
     fn fewer_than_six_candidates_are_not_drawn() {
         let draws = |n: usize| Draws {
             label: "lora".to_owned(),
-            look: super::super::picture::look(0),
+            look: Look {
+                colour: QUIET,
+                marker: Marker::Diamond,
+                variant: Variant::First,
+            },
             accuracies: (0..n).map(|i| 0.5 + 0.01 * i as f64).collect(),
             failed: 0,
         };

@@ -1,5 +1,7 @@
 //! A picture as a list of shapes in logical pixels: charts are laid out and tested without a drawing backend.
 
+use super::look::Look;
+
 /// Red, green, blue.
 pub(crate) type Colour = (u8, u8, u8);
 
@@ -136,6 +138,28 @@ pub(crate) enum Marker {
     Star,
 }
 
+/// What a marker's inside says: how its arm stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// Best or as good.
+    Full,
+    /// Open.
+    Half,
+    /// Behind.
+    Hollow,
+    /// Not compared with the others; a thin edge.
+    Thin,
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stroke {
+    Solid,
+    Dashed,
+    Dotted,
+    DashDotted,
+}
+
 /// One thing to draw; later ones lie on earlier ones.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Shape {
@@ -144,7 +168,7 @@ pub(crate) enum Shape {
         colour: Colour,
         opacity: f64,
         width: f64,
-        dashed: bool,
+        stroke: Stroke,
     },
     Box {
         area: Area,
@@ -153,10 +177,9 @@ pub(crate) enum Shape {
     },
     Mark {
         at: Place,
-        marker: Marker,
+        look: Look,
+        fill: Fill,
         radius: f64,
-        colour: Colour,
-        filled: bool,
     },
     Text(Label),
 }
@@ -179,14 +202,20 @@ pub(crate) struct Label {
 /// A picture to be drawn as SVG and PNG.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Picture {
+    /// What it is called.
+    pub(crate) title: String,
+    /// What it shows with the main numbers, for whoever does not see it.
+    pub(crate) description: String,
     pub(crate) width: f64,
     pub(crate) height: f64,
     pub(crate) shapes: Vec<Shape>,
 }
 
 impl Picture {
-    pub(crate) fn new(width: f64, height: f64) -> Self {
+    pub(crate) fn new(width: f64, height: f64, title: &str, description: String) -> Self {
         Self {
+            title: title.to_owned(),
+            description,
             width,
             height,
             shapes: Vec::new(),
@@ -199,7 +228,7 @@ impl Picture {
             colour,
             opacity: 1.0,
             width,
-            dashed: false,
+            stroke: Stroke::Solid,
         });
     }
 
@@ -215,7 +244,7 @@ impl Picture {
             colour,
             opacity,
             width,
-            dashed: false,
+            stroke: Stroke::Solid,
         });
     }
 
@@ -225,7 +254,7 @@ impl Picture {
             colour,
             opacity: 1.0,
             width,
-            dashed: true,
+            stroke: Stroke::Dashed,
         });
     }
 
@@ -237,13 +266,28 @@ impl Picture {
         });
     }
 
-    pub(crate) fn mark(&mut self, at: Place, look: Look, filled: bool) {
+    /// A line as arms of `look` have it.
+    pub(crate) fn arm_line(&mut self, points: &[Place], look: Look, width: f64, opacity: f64) {
+        self.shapes.push(Shape::Line {
+            points: points.to_vec(),
+            colour: look.colour,
+            opacity,
+            width,
+            stroke: look.variant.stroke(),
+        });
+    }
+
+    pub(crate) fn mark(&mut self, at: Place, look: Look, fill: Fill) {
+        self.mark_of(at, look, fill, RADIUS);
+    }
+
+    /// A marker of another size than the usual one.
+    pub(crate) fn mark_of(&mut self, at: Place, look: Look, fill: Fill, radius: f64) {
         self.shapes.push(Shape::Mark {
             at,
-            marker: look.marker,
-            radius: RADIUS,
-            colour: look.colour,
-            filled,
+            look,
+            fill,
+            radius,
         });
     }
 
@@ -302,30 +346,10 @@ impl Picture {
 /// Radius of a marker.
 pub(crate) const RADIUS: f64 = 5.5;
 
-/// How one way of adapting looks in every chart of its group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Look {
-    pub(crate) colour: Colour,
-    pub(crate) marker: Marker,
-}
-
 /// The colour for text about something drawn in `colour`: darker, so that it can be read on white.
 pub(crate) fn ink(colour: Colour) -> Colour {
     let darker = |channel: u8| (u16::from(channel) * 3 / 5) as u8;
     (darker(colour.0), darker(colour.1), darker(colour.2))
-}
-
-/// The look of the `index`-th arm: no two of the first 63 share both colour and outline.
-pub(crate) fn look(index: usize) -> Look {
-    const COLOURS: [Colour; 7] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK];
-    use Marker::{Circle, Cross, Diamond, Down, Hexagon, Pentagon, Square, Star, Up};
-    const MARKERS: [Marker; 9] = [
-        Circle, Square, Up, Diamond, Down, Pentagon, Cross, Hexagon, Star,
-    ];
-    Look {
-        colour: COLOURS[index % COLOURS.len()],
-        marker: MARKERS[index % MARKERS.len()],
-    }
 }
 
 #[cfg(test)]
@@ -345,11 +369,5 @@ mod tests {
         assert!(!area.crossed_by((0.0, 12.0), (9.0, 12.0)));
         assert!(!area.crossed_by((0.0, 20.0), (30.0, 16.0)));
         assert!(!area.crossed_by((5.0, 0.0), (5.0, 30.0)));
-    }
-
-    #[test]
-    fn sixty_three_arms_look_different() {
-        let looks: Vec<Look> = (0..63).map(look).collect();
-        assert!((0..63).all(|i| looks[..i].iter().all(|earlier| *earlier != looks[i])));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
+use super::look::{Look, Variant};
 use super::picture::{
-    AXIS, Area, GRID, HEADING, Hang, LABEL, Look, Marker, NOTE, Picture, Place, QUIET, Shape, TEXT,
-    ink,
+    AXIS, Area, Fill, GRID, HEADING, Hang, LABEL, Marker, NOTE, Picture, Place, QUIET, TEXT, ink,
 };
 use crate::search::{Kind, Search, Tried};
 
@@ -118,12 +118,17 @@ pub(crate) fn chart(title: &str, panels: &[Panel]) -> Option<Picture> {
     let notes: Vec<String> = frame::wrap(&explained(panels));
     let rows = panels.len().div_ceil(COLUMNS);
     let foot = 8.0 + 19.0 * notes.len() as f64;
-    let mut picture = Picture::new(WIDTH, TOP + rows as f64 * ROW + foot);
     let what = match first.metric {
         Metric::Accuracy => "validation accuracy (%) against learning rate / default (logarithmic)",
         Metric::Loss => "validation loss (nats) against learning rate / default (logarithmic)",
     };
-    frame::title(&mut picture, title, what);
+    let mut picture = Picture::new(
+        WIDTH,
+        TOP + rows as f64 * ROW + foot,
+        title,
+        described(what, panels),
+    );
+    frame::title(&mut picture, what);
     let ratios = panels.iter().flat_map(|panel| {
         let dots = panel.dots.iter().map(|dot| dot.ratio);
         dots.chain(panel.failed.iter().copied())
@@ -197,19 +202,21 @@ fn draw(picture: &mut Picture, area: &Area, panel: &Panel, all: &[Panel], ratios
         panel.look.colour,
         1.2,
     );
-    picture.shapes.push(Shape::Mark {
-        at,
-        marker: Marker::Circle,
-        radius: 8.5,
+    let chosen = Look {
         colour: AXIS,
-        filled: false,
-    });
+        marker: Marker::Circle,
+        variant: Variant::Ring,
+    };
+    picture.mark(at, chosen, Fill::Hollow);
     let last = panel.epochs.len().saturating_sub(1);
     for dot in &panel.dots {
         let at = place(dot.ratio, dot.value);
-        picture
-            .shapes
-            .push(mark(at, panel, dot.rung, dot.rung == last, 3.6));
+        let fill = if dot.rung == last {
+            Fill::Full
+        } else {
+            Fill::Hollow
+        };
+        picture.mark(at, look(panel, dot.rung), fill);
     }
     for ratio in &panel.failed {
         let at = (x.at(*ratio), area.bottom - 6.0);
@@ -238,17 +245,32 @@ fn scale(panel: &Panel, all: &[Panel], area: &Area) -> Axis {
     Axis::linear(low - air, high + air, (area.bottom, area.top), unit)
 }
 
-fn mark(at: Place, panel: &Panel, rung: usize, filled: bool, radius: f64) -> Shape {
+fn look(panel: &Panel, rung: usize) -> Look {
     const RUNGS: [Marker; 3] = [Marker::Up, Marker::Square, Marker::Circle];
     // The last of fewer rungs looks like the last of all.
     let from_last = panel.epochs.len().saturating_sub(1).saturating_sub(rung);
-    Shape::Mark {
-        at,
-        marker: RUNGS[(RUNGS.len() - 1).saturating_sub(from_last)],
-        radius,
+    Look {
         colour: panel.look.colour,
-        filled,
+        marker: RUNGS[(RUNGS.len() - 1).saturating_sub(from_last)],
+        variant: Variant::First,
     }
+}
+
+/// What was chosen in each panel.
+fn described(what: &str, panels: &[Panel]) -> String {
+    let chosen = panels.iter().map(|panel| {
+        let (ratio, value) = panel.chosen;
+        let value = match panel.metric {
+            Metric::Accuracy => format!("{:.1} %", 100.0 * value),
+            Metric::Loss => format!("{value:.3}"),
+        };
+        format!("{} {ratio:.3} ({value})", panel.label)
+    });
+    let chosen: Vec<String> = chosen.collect();
+    format!(
+        "{what}. Chosen rate over the default, and its value: {}.",
+        chosen.join(", ")
+    )
 }
 
 fn explained(panels: &[Panel]) -> String {
@@ -280,6 +302,7 @@ fn explained(panels: &[Panel]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::picture::Shape;
     use super::*;
     use crate::statistics::Interval;
 
@@ -328,7 +351,11 @@ mod tests {
 
     #[test]
     fn a_panel_has_a_mark_for_every_training_and_shades_what_cannot_be_told_from_the_best() {
-        let look = super::super::picture::look(0);
+        let look = Look {
+            colour: AXIS,
+            marker: Marker::Diamond,
+            variant: Variant::First,
+        };
         let panel = Panel::of("lora".to_owned(), look, &search(), Metric::Loss).unwrap();
         assert_eq!(panel.dots.len(), 8);
         assert_eq!(panel.failed, [100.0]);

@@ -4,7 +4,9 @@
 //! Text in the SVG asks for the reader's own sans-serif; the PNG, and every measurement, uses DejaVu Sans, which is among the widest.
 
 use super::font;
-use super::picture::{Colour, Hang, Label, Marker, Picture, Place, Shape};
+use super::look::Look;
+use super::picture::{Colour, Fill, Hang, Label, Marker, Picture, Place, Shape, Stroke, WHITE};
+use crate::escape::html as escape;
 use plotters::backend::BitMapBackend;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -15,8 +17,8 @@ use std::sync::Once;
 /// Pixels drawn to a logical pixel.
 const SCALE: f64 = 2.0;
 
-/// The picture as SVG text.
-pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
+/// The picture as SVG text, with its title and description; `id` is what no other picture of a page has.
+pub(crate) fn svg(picture: &Picture, id: &str) -> Result<String, String> {
     prepare();
     let size = pixels(picture);
     let mut text = String::new();
@@ -26,10 +28,15 @@ pub(crate) fn svg(picture: &Picture) -> Result<String, String> {
         root.present().map_err(|e| e.to_string())?;
     }
     let drawn = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
-    Ok(text.replacen(
-        &drawn,
-        &format!("width=\"{}\" height=\"{}\"", picture.width, picture.height),
-        1,
+    let (head, rest) = text
+        .split_once('>')
+        .ok_or("the drawing library wrote no SVG")?;
+    let sized = format!("width=\"{}\" height=\"{}\"", picture.width, picture.height);
+    let head = head.replacen(&drawn, &sized, 1);
+    let [id, title, description] = [id, &picture.title, &picture.description].map(escape);
+    Ok(format!(
+        "{head} role=\"img\" aria-labelledby=\"{id}--title {id}--desc\">\n<title id=\"{id}--title\">{title}</title>\n\
+         <desc id=\"{id}--desc\">{description}</desc>{rest}"
     ))
 }
 
@@ -78,18 +85,12 @@ fn draw<B: DrawingBackend>(
                 colour,
                 opacity,
                 width,
-                dashed,
+                stroke,
             } => {
-                let style = rgba(*colour, *opacity).stroke_width(stroke(*width));
-                if *dashed {
-                    for dash in dashes(points) {
-                        root.draw(&PathElement::new(dash.map(to_pixel).to_vec(), style))?;
-                    }
-                } else {
-                    root.draw(&PathElement::new(
-                        points.iter().copied().map(to_pixel).collect::<Vec<_>>(),
-                        style,
-                    ))?;
+                let style = rgba(*colour, *opacity).stroke_width(thickness(*width));
+                for part in parts(points, *stroke) {
+                    let pixels: Vec<_> = part.into_iter().map(to_pixel).collect();
+                    root.draw(&PathElement::new(pixels, style))?;
                 }
             }
             Shape::Box {
@@ -102,11 +103,10 @@ fn draw<B: DrawingBackend>(
             }
             Shape::Mark {
                 at,
-                marker,
+                look,
+                fill,
                 radius,
-                colour,
-                filled,
-            } => mark(root, *at, *marker, *radius, *colour, *filled)?,
+            } => mark(root, *at, *look, *fill, *radius)?,
             Shape::Text(text) => draw_text(root, text)?,
         }
     }
@@ -161,41 +161,67 @@ fn bitmap_text<B: DrawingBackend>(root: &Root<B>, label: &Label) -> Drawn<B> {
     drawn
 }
 
-/// Filled, or an outline around white: told apart in grey print too.
+/// Full, half, or an outline around white: told apart in grey print too.
 fn mark<B: DrawingBackend>(
     root: &Root<B>,
     at: Place,
-    marker: Marker,
+    look: Look,
+    fill: Fill,
     radius: f64,
-    colour: Colour,
-    filled: bool,
 ) -> Drawn<B> {
-    area(root, marker, at, radius, 0.0, colour)?;
-    if filled {
-        Ok(())
-    } else {
-        area(root, marker, at, radius, EDGE, super::picture::WHITE)
+    let Look {
+        colour,
+        marker,
+        variant,
+        ..
+    } = look;
+    let edge = rgba(colour, 1.0).stroke_width(thickness(1.2));
+    if variant.has_ring() {
+        let ring = ((radius + 3.5) * SCALE).round() as i32;
+        root.draw(&Circle::new(to_pixel(at), ring, rgba(WHITE, 1.0).filled()))?;
+        root.draw(&Circle::new(to_pixel(at), ring, edge))?;
     }
+    if variant.has_bar() {
+        let y = at.1 + radius + 4.5;
+        let ends = [(at.0 - radius, y), (at.0 + radius, y)].map(to_pixel);
+        root.draw(&PathElement::new(ends.to_vec(), edge))?;
+    }
+    let whole = outline(marker, at, radius, 0.0);
+    area(root, &whole, colour)?;
+    let inset = match fill {
+        Fill::Full => return Ok(()),
+        Fill::Half | Fill::Hollow => EDGE,
+        Fill::Thin => EDGE / 2.0,
+    };
+    area(root, &outline(marker, at, radius, inset), WHITE)?;
+    if fill == Fill::Half {
+        area(root, &left_of(&whole, at.0), colour)?;
+    }
+    Ok(())
 }
 
 /// Thickness of a hollow marker's edge.
 const EDGE: f64 = 1.7;
 
-fn area<B: DrawingBackend>(
-    root: &Root<B>,
-    marker: Marker,
-    at: Place,
-    radius: f64,
-    inset: f64,
-    colour: Colour,
-) -> Drawn<B> {
-    let ink = rgba(colour, 1.0).filled();
-    if marker == Marker::Circle {
-        let radius = ((radius - inset) * SCALE).round() as i32;
-        return root.draw(&Circle::new(to_pixel(at), radius, ink));
+fn area<B: DrawingBackend>(root: &Root<B>, corners: &[Place], colour: Colour) -> Drawn<B> {
+    let pixels: Vec<_> = corners.iter().copied().map(to_pixel).collect();
+    root.draw(&Polygon::new(pixels, rgba(colour, 1.0).filled()))
+}
+
+/// The part of a polygon left of `x` (Sutherland & Hodgman 1974).
+fn left_of(corners: &[Place], x: f64) -> Vec<Place> {
+    let mut kept = Vec::new();
+    for (i, to) in corners.iter().enumerate() {
+        let from = corners[(i + corners.len() - 1) % corners.len()];
+        if (from.0 <= x) != (to.0 <= x) {
+            let share = (x - from.0) / (to.0 - from.0);
+            kept.push((x, from.1 + share * (to.1 - from.1)));
+        }
+        if to.0 <= x {
+            kept.push(*to);
+        }
     }
-    let corners = outline(marker, at, radius, inset).into_iter().map(to_pixel);
-    root.draw(&Polygon::new(corners.collect::<Vec<_>>(), ink))
+    kept
 }
 
 /// Corners, with areas about that of a circle of `radius`, every side moved inwards by `inset`.
@@ -246,38 +272,51 @@ fn outline(marker: Marker, at: Place, radius: f64, inset: f64) -> Vec<Place> {
     }
 }
 
-/// Cuts a line into dashes of 6 with gaps of 4.
-fn dashes(points: &[Place]) -> Vec<[Place; 2]> {
-    const PERIOD: f64 = 10.0;
-    const ON: f64 = 6.0;
+/// A line as the parts that are drawn: all of it, or its dashes.
+fn parts(points: &[Place], stroke: Stroke) -> Vec<Vec<Place>> {
+    match stroke {
+        Stroke::Solid => vec![points.to_vec()],
+        Stroke::Dashed => dashes(points, &[6.0, 4.0]),
+        Stroke::Dotted => dashes(points, &[1.5, 3.0]),
+        Stroke::DashDotted => dashes(points, &[7.0, 3.0, 1.5, 3.0]),
+    }
+}
+
+/// Cuts a line into dashes: lengths that are drawn and, between them, left out.
+fn dashes(points: &[Place], lengths: &[f64]) -> Vec<Vec<Place>> {
     let mut found = Vec::new();
-    let mut walked = 0.0;
+    let (mut phase, mut rest) = (0, lengths[0]);
+    let mut dash: Vec<Place> = Vec::new();
     for pair in points.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         let length = (to.0 - from.0).hypot(to.1 - from.1);
         let at = |d: f64| {
+            let share = d / length;
             (
-                from.0 + (to.0 - from.0) * d / length,
-                from.1 + (to.1 - from.1) * d / length,
+                from.0 + (to.0 - from.0) * share,
+                from.1 + (to.1 - from.1) * share,
             )
         };
         let mut done = 0.0;
         while done < length {
-            let phase = (walked + done) % PERIOD;
-            let (rest, on) = if phase < ON {
-                (ON - phase, true)
-            } else {
-                (PERIOD - phase, false)
-            };
-            // Rounding may leave a sliver of a phase; without the floor it would be walked for ever.
-            let end = (done + rest.max(0.01)).min(length);
-            if on {
-                found.push([at(done), at(end)]);
+            if phase % 2 == 0 && dash.is_empty() {
+                dash.push(at(done));
             }
+            let end = (done + rest).min(length);
+            if phase % 2 == 0 {
+                dash.push(at(end));
+            }
+            rest -= end - done;
             done = end;
+            // Rounding may leave a sliver of a length; it would be walked for ever.
+            if rest < 0.01 {
+                found.extend((!dash.is_empty()).then(|| std::mem::take(&mut dash)));
+                phase = (phase + 1) % lengths.len();
+                rest = lengths[phase];
+            }
         }
-        walked += length;
     }
+    found.extend((!dash.is_empty()).then_some(dash));
     found
 }
 
@@ -285,10 +324,54 @@ fn to_pixel(at: Place) -> (i32, i32) {
     ((at.0 * SCALE).round() as i32, (at.1 * SCALE).round() as i32)
 }
 
-fn stroke(width: f64) -> u32 {
+fn thickness(width: f64) -> u32 {
     (width * SCALE).round().max(1.0) as u32
 }
 
 fn rgba(colour: Colour, opacity: f64) -> RGBAColor {
     RGBAColor(colour.0, colour.1, colour.2, opacity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(corners: &[Place]) -> f64 {
+        let pairs = (0..corners.len()).map(|i| (corners[i], corners[(i + 1) % corners.len()]));
+        pairs.map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum::<f64>().abs() / 2.0
+    }
+
+    #[test]
+    fn the_left_half_of_every_marker_is_half_of_it() {
+        use Marker::{Circle, Cross, Diamond, Down, Hexagon, Pentagon, Square, Star, Up};
+        for marker in [
+            Circle, Square, Up, Diamond, Down, Pentagon, Cross, Hexagon, Star,
+        ] {
+            let whole = outline(marker, (30.0, 20.0), 5.5, 0.0);
+            let half = left_of(&whole, 30.0);
+            let share = area(&half) / area(&whole);
+            assert!((share - 0.5).abs() < 1e-9, "{marker:?}: {share}");
+            assert!(half.iter().all(|corner| corner.0 <= 30.0 + 1e-9));
+        }
+    }
+
+    #[test]
+    fn dashes_go_on_around_corners_and_cover_their_share_of_the_line() {
+        let line = [(0.0, 0.0), (40.0, 0.0), (40.0, 60.0)];
+        for (stroke, share) in [
+            (Stroke::Solid, 1.0),
+            (Stroke::Dashed, 0.6),
+            (Stroke::Dotted, 1.0 / 3.0),
+            (Stroke::DashDotted, 8.5 / 14.5),
+        ] {
+            let length = |part: &Vec<Place>| -> f64 {
+                let steps = part.windows(2);
+                steps
+                    .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
+                    .sum()
+            };
+            let drawn: f64 = parts(&line, stroke).iter().map(length).sum();
+            assert!((drawn / 100.0 - share).abs() < 0.05, "{stroke:?}: {drawn}");
+        }
+    }
 }

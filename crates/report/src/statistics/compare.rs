@@ -1,12 +1,15 @@
 //! Is one way of adapting better than another? Compared example by example, so that what makes an example hard for both cancels.
 //!
-//! Several shared seeds: the differences (1, 0, -1 by seed and example) form a crossed table of their own; t = mean / √Var(mean) with
-//! Satterthwaite's degrees of freedom, see `answers`. One shared seed: McNemar's exact test over the examples that only
-//! one of the two got right (McNemar 1947), and the interval of Agresti & Min 2005. No shared predictions: Welch's comparison of
-//! the two estimates, which is blunter. Many comparisons with the same best: Holm 1979.
+//! Several shared seeds: the differences (1, 0, -1 by seed and example) form a crossed table of their own, with mean squares MS_S (seeds),
+//! MS_R (rows) and MS_E (their interaction). Var(mean) = (MS_S + max(MS_R - MS_E, 0)) / (S·R); the term of the seeds is never dropped, however
+//! small three of them happen to make it, and may be moderated by what other differences say ([`Prior`]). One shared seed: McNemar's exact test
+//! over the examples that only one of the two got right (McNemar 1947), and the interval of Agresti & Min 2005. No shared predictions: Welch's
+//! comparison of the two estimates, which is blunter. Many comparisons: Holm 1979.
 
-use super::answers::{Answers, crossed};
-use super::{Estimate, Interval, critical, two_sided};
+use super::pair::MeanSquares;
+use super::paired::Paired;
+use super::seeds::Prior;
+use super::{Answers, Estimate, Interval, critical, two_sided};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// What a comparison rests on.
@@ -38,42 +41,35 @@ pub struct Difference {
 
 /// `first - second`, paired where predictions allow.
 pub fn difference(first: (&Answers, &Estimate), second: (&Answers, &Estimate)) -> Difference {
-    let table = first.0.minus(second.0);
-    let rows = table.first().map_or(0, Vec::len);
-    match table.len() {
-        _ if rows < 2 => unpaired(first.1, second.1),
-        0 => unpaired(first.1, second.1),
-        1 => by_mcnemar(&table),
-        _ => by_seeds_and_rows(&table),
+    match shared(first.0, second.0) {
+        Some(squares) => of_squares(squares, Prior::NONE),
+        None => unpaired(first.1, second.1),
     }
 }
 
-fn by_seeds_and_rows(table: &[Vec<f64>]) -> Difference {
-    let found = crossed(table);
-    if found.variance <= 0.0 {
-        // The same difference everywhere: seeds add nothing, the examples of one of them decide.
-        return Difference {
-            evidence: evidence(table),
-            ..by_mcnemar(&table[..1])
-        };
-    }
-    let error = found.variance.sqrt();
-    let half = critical(found.df) * error;
-    Difference {
-        mean: found.mean,
-        interval: Interval {
-            low: (found.mean - half).max(-1.0),
-            high: (found.mean + half).min(1.0),
+/// The table of differences over shared seeds and rows; `None` without two rows.
+pub(super) fn shared(first: &Answers, second: &Answers) -> Option<MeanSquares> {
+    let squares = MeanSquares::of(first, second);
+    (squares.seed_count > 0 && squares.row_count > 1).then_some(squares)
+}
+
+/// From a table of differences, with what others say about the variance between seeds.
+pub(super) fn of_squares(squares: MeanSquares, prior: Prior) -> Difference {
+    match Paired::of(squares, prior) {
+        Some(paired) if paired.seed_variance.is_some() => Difference {
+            mean: paired.mean,
+            interval: paired.interval(),
+            p_value: two_sided(paired.mean / paired.error, paired.df),
+            evidence: evidence(&squares),
         },
-        p_value: two_sided(found.mean / error, found.df),
-        evidence: evidence(table),
+        // One seed, or the same difference everywhere, to which seeds add nothing: the rows of one of them decide.
+        _ => by_mcnemar(&squares),
     }
 }
 
-fn by_mcnemar(table: &[Vec<f64>]) -> Difference {
-    let differences = &table[0];
-    let only = |sign: f64| differences.iter().filter(|d| **d == sign).count() as u64;
-    let (first, second, n) = (only(1.0), only(-1.0), differences.len() as f64);
+/// The rows that only one of the two got right, under the first seed.
+fn by_mcnemar(pair: &MeanSquares) -> Difference {
+    let ((first, second), n) = (pair.discordant, pair.row_count as f64);
     // Agresti & Min 2005: half an example is added to each cell of the two-by-two table before Wald's interval.
     let (b, c, m) = (first as f64 + 0.5, second as f64 + 0.5, n + 2.0);
     let centre = (b - c) / m;
@@ -85,18 +81,18 @@ fn by_mcnemar(table: &[Vec<f64>]) -> Difference {
             high: (centre + half).min(1.0),
         },
         p_value: mcnemar_exact(first, second),
-        evidence: evidence(table),
+        evidence: evidence(pair),
     }
 }
 
-fn evidence(table: &[Vec<f64>]) -> Evidence {
+fn evidence(pair: &MeanSquares) -> Evidence {
     Evidence::Paired {
-        seeds: table.len(),
-        rows: table.first().map_or(0, Vec::len),
+        seeds: pair.seed_count,
+        rows: pair.row_count,
     }
 }
 
-fn unpaired(first: &Estimate, second: &Estimate) -> Difference {
+pub(super) fn unpaired(first: &Estimate, second: &Estimate) -> Difference {
     let mean = first.mean - second.mean;
     let variance = first.variance + second.variance;
     let parts = first.variance.powi(2) / first.df + second.variance.powi(2) / second.df;

@@ -9,7 +9,7 @@ use super::answers::{Answers, crossed};
 use super::critical;
 
 /// A range that holds the true value in 95 of 100 such experiments.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

@@ -62,6 +62,16 @@ impl MeanSquares {
         }
     }
 
+    /// Of `second - first`.
+    pub fn reversed(self) -> Self {
+        let (first, second) = self.discordant;
+        Self {
+            mean: -self.mean,
+            discordant: (second, first),
+            ..self
+        }
+    }
+
     /// What rows add beyond the interaction.
     pub fn beyond_error(&self) -> f64 {
         (self.rows - self.error).max(0.0)

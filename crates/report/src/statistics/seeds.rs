@@ -15,7 +15,7 @@ pub struct Prior {
 }
 
 /// A variance and its degrees of freedom.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Variance {
     /// The variance, or the mean square in its place.
     pub value: f64,
@@ -30,10 +30,11 @@ impl Prior {
         variance: 0.0,
     };
 
-    /// From `variances`, each with `df` degrees of freedom, by the moments of their logarithms. The prior's own degrees of freedom are
-    /// `at_most`, where the variances scatter no more than chance alone would have them.
-    pub fn of(variances: &[f64], df: f64, at_most: f64) -> Self {
-        if variances.len() < 3 || df <= 0.0 || at_most <= 0.0 {
+    /// From `variances` by the moments of their logarithms. The prior's own degrees of freedom are at most `at_most`, which they are where the
+    /// variances scatter no more than chance alone would have them.
+    pub fn of(variances: &[Variance], at_most: f64) -> Self {
+        let known = variances.iter().all(|own| own.df > 0.0);
+        if variances.len() < 3 || !known || at_most <= 0.0 {
             return Self::NONE;
         }
         // As limma has it: a variance of zero would have a logarithm of minus infinity.
@@ -41,19 +42,20 @@ impl Prior {
         if floor <= 0.0 {
             return Self::NONE;
         }
-        let half = df / 2.0;
         let logs: Vec<f64> = variances
             .iter()
-            .map(|variance| variance.max(floor).ln() - digamma(half) + half.ln())
+            .map(|own| own.value.max(floor).ln() - digamma(own.df / 2.0) + (own.df / 2.0).ln())
             .collect();
+        let by_chance = variances.iter().map(|own| trigamma(own.df / 2.0));
         let n = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / n;
         let scatter = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let beyond_chance = scatter - trigamma(half);
+        let beyond_chance = scatter - by_chance.sum::<f64>() / n;
         if beyond_chance <= 0.0 {
+            // The limit of the formula below; limma takes the mean of the variances here, which one wild pair can raise.
             return Self {
                 df: at_most,
-                variance: variances.iter().sum::<f64>() / n,
+                variance: mean.exp(),
             };
         }
         let prior = 2.0 * trigamma_inverse(beyond_chance);
@@ -77,8 +79,8 @@ impl Prior {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
-    let spread = super::Spread::of(values.iter().map(|value| Some(*value)));
+fn median(variances: &[Variance]) -> f64 {
+    let spread = super::Spread::of(variances.iter().map(|own| Some(own.value)));
     spread.map_or(0.0, |spread| spread.median)
 }
 
@@ -157,10 +159,17 @@ mod tests {
         }
     }
 
+    fn with_df(values: &[f64], df: f64) -> Vec<Variance> {
+        values
+            .iter()
+            .map(|value| Variance { value: *value, df })
+            .collect()
+    }
+
     #[test]
     fn scattered_variances_are_moderated_as_limma_does() {
         let own = [0.31, 0.0001, 0.55, 9.3, 0.02, 0.41, 17.5, 0.008, 0.66, 3.7];
-        let prior = Prior::of(&own, 4.0, f64::INFINITY);
+        let prior = Prior::of(&with_df(&own, 4.0), f64::INFINITY);
         near(prior.df, 0.589600770534839);
         near(prior.variance, 0.0290703288995445);
         // The second lies far below: limma's posterior. Those above it keep their own.
@@ -185,9 +194,10 @@ mod tests {
     #[test]
     fn variances_that_scatter_by_chance_alone_are_pooled() {
         let own = [0.31, 0.12, 0.55, 0.93, 0.20, 0.41, 1.75, 0.08, 0.66, 0.37];
-        let prior = Prior::of(&own, 2.0, 18.0);
+        let prior = Prior::of(&with_df(&own, 2.0), 18.0);
         assert_eq!(prior.df, 18.0);
-        near(prior.variance, 0.538);
-        assert_eq!(Prior::of(&own[..2], 2.0, 18.0), Prior::NONE);
+        // R: exp(mean(log(x) - digamma(1)))
+        near(prior.variance, 0.665869604421774);
+        assert_eq!(Prior::of(&with_df(&own[..2], 2.0), 18.0), Prior::NONE);
     }
 }

@@ -3,7 +3,9 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use record::{CurvePoint, MethodNote, Outcome, Prediction, RunInfo, TrialRecord, TrialSpec};
+use record::{
+    CurvePoint, MethodLook, MethodNote, Outcome, Prediction, RunInfo, TrialRecord, TrialSpec,
+};
 use report::store;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -137,6 +139,7 @@ fn write_trial(dir: &Path, arm: usize, task: usize, seed: u64, hard: &[f64]) {
         }
     }
     record.eval_s = Some(if arm == 7 { 55.0 } else { 2.0 } * wobble);
+    record.eval_samples_per_s = record.eval_s.map(|s| ROWS as f64 / s);
     let known: f64 = [
         record.load_s,
         record.prepare_s,
@@ -202,6 +205,11 @@ fn info() -> RunInfo {
                 name: name.into(),
                 definition,
                 paper: Some("Somebody et al. 2021".into()),
+                level: None,
+                look: (name == "lime").then(|| MethodLook {
+                    colour: "#d55e00".into(),
+                    shape: "square".into(),
+                }),
             });
         }
     }

@@ -1,12 +1,14 @@
 //! `report`, `recommend` and `compare`: what finished runs say, from their records alone.
 
-use crate::cli::RecommendArgs;
+use crate::cli::{CompareArgs, CostArg, RecommendArgs};
 use crate::commands::method_docs::{self, METHODS_TABLE};
-use crate::registry::Methods;
+use crate::registry::{self, Methods};
 use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
-use report::{Limits, Run};
+use report::{Cost, Limits, Noise, Question, Run};
+use serde_json::{Value, json};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +23,10 @@ pub(crate) fn report(
     readme: Option<&Path>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
-    let runs = load(&dirs)?;
+    let mut runs = load(&dirs)?;
+    for run in &mut runs {
+        registry::complete_looks(methods, &mut run.info.methods);
+    }
     match compact {
         Some(out) => write_compact(&runs, out)?,
         None => write_reports(&runs)?,
@@ -70,7 +75,7 @@ fn write_compact(runs: &[Run], out: &Path) -> anyhow::Result<()> {
 /// Says which methods to choose under limits.
 ///
 /// # Errors
-/// A directory that is no run.
+/// A directory that is no run; a number of predictions where they cost nothing, or none where they do.
 pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
     let seconds = |time: Option<humantime::Duration>| time.map(|t| Duration::from(t).as_secs_f64());
     let bytes = |size: Option<bytesize::ByteSize>| size.map(|s| s.as_u64() as f64);
@@ -79,28 +84,115 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
         max_train_s: seconds(arguments.max_train_time),
         max_stored_bytes: bytes(arguments.max_stored),
         max_predict_s: seconds(arguments.max_predict_time),
+        max_labels: arguments.labels.map(|labels| labels.get() as f64),
     };
-    let runs = load(&arguments.dirs)?;
+    let question = Question {
+        limits,
+        margin: arguments.margin,
+        cost: cost(arguments)?,
+        max_error: arguments.max_error,
+    };
+    let runs = load(&runs_among(&arguments.dirs))?;
+    if arguments.json {
+        let of_run = |run| {
+            let advice = report::advice_json(&report::recommend(run, &question));
+            json!({"run": run.dir.display().to_string(), "advice": advice})
+        };
+        let all: Vec<Value> = runs.iter().map(of_run).collect();
+        say(serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
     for run in &runs {
         if runs.len() > 1 {
             // Two runs may call two models by the same name.
             say(format!("Run {}", run.dir.display()));
         }
-        let advice = report::advice_text(&report::recommend(run, &limits));
-        say(advice.trim_end_matches('\n'));
+        let advice = report::advice_text(&report::recommend(run, &question));
+        for line in advice.trim_end_matches('\n').lines() {
+            say(words::fitted(line, words::width()));
+        }
     }
     Ok(())
 }
 
-/// Compares two runs, paired by seed and test example.
+const DAYS_A_YEAR: usize = 365;
+
+/// What is to be kept low.
+fn cost(arguments: &RecommendArgs) -> anyhow::Result<Cost> {
+    let a_year = arguments.queries_per_day;
+    let a_year = a_year.map(|a_day| a_day.get().saturating_mul(DAYS_A_YEAR));
+    let predictions = arguments.predictions.map(NonZeroUsize::get).or(a_year);
+    let asked = match (arguments.cost, predictions) {
+        (None, Some(_)) => CostArg::Total,
+        (None, None) => CostArg::SearchTrain,
+        (Some(cost), _) => cost,
+    };
+    match (asked, predictions) {
+        (CostArg::Total, Some(predictions)) => Ok(Cost::Total {
+            predictions: predictions as f64,
+        }),
+        (CostArg::Total, None) => bail!(
+            "--cost total needs to know of how many predictions: add --predictions N or --queries-per-day N"
+        ),
+        (_, Some(_)) => bail!(
+            "--predictions and --queries-per-day count for --cost total only: leave out --cost, or them"
+        ),
+        (CostArg::Train, None) => Ok(Cost::Train),
+        (CostArg::SearchTrain, None) => Ok(Cost::SearchTrain),
+        (CostArg::Memory, None) => Ok(Cost::Memory),
+        (CostArg::Predict, None) => Ok(Cost::Predict),
+    }
+}
+
+/// Compares two runs. What the exit status says is in the help of [`CompareArgs`].
 ///
 /// # Errors
-/// A directory that is no run.
-pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<()> {
-    let [first, second] = [report::load_run(first)?, report::load_run(second)?];
-    let table = report::comparison_table(&report::compare(&first, &second));
-    say(table.trim_end_matches('\n'));
-    Ok(())
+/// A directory that is no run; runs that have no method in common, or other classes.
+pub(crate) fn compare(arguments: &CompareArgs) -> anyhow::Result<Compared> {
+    let [first, second] = [&arguments.first, &arguments.second].map(|dir| report::load_run(dir));
+    let (first, second) = (first?, second?);
+    let noise = Noise {
+        time: arguments.noise,
+        ..Noise::default()
+    };
+    let comparison = report::compare(&first, &second, &noise);
+    say(report::comparison_table(&comparison).trim_end_matches('\n'));
+    if !comparison.refused.is_empty() {
+        bail!(
+            "runs with other classes cannot be compared: {}; compare runs of the same task",
+            comparison.refused.join("; ")
+        );
+    }
+    if comparison.arms.is_empty() {
+        bail!(
+            "{} and {} have no method on the same model and task in common; compare runs of the same model and task",
+            first.dir.display(),
+            second.dir.display()
+        );
+    }
+    let gate = arguments.fail_if_worse.map(|threshold| {
+        let gate = report::gate(&comparison, threshold);
+        say("");
+        say(report::gate_text(&gate, threshold).trim_end_matches('\n'));
+        gate
+    });
+    Ok(match gate {
+        Some(gate) if !gate.worse.is_empty() => Compared::Worse,
+        Some(gate) if !gate.unsettled.is_empty() => Compared::CannotTell,
+        _ if !comparison.not_paired.is_empty() => Compared::CannotTell,
+        _ => Compared::Done,
+    })
+}
+
+/// What a comparison came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// Compared, and nothing is worse than was allowed.
+    Done,
+    /// Something is.
+    Worse,
+    /// The evidence does not say, or is not of the same test rows.
+    CannotTell,
 }
 
 /// Those that hold a run, where any does: `results/*` also names what lies beside the runs. Says what it leaves out.
@@ -125,6 +217,50 @@ fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use report::Cost;
+
+    /// Of arguments after `recommend r`; how it is refused otherwise.
+    fn cost_of(arguments: &[&str]) -> Result<Cost, String> {
+        let all = ["adaptbench", "recommend", "r"].iter().chain(arguments);
+        let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
+        match cli.command {
+            Some(Command::Recommend(arguments)) => {
+                super::cost(&arguments).map_err(|error| error.to_string())
+            }
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_number_of_predictions_means_their_total_cost_and_is_refused_where_it_counts_for_nothing() {
+        let total = |predictions| Ok(Cost::Total { predictions });
+        assert_eq!(cost_of(&[]), Ok(Cost::SearchTrain));
+        assert_eq!(cost_of(&["--cost", "search+train"]), Ok(Cost::SearchTrain));
+        assert_eq!(cost_of(&["--cost", "memory"]), Ok(Cost::Memory));
+        assert_eq!(cost_of(&["--predictions", "2000"]), total(2000.0));
+        assert_eq!(cost_of(&["--queries-per-day", "10"]), total(3650.0));
+        assert_eq!(
+            cost_of(&["--cost", "total", "--predictions", "5"]),
+            total(5.0)
+        );
+        for refused in [
+            &["--cost", "total"][..],
+            &["--cost", "train", "--predictions", "5"],
+            &["--predictions", "5", "--queries-per-day", "5"],
+            &["--predictions", "0"],
+            &["--margin", "-1"],
+            &["--margin", "NaN"],
+            &["--max-error", "5"],
+            &["--max-error", "0%"],
+            &["--max-error", "100%"],
+        ] {
+            assert!(cost_of(refused).is_err(), "{refused:?} was taken");
+        }
+        assert!(cost_of(&["--max-error", "5%", "--margin", "0.5", "--labels", "100"]).is_ok());
+    }
+
     #[test]
     fn what_lies_beside_runs_is_left_out_but_never_everything() {
         let dir = tempfile::tempdir().unwrap();

@@ -430,6 +430,7 @@ mod tests {
                 paper: "",
                 level: adapt::Level::Parameters,
                 uses_model: true,
+                look: None,
             }
         }
 

@@ -2,7 +2,9 @@
 
 use crate::panics;
 use crate::registry::{Methods, find};
+use crate::run::inference;
 use crate::run::job::{self, Job};
+use crate::run::memory::{self, Ahead};
 use crate::run::notes;
 use crate::run::observe::Observer;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
@@ -13,7 +15,8 @@ use adapt::{Budget, Level, Method, Predictor, Setting, sub_seed};
 use anyhow::Context;
 use burn::tensor::Device;
 use measure::Phase;
-use record::{Outcome, TrialRecord};
+use measure::memory_model::Holding;
+use record::{Outcome, PredictedMemory, TrialRecord};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
@@ -99,9 +102,12 @@ fn trial(
     observer.borrow_mut().pause();
     let Prepared { task, train, .. } = &prepared;
     record.n_train = Some(train.len() as u64);
+    record.n_validation = Some(task.validation.len() as u64);
     record.n_test = Some(task.test.len() as u64);
     record.classes = Some(task.classes.len() as u64);
     record.notes = notes::of_sources(task, train, prepared.is_limited, base.as_ref());
+
+    record.predicted_memory = predicted_memory(&prepared, job, base.as_ref())?;
 
     let predictor = fit(&prepared, job, base, observer)?;
     validate(&*predictor, &prepared, observer)?;
@@ -127,32 +133,68 @@ fn trial(
             &observer.borrow().steps,
         );
     }
-    if job.keep_adapter {
-        predictor.save(&report::store::trial_dir(&job.run_dir, &job.trial_id).join("adapter"))?;
-    }
     let predictions = predictions(&log_probs, task);
     let digest =
         report::store::write_predictions(&job.run_dir, &job.trial_id, &task.classes, &predictions)?;
     record.predictions_digest = Some(digest);
-    Ok(())
+
+    let (test, device) = (&task.test, &prepared.device);
+    let timing = inference::timing(job.quick);
+    inference::predictions(record, &*predictor, test, device, timing, observer);
+    let places = inference::Places {
+        trial_dir: &report::store::trial_dir(&job.run_dir, &job.trial_id),
+        keep: job.keep_adapter,
+        model_dir: &job.model_dir,
+        device,
+    };
+    inference::adapter_load(record, prepared.method, predictor, &places, observer)
+}
+
+/// What the fit will hold in memory, told before it.
+fn predicted_memory(
+    prepared: &Prepared,
+    job: &Job,
+    base: Option<&Pretrained>,
+) -> anyhow::Result<Option<PredictedMemory>> {
+    let Some(held) = Holding::now() else {
+        return Ok(None);
+    };
+    let searched = job.searched.as_ref().map(|searched| &searched.best);
+    let config = searched.unwrap_or(&job.spec.config).clone();
+    let ahead = Ahead {
+        plan: &*prepared.method.plan(config)?,
+        base,
+        task: &prepared.task,
+        train: &prepared.train,
+        budget: &prepared.budget,
+        seed: job.spec.seed,
+        device: &job.spec.device,
+    };
+    memory::predict(&ahead, held)
 }
 
 /// What a trial computes with, the model aside, which its fit consumes.
-struct Prepared {
+pub(crate) struct Prepared {
     method: &'static dyn Method,
-    budget: Budget,
+    pub(crate) budget: Budget,
     search_trials: usize,
     device: Device,
     /// Validation and test split within their limits.
-    task: Task,
+    pub(crate) task: Task,
     /// The seed's draw from the training split.
-    train: Split,
+    pub(crate) train: Split,
     /// Whether limits left out anything of the files.
     is_limited: bool,
 }
 
 /// Opens the device, reads the task, draws the examples and loads the model, if the method uses one.
-fn prepare(methods: Methods, job: &Job) -> anyhow::Result<(Prepared, Option<Pretrained>)> {
+///
+/// # Errors
+/// What of these cannot be used.
+pub(crate) fn prepare(
+    methods: Methods,
+    job: &Job,
+) -> anyhow::Result<(Prepared, Option<Pretrained>)> {
     let spec = &job.spec;
     let method = find(methods, &spec.method)?;
     let limits = &spec.budget;

@@ -63,10 +63,12 @@ pub(crate) fn per_prediction(
     footprint: &Footprint,
 ) -> Option<f64> {
     let extra = footprint.extra_tokens.round() as u64;
+    let keys = footprint.extra_keys.round() as u64;
+    let added = 2.0 * footprint.added_per_token as f64;
     let all: f64 = lengths
         .iter()
         .map(|&length| length as u64 + extra)
-        .map(|length| forward_flops(shape, length, length))
+        .map(|length| forward_flops(shape, length, length + keys) + added * length as f64)
         .sum();
     (examples > 0).then(|| all / examples as f64)
 }
@@ -95,6 +97,7 @@ pub(crate) fn of_training(
     };
     let forward = |layers, length| forward_flops(&FlopShape { layers, ..*shape }, length, length);
     let extra = footprint.extra_tokens.round() as u64;
+    let keys = footprint.extra_keys.round() as u64;
     let filling = |layers, extra| {
         read.lengths
             .iter()
@@ -108,14 +111,14 @@ pub(crate) fn of_training(
     let trainable = Trainable {
         from_layer,
         weights,
-        added_per_token: footprint.added_params,
+        added_per_token: footprint.added_per_token,
     };
     let cached_layers = if read.cached { from_layer } else { 0 };
     let stepping: f64 = steps
         .iter()
         .map(|&(tokens, samples)| {
             let tokens = tokens as u64 + extra * samples as u64;
-            let length = tokens / (samples as u64).max(1);
+            let length = tokens / (samples as u64).max(1) + keys;
             step_flops(shape, tokens, length, &trainable, cached_layers)
         })
         .sum();
@@ -208,6 +211,44 @@ mod tests {
             (forward_flops(&SHAPE, 15, 15) + forward_flops(&SHAPE, 17, 17)) / 2.0
         );
         assert_eq!(per_prediction(&SHAPE, &[], 0, &Footprint::default()), None);
+    }
+
+    #[test]
+    fn inserted_computation_costs_more_than_the_bare_model_and_merged_exactly_that() {
+        let cost = |footprint: &Footprint| per_prediction(&SHAPE, &[5, 7], 2, footprint).unwrap();
+        let bare = cost(&Footprint::default());
+        let pairs = Footprint {
+            added_params: 96,
+            added_per_token: 96,
+            ..Footprint::default()
+        };
+        assert_eq!(cost(&pairs) - bare, 2.0 * 96.0 * 6.0);
+        let merged = Footprint {
+            added_params: 0,
+            added_per_token: 0,
+            ..pairs.clone()
+        };
+        assert_eq!(cost(&merged), bare);
+        // A prefix is seen by every token, and no map computes it.
+        let prefix = Footprint {
+            extra_keys: 10.0,
+            ..Footprint::default()
+        };
+        assert_eq!(cost(&prefix) - bare, 4.0 * 4.0 * 6.0 * 10.0 * 8.0);
+        let trained = |footprint: Footprint| {
+            let read = Read {
+                lengths: &[5, 7],
+                cached: false,
+            };
+            let footprint = Footprint {
+                acts_from: Some(Depth::Block(0)),
+                ..footprint
+            };
+            of_training(&SHAPE, &[(12, 2)], read, &footprint).unwrap()
+        };
+        let bare = trained(Footprint::default());
+        assert_eq!(trained(pairs) - bare, 6.0 * 96.0 * 12.0);
+        assert!(trained(prefix) > bare);
     }
 
     #[test]

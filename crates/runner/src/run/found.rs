@@ -1,7 +1,7 @@
 //! Before the first trial: every model, task and device of a plan is looked at, so that bad input is refused while nothing is lost.
 
 use crate::plan::Plan;
-use crate::registry::{Methods, find};
+use crate::registry::{Methods, find, look};
 use crate::run::job::Answer;
 use crate::run::probe;
 use crate::sources::{self, devices};
@@ -141,6 +141,8 @@ pub(crate) fn describe(methods: Methods, plan: &Plan, found: &Found) -> anyhow::
             name: method.name.to_owned(),
             definition: method.definition.to_owned(),
             paper: (!method.paper.is_empty()).then(|| method.paper.to_owned()),
+            level: Some(method.level.as_str().to_owned()),
+            look: look(method),
         })
         .collect();
     info.plan = serde_json::to_value(plan)?;

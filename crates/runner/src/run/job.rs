@@ -3,7 +3,7 @@
 
 use crate::sources::TaskSource;
 use crate::terminal::tell;
-use record::TrialSpec;
+use record::{TrialRecord, TrialSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read, Write};
@@ -22,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) model_dir: PathBuf,
     pub(crate) task: TaskSource,
     pub(crate) keep_adapter: bool,
+    /// Whether a first look is enough: fewer predictions are timed.
+    pub(crate) quick: bool,
     /// What an earlier seed's trial found for the same combination; `None` where this one is to search, if the plan searches.
     pub(crate) searched: Option<Searched>,
 }
@@ -34,6 +36,21 @@ pub(crate) struct Searched {
     pub(crate) best: serde_json::Value,
     /// For how many epochs; `None` where it chose none, as earlier versions did.
     pub(crate) epochs: Option<NonZeroUsize>,
+}
+
+impl Searched {
+    /// What the search of a trial on record found, or what that trial had been given.
+    pub(crate) fn by(record: &TrialRecord) -> Option<Self> {
+        let tune = record.details.get("tune")?;
+        let epochs = tune.get("epochs").and_then(serde_json::Value::as_u64);
+        Some(Self {
+            trial_id: record.trial_id.clone(),
+            best: tune.get("best")?.clone(),
+            epochs: epochs
+                .and_then(|epochs| usize::try_from(epochs).ok())
+                .and_then(NonZeroUsize::new),
+        })
+    }
 }
 
 /// What `adaptbench probe` is asked.

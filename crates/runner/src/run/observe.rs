@@ -61,7 +61,7 @@ impl Observer {
         self.phase = Some(phase);
         self.recorder.begin(phase);
         // After the recorder, which starts a new peak: the parent counts what it sees from this line on to the new phase.
-        println!("{PHASE_MARK}{}", phase_name(phase));
+        println!("{PHASE_MARK}{}", phase.as_str());
     }
 
     /// The running phase has ended.
@@ -96,6 +96,7 @@ impl Observer {
         match event {
             Event::Began(phase) => self.begin(match phase {
                 adapt::Phase::Prepare => Phase::Prepare,
+                adapt::Phase::PrepareValidation => Phase::PrepareValidation,
                 adapt::Phase::FirstStep => Phase::FirstStep,
                 adapt::Phase::Train => Phase::Train,
                 adapt::Phase::Validate => Phase::Validate,
@@ -187,18 +188,5 @@ impl Observer {
         record.validation_accuracy = self.best_validation;
         record.curve = self.curve;
         record.details.extend(self.details);
-    }
-}
-
-/// The phase as the log spells it; the parent reads it back.
-pub(crate) fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Load => "load",
-        Phase::Prepare => "prepare",
-        Phase::FirstStep => "first step",
-        Phase::Train => "train",
-        Phase::Validate => "validate",
-        Phase::Evaluate => "evaluate",
-        Phase::Tune => "tune",
     }
 }

@@ -6,21 +6,23 @@ use crate::cli::RunArgs;
 use crate::plan::matrix::{self, Planned};
 use crate::plan::{self, Plan};
 use crate::registry::Methods;
+use crate::run::dry_run;
 use crate::run::found::{Found, describe, find_all};
 use crate::run::job::{self, Job, Searched, Started};
 use crate::run::log::{Log, record_of_unfinished};
 use crate::run::progress::Progress;
+use crate::run::retime;
 use crate::run::run_dir::{self, RunDir};
 use crate::run::spelling;
 use crate::run::tables::Tables;
+use crate::terminal::say;
 use crate::words;
 use anyhow::{Context, ensure};
 use measure::watch::watch;
 use record::{Outcome, TrialRecord, TrialSpec};
-use serde_json::Value;
 use std::fs::{self, File};
 use std::io;
-use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,10 @@ pub(crate) fn run(methods: Methods, arguments: &RunArgs) -> anyhow::Result<u8> {
         !trials.is_empty(),
         "there is nothing to run: no method of the plan can be used with its models"
     );
+    if arguments.dry_run {
+        run_dir::inspect(&path, &info, &trials)?;
+        return dry_run::show(methods, &plan, &found, &trials, &path, arguments.json);
+    }
     let dir = run_dir::open(&path, &info, &trials)?;
     let done =
         sweep(&plan, &found, &dir, &trials, arguments).and_then(|records| finish(&dir, &records));
@@ -93,18 +99,33 @@ fn sweep(
         progress.begin(&waiting[place..]);
         let started = Instant::now();
         let searched = searched(trials, trial, &records);
-        let record = run_trial(
-            plan,
-            found,
-            dir,
-            trial,
+        let attempt = Attempt {
+            run_dir: &dir.path,
             searched,
-            arguments.keep_adapters,
-            &progress,
-        )?;
+            keep_adapter: arguments.keep_adapters,
+            quick: arguments.quick,
+        };
+        let record = run_trial(plan, found, trial, attempt, &progress)?;
         progress.ended(&record, started.elapsed(), &waiting[place + 1..]);
         tables.add(&record)?;
         records.push(record);
+    }
+    if arguments.retime && dir.continued {
+        retime::retime(
+            dir,
+            trials,
+            &mut records,
+            &progress,
+            |place, trial, searched| {
+                let attempt = Attempt {
+                    run_dir: place,
+                    searched,
+                    keep_adapter: false,
+                    quick: arguments.quick,
+                };
+                run_trial(plan, found, trial, attempt, &progress)
+            },
+        )?;
     }
     progress.close();
     let order = |record: &TrialRecord| trials.iter().position(|trial| trial.id == record.trial_id);
@@ -131,28 +152,29 @@ fn searched(trials: &[Planned], trial: &Planned, records: &[TrialRecord]) -> Opt
     let record = records
         .iter()
         .find(|record| record.trial_id == first.id && record.outcome == Outcome::Finished)?;
-    let tune = record.details.get("tune")?;
-    let epochs = tune.get("epochs").and_then(Value::as_u64);
-    Some(Searched {
-        trial_id: first.id.clone(),
-        best: tune.get("best")?.clone(),
-        epochs: epochs
-            .and_then(|epochs| usize::try_from(epochs).ok())
-            .and_then(NonZeroUsize::new),
-    })
+    Searched::by(record)
+}
+
+/// How a trial is run, beside what it is.
+struct Attempt<'a> {
+    /// The directory under which it leaves its files: the run's, or one beside it.
+    run_dir: &'a Path,
+    /// What an earlier search found.
+    searched: Option<Searched>,
+    keep_adapter: bool,
+    quick: bool,
 }
 
 fn run_trial(
     plan: &Plan,
     found: &Found,
-    dir: &RunDir,
     trial: &Planned,
-    searched: Option<Searched>,
-    keep_adapter: bool,
+    attempt: Attempt<'_>,
     progress: &Progress,
 ) -> anyhow::Result<TrialRecord> {
     let spec = &trial.spec;
-    let trial_dir = report::store::trial_dir(&dir.path, &trial.id);
+    let run_dir = attempt.run_dir;
+    let trial_dir = report::store::trial_dir(run_dir, &trial.id);
     if trial_dir.exists() {
         // What a killed or failed attempt left behind would otherwise pass for this one's.
         fs::remove_dir_all(&trial_dir)
@@ -165,12 +187,13 @@ fn run_trial(
         File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
     let job = Job {
         trial_id: trial.id.clone(),
-        run_dir: dir.path.clone(),
+        run_dir: run_dir.to_owned(),
         spec: spec.clone(),
         model_dir: found.models[&spec.model].dir.clone(),
         task: found.tasks[&spec.task].0.clone(),
-        keep_adapter,
-        searched,
+        keep_adapter: attempt.keep_adapter,
+        quick: attempt.quick,
+        searched: attempt.searched,
     };
     let (stdout, stderr) = (Stdio::from(log.try_clone()?), Stdio::from(log));
     let Started {
@@ -186,7 +209,7 @@ fn run_trial(
     .context("cannot wait for a child process")?;
     drop(lifeline);
     log.poll(None);
-    match report::store::read_record(&dir.path, &trial.id)? {
+    match report::store::read_record(run_dir, &trial.id)? {
         Some(record) => Ok(record),
         None if ended.status.code() == Some(crate::NOT_WRITTEN.into()) => {
             let message = log
@@ -197,7 +220,7 @@ fn run_trial(
         }
         None => {
             let record = record_of_unfinished(trial, &ended, &log);
-            report::store::write_record(&dir.path, &record)?;
+            report::store::write_record(run_dir, &record)?;
             Ok(record)
         }
     }
@@ -208,6 +231,9 @@ fn finish(dir: &RunDir, records: &[TrialRecord]) -> anyhow::Result<u8> {
     let run = report::load_run(&dir.path)?;
     let written = report::write(&run, &dir.path)?;
     words::print_results(&run, &written);
+    if let Some(advice) = retime::advice(&dir.path, records) {
+        say(advice);
+    }
     let failed = records
         .iter()
         .filter(|record| record.outcome != Outcome::Finished)

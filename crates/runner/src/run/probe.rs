@@ -5,6 +5,8 @@ use crate::registry::{Methods, find};
 use crate::run::job::{self, Answer, Question, Started};
 use crate::sources::devices;
 use anyhow::{Context, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -45,10 +47,21 @@ pub(crate) fn ask(
         model_dir: model_dir.map(Path::to_owned),
         methods,
     };
+    ask_child("probe", &question)
+}
+
+/// Starts this program with a hidden command, hands it `question`, and reads the answer from its last line.
+///
+/// # Errors
+/// What the child says is wrong.
+pub(crate) fn ask_child<T: DeserializeOwned>(
+    command: &str,
+    question: &impl Serialize,
+) -> anyhow::Result<T> {
     let Started {
         mut child,
         lifeline,
-    } = job::start("probe", &question, Stdio::piped(), Stdio::piped())
+    } = job::start(command, question, Stdio::piped(), Stdio::piped())
         .context("cannot start a child process")?;
     let mut stderr = child.stderr.take().expect("stderr is piped");
     let said = std::thread::spawn(move || {

@@ -59,6 +59,11 @@ impl Progress {
         }
     }
 
+    /// What a trial is called.
+    pub(crate) fn label(&self, spec: &TrialSpec) -> String {
+        self.named.label(spec)
+    }
+
     /// The trial goes on.
     pub(crate) fn tick(&self, trial: &Planned, sample: &Sample, phase: Option<&str>) {
         if let Some(bar) = &self.bar {

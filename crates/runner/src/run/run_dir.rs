@@ -39,11 +39,20 @@ fn stamp(now: SystemTime) -> String {
         .collect()
 }
 
-/// Makes or reopens `path` for the plan in `info`, whose trials are `trials`.
+/// What a directory holds of a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    /// The run that was begun there.
+    before: Option<RunInfo>,
+    /// Records without a run.json.
+    left: usize,
+}
+
+/// Looks whether the plan in `info`, whose trials are `trials`, could run in `path`; nothing is written.
 ///
 /// # Errors
-/// A directory that cannot be written, holds something else, another plan, or is in use.
-pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::Result<RunDir> {
+/// A directory that holds something else, or another plan.
+pub(crate) fn inspect(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::Result<Held> {
     let held = path.join(store::RUN_FILE).is_file();
     let left = if held { 0 } else { records_of(path, trials)? };
     if !held
@@ -63,13 +72,37 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
             path.display()
         );
     }
+    if !held {
+        return Ok(Held { before: None, left });
+    }
+    let before = store::read_run_info(path)?;
+    let differences = differences(&identity(&before), &identity(info));
+    if !differences.is_empty() {
+        bail!(
+            "{} holds another run; give --out a new directory, or repeat that run's plan. What differs (there -> now):\n  {}",
+            path.display(),
+            differences.join("\n  ")
+        );
+    }
+    Ok(Held {
+        before: Some(before),
+        left,
+    })
+}
+
+/// Makes or reopens `path` for the plan in `info`, whose trials are `trials`.
+///
+/// # Errors
+/// A directory that cannot be written, holds something else, another plan, or is in use.
+pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::Result<RunDir> {
+    inspect(path, info, trials)?;
     let unwritable = || {
         format!(
             "cannot write to {}; give --out a directory on a disk that is writable and not full",
             path.display()
         )
     };
-    fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
+    fs::create_dir_all(path).with_context(unwritable)?;
     let lock = lock_file(&path.join(LOCK)).with_context(unwritable)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -79,16 +112,11 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
         ),
         Err(TryLockError::Error(_)) => {} // a file system without locks
     }
-    if held {
-        let before = store::read_run_info(path)?;
-        let differences = differences(&identity(&before), &identity(info));
-        if !differences.is_empty() {
-            bail!(
-                "{} holds another run; give --out a new directory, or repeat that run's plan. What differs (there -> now):\n  {}",
-                path.display(),
-                differences.join("\n  ")
-            );
-        }
+    // Again, now that nobody else begins a run there.
+    let Held { before, left } = inspect(path, info, trials)?;
+    fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
+    let held = before.is_some();
+    if let Some(before) = before {
         if before.git_revision != info.git_revision
             || before.cargo_lock_digest != info.cargo_lock_digest
         {

@@ -1,0 +1,315 @@
+//! Peak memory of a trial's training before it runs, by the same arithmetic as the crates `ops`, `transformer` and `adapt` do it.
+//!
+//! A step is gone through with buffers that have a size and no values: forwards, where each operation keeps what its backward pass needs, and
+//! backwards, where gradients come and what was kept goes; then clipping and AdamW. The peak is read off. So the parts need no formula of
+//! their own: attention keeps queries, keys, values and two numbers a row and head (the probabilities are computed again), a norm its
+//! normalised input, an activation its input, a linear map its input where its weight trains, dropout nothing but a seed; and below the first
+//! trained computation nothing is kept.
+//!
+//! Resident memory is more than the heap: the allocator keeps freed pages for the next step.
+
+mod forward;
+mod ops;
+mod tape;
+mod training;
+mod weights;
+
+use crate::flops::FlopShape;
+use crate::{allocator, memory};
+use record::PredictedMemory;
+
+pub use training::{Texts, Training, texts_only, training, without_model};
+
+/// The plain numbers that decide a model's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelShape {
+    /// Blocks and widths.
+    pub flops: FlopShape,
+    /// Query heads.
+    pub heads: u64,
+    /// Rows of the word embedding.
+    pub vocabulary: u64,
+    /// Rows of the position table; 0 where positions are rotations.
+    pub position_rows: u64,
+    /// Rows of the token-type table.
+    pub token_types: u64,
+    /// Norms before the sub-layers and after the last block, rather than after each sub-layer.
+    pub is_pre_norm: bool,
+    /// Layer norms, rather than RMS norms.
+    pub norm_has_bias: bool,
+    /// Whether the attention's maps have a bias.
+    pub attention_has_bias: bool,
+    /// Whether the feed-forward's maps have a bias.
+    pub feed_forward_has_bias: bool,
+    /// Whether dropout runs on the attention's output.
+    pub drops_attention_output: bool,
+}
+
+impl ModelShape {
+    fn widths(&self, site: MapSite) -> [u64; 2] {
+        let shape = &self.flops;
+        let (h, q, kv, m) = (
+            shape.hidden,
+            shape.query_width,
+            shape.key_value_width,
+            shape.intermediate,
+        );
+        match site {
+            MapSite::Query => [h, q],
+            MapSite::Key | MapSite::Value => [h, kv],
+            MapSite::Out => [q, h],
+            MapSite::Gate | MapSite::Up => [h, m],
+            MapSite::Down => [m, h],
+        }
+    }
+}
+
+/// The linear maps of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as in the transformer's `Proj`")]
+pub enum MapSite {
+    Query,
+    Key,
+    Value,
+    Out,
+    Gate,
+    Up,
+    Down,
+}
+
+impl MapSite {
+    const ALL: [Self; 7] = [
+        Self::Query,
+        Self::Key,
+        Self::Value,
+        Self::Out,
+        Self::Gate,
+        Self::Up,
+        Self::Down,
+    ];
+
+    fn is_attention(self) -> bool {
+        matches!(self, Self::Query | Self::Key | Self::Value | Self::Out)
+    }
+
+    /// Its place in a block, as parameters are named.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Query => "attention.query",
+            Self::Key => "attention.key",
+            Self::Value => "attention.value",
+            Self::Out => "attention.out",
+            Self::Gate => "feed_forward.gate",
+            Self::Up => "feed_forward.up",
+            Self::Down => "feed_forward.down",
+        }
+    }
+}
+
+/// What a method computes beside a linear map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtMap {
+    /// Two trained matrices of this rank, in one operation with the map.
+    LowRank {
+        /// Columns of the first.
+        rank: u64,
+        /// Whether the outputs are brought to trained magnitudes.
+        magnitude: bool,
+    },
+    /// A trained vector on the map's output.
+    ScaledOutput,
+    /// A trained vector on the map's input.
+    ScaledInput,
+    /// Two random matrices that all maps share, with a trained vector after each.
+    ScaledRandom {
+        /// Columns of the first.
+        rank: u64,
+    },
+}
+
+/// A small network at a hidden state: down, activation, up, and a sum with what was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bottleneck {
+    /// Width in between.
+    pub width: u64,
+    /// Whether it reads what the sub-layer read, rather than what it gave.
+    pub reads_block_input: bool,
+    /// Whether its result is multiplied by a number.
+    pub is_scaled: bool,
+}
+
+/// What a method inserts, the same in every block from `from_block` on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inserted {
+    /// First block with something in it.
+    pub from_block: u64,
+    /// Beside linear maps.
+    pub at_maps: Vec<(MapSite, AtMap)>,
+    /// At the attention's output.
+    pub after_attention: Option<Bottleneck>,
+    /// At the feed-forward's output.
+    pub after_feed_forward: Option<Bottleneck>,
+    /// Trained keys and values in front of every block's own.
+    pub prefix_tokens: u64,
+    /// Trained vectors in front of the text.
+    pub prompt_tokens: u64,
+    /// Parameters of networks that compute what stands in front.
+    pub network_params: u64,
+}
+
+/// The classification head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadShape {
+    /// Classes.
+    pub classes: u64,
+    /// Whether the output layer has a bias.
+    pub has_bias: bool,
+    /// Whether a map of the hidden width stands below it.
+    pub has_inner: bool,
+}
+
+/// From where on something trains or is inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From the embeddings on.
+    Embeddings,
+    /// From this block on.
+    Block(u64),
+    /// In the head alone.
+    Head,
+}
+
+/// What all passes of a training have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassShape {
+    /// From where on something trains.
+    pub from: Start,
+    /// Whether the states below are computed once and kept.
+    pub is_cached: bool,
+    /// Whether hidden states are dropped from there on.
+    pub drops_hidden: bool,
+    /// Whether the head reads the mean of all tokens, rather than one.
+    pub pools_mean: bool,
+    /// Whether tokens are of several types: pairs of texts.
+    pub has_types: bool,
+    /// Threads.
+    pub workers: u64,
+}
+
+impl PassShape {
+    fn drops_from(&self, layer: u64) -> bool {
+        let from = match self.from {
+            Start::Embeddings => 0,
+            Start::Block(block) => block,
+            Start::Head => u64::MAX,
+        };
+        self.drops_hidden && layer >= from
+    }
+}
+
+/// A rectangular batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchShape {
+    /// Texts.
+    pub rows: u64,
+    /// Tokens of the longest.
+    pub length: u64,
+}
+
+impl BatchShape {
+    /// Tokens, padding included.
+    pub fn tokens(&self) -> u64 {
+        self.rows * self.length
+    }
+}
+
+/// What memory is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Weights,
+    Gradients,
+    Optimizer,
+    Activations,
+    Cache,
+    Snapshot,
+    Rest,
+}
+
+impl Part {
+    const ALL: [Self; 7] = [
+        Self::Weights,
+        Self::Gradients,
+        Self::Optimizer,
+        Self::Activations,
+        Self::Cache,
+        Self::Snapshot,
+        Self::Rest,
+    ];
+}
+
+/// What the process holds before the fit, the model loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Live heap.
+    pub heap_bytes: u64,
+    /// Resident memory, free pages given back.
+    pub resident_bytes: u64,
+}
+
+impl Holding {
+    /// Of this process, now; `None` where one of them cannot be had: off Linux, or without the counting allocator.
+    pub fn now() -> Option<Self> {
+        allocator::give_back_free_pages();
+        Some(Self {
+            heap_bytes: allocator::live_bytes()?,
+            resident_bytes: memory::own().now_bytes?,
+        })
+    }
+
+    /// The prediction for a heap of these parts.
+    fn predicted(self, parts: tape::Bytes, runs: Runs) -> PredictedMemory {
+        let of = |part: Part| parts[part as usize];
+        let heap_bytes = parts.iter().sum();
+        PredictedMemory {
+            peak_bytes: resident_bytes(self, heap_bytes, runs),
+            heap_bytes,
+            weights_bytes: of(Part::Weights),
+            gradients_bytes: of(Part::Gradients),
+            optimizer_bytes: of(Part::Optimizer),
+            activations_bytes: of(Part::Activations),
+            cache_bytes: of(Part::Cache),
+            snapshot_bytes: of(Part::Snapshot),
+            rest_bytes: of(Part::Rest),
+        }
+    }
+}
+
+/// What a process does while its heap grows, which decides how much more than the heap is resident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Runs {
+    /// No pass through a model.
+    Nothing,
+    /// Passes without gradients.
+    Reading,
+    /// Steps, whose parts are lighter than the heaviest by this share on average.
+    Training { variety: f64 },
+}
+
+/// The most resident memory of a process that held `held` and whose heap grows to `heap_bytes`.
+///
+/// The shares and sizes are fitted to the records of the committed runs and to the cells of `tests/program/memory.rs`. The allocator keeps
+/// pages of what is freed, for the next buffer of about that size: the more, the more the sizes vary from batch to batch. And the first passes
+/// touch pages of code, stacks and caches of small buffers.
+fn resident_bytes(held: Holding, heap_bytes: u64, runs: Runs) -> u64 {
+    const FIRST_TOUCHED: f64 = 27e6;
+    let growth = heap_bytes.saturating_sub(held.heap_bytes) as f64;
+    let more = match runs {
+        Runs::Nothing => 0.0,
+        Runs::Reading => 0.1 * growth + FIRST_TOUCHED.min(0.8 * growth),
+        Runs::Training { variety } => (0.1 + 0.2 * variety) * growth + FIRST_TOUCHED,
+    };
+    held.resident_bytes + (growth + more) as u64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+use super::*;
+
+const SHAPE: ModelShape = ModelShape {
+    flops: FlopShape {
+        layers: 3,
+        hidden: 64,
+        query_width: 64,
+        key_value_width: 64,
+        intermediate: 256,
+        gated: false,
+    },
+    heads: 4,
+    vocabulary: 1000,
+    position_rows: 128,
+    token_types: 2,
+    is_pre_norm: false,
+    norm_has_bias: true,
+    attention_has_bias: true,
+    feed_forward_has_bias: true,
+    drops_attention_output: true,
+};
+
+const HELD: Holding = Holding {
+    heap_bytes: 0,
+    resident_bytes: 0,
+};
+
+fn peak(trains: &dyn Fn(&str) -> bool, from: Start, parts: &[BatchShape]) -> PredictedMemory {
+    training(&Training {
+        shape: SHAPE,
+        trains,
+        inserted: Inserted::default(),
+        head: HeadShape {
+            classes: 2,
+            has_bias: true,
+            has_inner: false,
+        },
+        passes: PassShape {
+            from,
+            is_cached: true,
+            drops_hidden: true,
+            pools_mean: true,
+            has_types: false,
+            workers: 2,
+        },
+        first_epoch: parts.to_vec(),
+        later: Some(parts.to_vec()),
+        variety: 0.0,
+        steps: 2,
+        filling: parts[0],
+        tokens: [2 * parts[0].tokens(), 0],
+        texts: [2 * parts[0].rows, 0],
+        cache_limit_bytes: u64::MAX,
+        held: HELD,
+        params_bytes: 0,
+    })
+}
+
+fn batch(rows: u64) -> BatchShape {
+    BatchShape { rows, length: 64 }
+}
+
+/// Numbers of the model's parameters and of the head's, by hand.
+fn params() -> u64 {
+    let h = 64;
+    let block = 4 * (h * h + h) + (h * 256 + 256) + (256 * h + h) + 2 * 2 * h;
+    1000 * h + 128 * h + 2 * h + 2 * h + 3 * block + 2 * h + 2
+}
+
+/// What a block of a post-norm encoder keeps of a token when everything trains, in numbers: the input of the three maps, queries, keys, values,
+/// two statistics a head, the mixed values, the normalised sum, the sum (input of the next map), the activation's input and output (4h each),
+/// and the second normalised sum.
+const KEPT_BY_BLOCK: u64 = (1 + 3 + 1 + 1 + 1 + 4 + 4 + 1) * 64 + 2 * 4;
+
+#[test]
+fn training_everything_holds_weights_moments_checkpoint_and_each_blocks_tensors() {
+    let one = peak(&|_| true, Start::Embeddings, &[batch(64)]);
+    assert_eq!(one.weights_bytes, 4 * params());
+    assert_eq!(one.optimizer_bytes, 8 * params());
+    assert_eq!(one.snapshot_bytes, 4 * params());
+    let two = peak(&|_| true, Start::Embeddings, &[batch(128)]);
+    let a_token = (two.activations_bytes - one.activations_bytes) as f64 / (64.0 * 64.0 * 4.0);
+    let kept = 3 * KEPT_BY_BLOCK;
+    // Beside the blocks: the embeddings' normalised sum, and at the peak the gradients on their way through the last block.
+    let beside = a_token - kept as f64;
+    assert!((64.0..=10.0 * 64.0).contains(&beside), "{beside}");
+}
+
+#[test]
+fn below_the_trained_blocks_nothing_is_kept_but_the_cache() {
+    let last = |path: &str| path.starts_with("blocks.2.");
+    let found = peak(&last, Start::Block(2), &[batch(64)]);
+    assert_eq!(found.cache_bytes, 4 * 2 * 64 * 64 * 64);
+    let all = peak(&|_| true, Start::Embeddings, &[batch(64)]);
+    assert!(found.activations_bytes * 2 < all.activations_bytes);
+    assert!(found.optimizer_bytes * 2 < all.optimizer_bytes);
+}
+
+#[test]
+fn frozen_maps_keep_no_input_and_biases_alone_get_gradients() {
+    let biases = peak(
+        &|path| path.ends_with("bias"),
+        Start::Embeddings,
+        &[batch(64)],
+    );
+    let all = peak(&|_| true, Start::Embeddings, &[batch(64)]);
+    // A block's map inputs: x, the mixed values, the sum, the activation's output; the norms' inputs stay.
+    let inputs = 4 * 64 * 64 * 3 * (1 + 1 + 1 + 4) * 64;
+    let less = all.activations_bytes - biases.activations_bytes;
+    let off = (less as f64 / inputs as f64 - 1.0).abs();
+    assert!(off < 0.1, "{less} for {inputs}");
+}
+
+#[test]
+fn micro_batches_hold_the_activations_of_one_and_the_gradients_of_all() {
+    let whole = peak(&|_| true, Start::Embeddings, &[batch(64)]);
+    let parts = peak(&|_| true, Start::Embeddings, &[batch(16); 4]);
+    assert!(parts.activations_bytes * 3 < whole.activations_bytes);
+    assert!(parts.gradients_bytes >= 4 * params());
+    assert!(parts.heap_bytes < whole.heap_bytes);
+}
+
+#[test]
+fn texts_that_are_only_read_take_what_one_block_takes() {
+    let read = |rows| {
+        texts_only(&Texts {
+            shape: SHAPE,
+            passes: PassShape {
+                from: Start::Head,
+                is_cached: true,
+                drops_hidden: false,
+                pools_mean: true,
+                has_types: false,
+                workers: 2,
+            },
+            batch: batch(rows),
+            kept_bytes: 4000,
+            held: HELD,
+            params_bytes: 0,
+        })
+    };
+    let a_token = (read(128).activations_bytes - read(64).activations_bytes) / (64 * 64 * 4);
+    assert!((5 * 64..=9 * 64).contains(&a_token), "{a_token}");
+    assert_eq!(read(64).cache_bytes, 4000);
+}

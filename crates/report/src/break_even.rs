@@ -1,0 +1,175 @@
+//! After how many predictions an arm that is dear to train and cheap to ask has cost less than one that is the other way round.
+//!
+//! An arm's cost is a line: search and adaptation, then so much for every text. Two lines cross where one starts higher and rises more slowly. The
+//! range of the crossing is that which the trials' smallest and largest times allow; where the ranges of the starts or of the slopes overlap, no
+//! crossing is claimed.
+
+use crate::statistics::Spread;
+use crate::summary::{ArmSummary, GroupSummary};
+use crate::units;
+
+/// Headings of [`rows`].
+pub(crate) const HEADINGS: [&str; 3] = ["predictions", "cheaper from then on", "than"];
+
+/// What the table means; stands above it.
+pub(crate) fn legend(source: PredictSource) -> String {
+    let measured = match source {
+        PredictSource::Alone => "median of single predictions, one text after the other",
+        PredictSource::Batched => "the test split in batches; one text at a time takes longer",
+    };
+    format!(
+        "After so many predictions, with the range that the trials' times allow, the one has cost less time in all: search, training and predictions \
+         ({measured}). Pairs whose ranges overlap are left out."
+    )
+}
+
+/// One row for every crossing: the predictions with their range, the arm that is cheaper from then on, the other.
+pub(crate) fn rows(group: &GroupSummary, found: &BreakEven) -> Vec<[String; 3]> {
+    let arm = |at: usize| {
+        let arm = &group.arms[at];
+        match crate::standing::word(arm.standing) {
+            "" => arm.label.clone(),
+            word => format!("{} ({word})", arm.label),
+        }
+    };
+    let row = |crossing: &Crossing| {
+        let [predictions, low, high] =
+            [crossing.predictions, crossing.low, crossing.high].map(|n| units::count(n.ceil()));
+        [
+            format!("{predictions} ({low} to {high})"),
+            arm(crossing.dear_start),
+            arm(crossing.cheap_start),
+        ]
+    };
+    found.crossings.iter().map(row).collect()
+}
+
+/// What the time of a prediction was measured on. It is one for all arms of a group, or they could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PredictSource {
+    /// One text after the other.
+    Alone,
+    /// The test split in batches.
+    Batched,
+}
+
+/// What an arm costs: `start_s`, and `predict_s` for every text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CostLine {
+    /// Its place in the group.
+    pub arm: usize,
+    /// Search and adaptation.
+    pub start_s: Spread,
+    /// A prediction.
+    pub predict_s: Spread,
+}
+
+/// Two lines that cross.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Crossing {
+    /// Place of the arm that costs more at the start and less afterwards.
+    pub dear_start: usize,
+    /// Place of the other.
+    pub cheap_start: usize,
+    /// Predictions after which the first has cost less, by the medians.
+    pub predictions: f64,
+    /// The least that the trials' ranges allow.
+    pub low: f64,
+    /// The most.
+    pub high: f64,
+}
+
+/// The costs of a group's arms, and where they cross.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BreakEven {
+    /// What predictions were measured on.
+    pub source: PredictSource,
+    /// In the order of the arms; those without a time to adapt or to predict are left out.
+    pub lines: Vec<CostLine>,
+    /// The earliest first.
+    pub crossings: Vec<Crossing>,
+}
+
+/// Costs and crossings; `None` where fewer than two arms have both times.
+pub fn break_even(group: &GroupSummary) -> Option<BreakEven> {
+    let source = source(group);
+    let lines: Vec<CostLine> = (0..)
+        .zip(&group.arms)
+        .filter_map(|(at, arm)| line(at, arm, source))
+        .collect();
+    if lines.len() < 2 {
+        return None;
+    }
+    let pairs = lines.iter().flat_map(|a| lines.iter().map(move |b| (a, b)));
+    let mut crossings: Vec<Crossing> = pairs.filter_map(|(a, b)| crossing(a, b)).collect();
+    crossings.sort_by(|a, b| a.predictions.total_cmp(&b.predictions));
+    Some(BreakEven {
+        source,
+        lines,
+        crossings,
+    })
+}
+
+/// Single predictions where every arm that was timed has them: an arm that was only timed in batches would look cheap beside the others.
+fn source(group: &GroupSummary) -> PredictSource {
+    let mut timed = group.arms.iter().map(|arm| &arm.costs);
+    if timed.all(|costs| costs.predict_ms_p50.is_some() || costs.eval_samples_per_s.is_none()) {
+        PredictSource::Alone
+    } else {
+        PredictSource::Batched
+    }
+}
+
+fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
+    let costs = &summary.costs;
+    // One search serves all seeds, or each has one of its own and the dearest counts.
+    let search = costs.tune_s.map_or(0.0, |search| search.max);
+    let predict_s = match source {
+        PredictSource::Alone => map(costs.predict_ms_p50?, |ms| ms / 1000.0),
+        PredictSource::Batched => inverse(costs.eval_samples_per_s?)?,
+    };
+    Some(CostLine {
+        arm,
+        start_s: map(costs.adapt_s?, |seconds| seconds + search),
+        predict_s,
+    })
+}
+
+/// Of a rising function of the values.
+fn map(spread: Spread, of: impl Fn(f64) -> f64) -> Spread {
+    Spread {
+        median: of(spread.median),
+        min: of(spread.min),
+        max: of(spread.max),
+        n: spread.n,
+    }
+}
+
+/// Seconds a text from texts a second.
+fn inverse(rate: Spread) -> Option<Spread> {
+    (rate.min > 0.0).then(|| Spread {
+        median: 1.0 / rate.median,
+        min: 1.0 / rate.max,
+        max: 1.0 / rate.min,
+        n: rate.n,
+    })
+}
+
+/// Where `dear`, which starts higher, has cost less than `cheap`.
+fn crossing(dear: &CostLine, cheap: &CostLine) -> Option<Crossing> {
+    let start = dear.start_s.median - cheap.start_s.median;
+    let saved = cheap.predict_s.median - dear.predict_s.median;
+    let saved_at_least = cheap.predict_s.min - dear.predict_s.max;
+    let start_at_least = dear.start_s.min - cheap.start_s.max;
+    if start_at_least <= 0.0 || saved_at_least <= 0.0 {
+        return None;
+    }
+    let saved_at_most = cheap.predict_s.max - dear.predict_s.min;
+    Some(Crossing {
+        dear_start: dear.arm,
+        cheap_start: cheap.arm,
+        predictions: start / saved,
+        low: start_at_least / saved_at_most,
+        high: (dear.start_s.max - cheap.start_s.min) / saved_at_least,
+    })
+}

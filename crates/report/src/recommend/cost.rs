@@ -1,0 +1,254 @@
+//! What an arm costs, by the measure that is to be kept low, and what one saves against another.
+
+use crate::costs::Costs;
+use crate::statistics::Spread;
+use crate::summary::ArmSummary;
+use crate::units;
+
+/// What to keep low.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Cost {
+    /// Time to adapt: preparation, first step, training.
+    Train,
+    /// The search for settings, once, and the training: what adapting to another task costs, where settings are searched again.
+    #[default]
+    SearchTrain,
+    /// Peak resident memory of training.
+    Memory,
+    /// Time of one prediction.
+    Predict,
+    /// Search, training and so many predictions.
+    Total {
+        /// Texts to predict.
+        predictions: f64,
+    },
+}
+
+impl Cost {
+    /// What it costs to use an arm with these costs; `None` where a part of it was not measured.
+    pub(crate) fn of(self, costs: &Costs) -> Option<Spread> {
+        match self {
+            Self::Train => costs.adapt_s,
+            Self::SearchTrain => search_and_train(costs),
+            Self::Memory => costs.train_peak_rss_bytes,
+            Self::Predict => per_prediction(costs),
+            Self::Total { predictions } => {
+                let each = per_prediction(costs)?;
+                Some(plus(search_and_train(costs)?, times(each, predictions)))
+            }
+        }
+    }
+
+    /// `is 3.1x cheaper to train`, with how many times less where that is said; `searched` where any arm of the group was searched for.
+    pub(crate) fn is_lower(self, times: Option<f64>, searched: bool) -> String {
+        let times = times
+            .map(|times| format!("{}x ", times_text(times)))
+            .unwrap_or_default();
+        let start = if searched {
+            "to search and train"
+        } else {
+            "to train"
+        };
+        match self {
+            Self::Train => format!("is {times}cheaper to train"),
+            Self::SearchTrain => format!("is {times}cheaper {start}"),
+            Self::Memory => format!("needs {times}less memory to train"),
+            Self::Predict => format!("is {times}faster to predict"),
+            Self::Total { predictions } => {
+                let texts = units::count(predictions);
+                format!("takes {times}less time in all, {texts} predictions included")
+            }
+        }
+    }
+
+    pub(crate) fn unit(self) -> fn(f64) -> String {
+        if self == Self::Memory {
+            units::bytes
+        } else {
+            units::seconds
+        }
+    }
+}
+
+/// Two digits below ten, whole numbers above.
+fn times_text(times: f64) -> String {
+    if times < 9.95 {
+        format!("{times:.1}")
+    } else {
+        format!("{times:.0}")
+    }
+}
+
+/// Whether a search was worth the name: methods without anything to search have microseconds.
+pub(crate) fn is_searched(costs: &Costs) -> bool {
+    search_s(costs) > 1e-3
+}
+
+/// Seconds of the search. One trial searches for all seeds; what none did costs nothing.
+fn search_s(costs: &Costs) -> f64 {
+    costs.tune_s.map_or(0.0, |search| search.max)
+}
+
+fn search_and_train(costs: &Costs) -> Option<Spread> {
+    let search = search_s(costs);
+    costs.adapt_s.map(|adapt| Spread {
+        median: search + adapt.median,
+        min: search + adapt.min,
+        max: search + adapt.max,
+        n: adapt.n,
+    })
+}
+
+/// Seconds of one text, in batches of the test.
+pub(crate) fn per_prediction(costs: &Costs) -> Option<Spread> {
+    let rate = costs.eval_samples_per_s.filter(|rate| rate.min > 0.0)?;
+    Some(Spread {
+        median: 1.0 / rate.median,
+        min: 1.0 / rate.max,
+        max: 1.0 / rate.min,
+        n: rate.n,
+    })
+}
+
+/// How a time of one prediction was measured.
+pub(crate) const PREDICTION_NOTE: &str =
+    "the time of a prediction is that of the test, in batches, over its texts";
+
+fn plus(a: Spread, b: Spread) -> Spread {
+    Spread {
+        median: a.median + b.median,
+        min: a.min + b.min,
+        max: a.max + b.max,
+        n: a.n.min(b.n),
+    }
+}
+
+fn times(a: Spread, factor: f64) -> Spread {
+    Spread {
+        median: a.median * factor,
+        min: a.min * factor,
+        max: a.max * factor,
+        n: a.n,
+    }
+}
+
+/// Whether `a` costs less than `b` beyond what both vary from seed to seed.
+pub(crate) fn is_cheaper(a: Option<Spread>, b: Option<Spread>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a.max < b.min)
+}
+
+/// The smallest share of a cost that is worth a word.
+const WORTH_SAYING: f64 = 0.05;
+
+/// One quantity of two arms, and how a difference in it reads.
+struct Kind {
+    own: Option<Spread>,
+    others: Option<Spread>,
+    unit: fn(f64) -> String,
+    what: &'static str,
+}
+
+/// What `arm` saves against `other`, and what it costs more, beyond the ranges over seeds: `24 s`, `86 MiB of memory`.
+pub(crate) fn savings(
+    arm: &ArmSummary,
+    other: &ArmSummary,
+    cost: Cost,
+) -> (Vec<String>, Vec<String>) {
+    let kind = |of: fn(&ArmSummary, Cost) -> Option<Spread>, unit, what| Kind {
+        own: of(arm, cost),
+        others: of(other, cost),
+        unit,
+        what,
+    };
+    let mut kinds = vec![
+        kind(time, units::seconds, ""),
+        kind(
+            |arm, _| arm.costs.train_peak_rss_bytes,
+            units::bytes,
+            " of memory",
+        ),
+        kind(
+            |arm, _| per_prediction(&arm.costs),
+            units::seconds,
+            " a prediction",
+        ),
+        kind(stored, units::bytes, " to store"),
+    ];
+    // A total holds the predictions.
+    kinds.retain(|kind| kind.what != " a prediction" || !matches!(cost, Cost::Total { .. }));
+    let (mut saved, mut extra) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        let (Some(own), Some(others)) = (kind.own, kind.others) else {
+            continue;
+        };
+        let difference = (others.median - own.median).abs();
+        if difference < WORTH_SAYING * own.median.max(others.median) {
+            continue;
+        }
+        let said = format!("{}{}", (kind.unit)(difference), kind.what);
+        if is_cheaper(Some(own), Some(others)) {
+            saved.push(said);
+        } else if is_cheaper(Some(others), Some(own)) {
+            extra.push(said);
+        }
+    }
+    (saved, extra)
+}
+
+/// The time that goes with a cost.
+fn time(arm: &ArmSummary, cost: Cost) -> Option<Spread> {
+    match cost {
+        Cost::Memory | Cost::Predict => Cost::SearchTrain.of(&arm.costs),
+        _ => cost.of(&arm.costs),
+    }
+}
+
+fn stored(arm: &ArmSummary, _: Cost) -> Option<Spread> {
+    Spread::of([arm.stored_bytes.map(|bytes| bytes as f64)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn costs(adapt: [f64; 3], search: Option<f64>, rate: f64) -> Costs {
+        Costs {
+            adapt_s: Spread::of(adapt.map(Some)),
+            tune_s: Spread::of([search]),
+            eval_samples_per_s: Spread::of([Some(rate), Some(2.0 * rate)]),
+            ..Costs::default()
+        }
+    }
+
+    #[test]
+    fn a_total_is_search_training_and_predictions_with_their_ranges() {
+        let costs = costs([10.0, 12.0, 20.0], Some(100.0), 50.0);
+        let predictions = 1000.0;
+        let found = Cost::Total { predictions }.of(&costs).unwrap();
+        // 1000 texts at 50 to 100 a second.
+        let expected = (
+            100.0 + 12.0 + 1000.0 / 75.0,
+            100.0 + 10.0 + 10.0,
+            100.0 + 20.0 + 20.0,
+        );
+        assert!((found.median - expected.0).abs() < 1e-9, "{found:?}");
+        assert!((found.min - expected.1).abs() < 1e-9, "{found:?}");
+        assert!((found.max - expected.2).abs() < 1e-9, "{found:?}");
+        assert_eq!(Cost::Train.of(&costs).unwrap().median, 12.0);
+        assert_eq!(Cost::Memory.of(&costs), None);
+        assert!(is_searched(&costs));
+    }
+
+    #[test]
+    fn what_overlaps_from_seed_to_seed_is_no_saving() {
+        let arm = |adapt| ArmSummary {
+            costs: costs(adapt, None, 50.0),
+            ..ArmSummary::default()
+        };
+        let dear = arm([70.0, 72.0, 80.0]);
+        let cheap = savings(&arm([20.0, 22.0, 30.0]), &dear, Cost::SearchTrain);
+        assert_eq!(cheap, (vec!["50 s".to_owned()], vec![]));
+        let overlapping = savings(&arm([20.0, 22.0, 71.0]), &dear, Cost::SearchTrain);
+        assert_eq!(overlapping, (vec![], vec![]));
+    }
+}

@@ -1,0 +1,290 @@
+//! Peak memory of a trial before it runs: what the method says of itself, the texts' lengths in the batches they will run in, and what the
+//! process holds by then, handed to `measure::memory_model`.
+
+use crate::run::flops::flop_shape;
+use adapt::{BesideMap, Budget, DataShape, Head, Inserted, Plan, TrainingShape, encode_split};
+use burn::module::Module;
+use measure::memory_model as model;
+use measure::memory_model::{BatchShape, Holding, ModelShape, PassShape, Start};
+use ops::FLEX_BF16;
+use record::PredictedMemory;
+use std::thread;
+use task::{Split, Task};
+use transformer::{Depth, NormKind, NormOrder, Pooling, Positions, Pretrained, Proj, Shape};
+
+/// A trial that is about to run, the model loaded.
+pub(crate) struct Ahead<'a> {
+    pub(crate) plan: &'a dyn Plan,
+    pub(crate) base: Option<&'a Pretrained>,
+    pub(crate) task: &'a Task,
+    /// The seed's draw.
+    pub(crate) train: &'a Split,
+    pub(crate) budget: &'a Budget,
+    pub(crate) seed: u64,
+    /// Name of the device.
+    pub(crate) device: &'a str,
+}
+
+/// Most resident memory of the phases of training, and the heap in it by part. `None` where it cannot be told: a device whose memory is not
+/// this process's, a method that does not say what it holds.
+///
+/// # Errors
+/// A text that the tokenizer refuses, a model with no room for a text.
+pub(crate) fn predict(of: &Ahead<'_>, held: Holding) -> anyhow::Result<Option<PredictedMemory>> {
+    if !(["flex", FLEX_BF16].contains(&of.device) && ops::is_fused()) {
+        return Ok(None);
+    }
+    match (of.base, of.plan.as_trainable()) {
+        (Some(base), Some(plan)) => match plan.training_shape(&base.shape, of.budget)? {
+            Some(facts) => training(of, base, &facts, held).map(Some),
+            None => Ok(None),
+        },
+        _ => without_gradients(of, held),
+    }
+}
+
+/// Bytes of the parameters that a fit keeps, and of those beside them that it lets go: the output layers of pretraining.
+fn model_bytes(base: &Pretrained) -> [u64; 2] {
+    let bytes = |params: usize| 4 * params as u64;
+    let language_head = base.language_head.as_ref().map_or(0, |head| {
+        let tied = if head.tied {
+            base.shape.vocab * base.shape.hidden
+        } else {
+            0
+        };
+        head.num_params() - tied
+    });
+    let pooler = base.pooler.as_ref().map_or(0, Module::num_params);
+    [
+        bytes(base.backbone.num_params()),
+        bytes(language_head + pooler),
+    ]
+}
+
+fn training(
+    of: &Ahead<'_>,
+    base: &Pretrained,
+    facts: &TrainingShape,
+    held: Holding,
+) -> anyhow::Result<PredictedMemory> {
+    let (shape, budget) = (&base.shape, of.budget);
+    let lengths = |split: &Split| -> anyhow::Result<Vec<usize>> {
+        Ok(encode_split(split, &base.tokenizer, facts.longest_text)?.lengths())
+    };
+    let (train, validation) = (lengths(of.train)?, lengths(&of.task.validation)?);
+    let heaviest = |epochs: std::ops::Range<usize>| heaviest_step(budget, of.seed, &train, epochs);
+    let [kept, let_go] = model_bytes(base);
+    let policy = budget.head;
+    let from = match facts.acts_from {
+        Depth::Embeddings => Start::Embeddings,
+        Depth::Block(block) => Start::Block(block as u64),
+        Depth::Head => Start::Head,
+    };
+    let sum = |lengths: &[usize]| lengths.iter().sum::<usize>() as u64;
+    Ok(model::training(&model::Training {
+        shape: model_shape(shape),
+        trains: &|path| facts.trains(path),
+        inserted: inserted(facts),
+        head: model::HeadShape {
+            classes: of.task.classes.len() as u64,
+            has_bias: Head::has_bias(policy, shape.architecture),
+            has_inner: Head::has_inner(policy, shape.architecture),
+        },
+        passes: passes(of, shape, from),
+        first_epoch: heaviest(0..1),
+        later: (budget.epochs.get() > 1).then(|| heaviest(1..budget.epochs.get())),
+        variety: variety(budget, of.seed, &train),
+        steps: train.len().div_ceil(budget.batch.get()) as u64,
+        filling: first_batch(budget, [&train, &validation]),
+        tokens: [sum(&train), sum(&validation)],
+        texts: [train.len() as u64, validation.len() as u64],
+        cache_limit_bytes: budget.cache_limit_bytes,
+        held,
+        params_bytes: kept + let_go,
+    }))
+}
+
+fn without_gradients(of: &Ahead<'_>, held: Holding) -> anyhow::Result<Option<PredictedMemory>> {
+    let splits = [of.train, &of.task.validation];
+    let bytes = |split: &Split| -> usize {
+        let texts = split.iter();
+        texts
+            .map(|example| example.text.len() + example.second.as_ref().map_or(0, String::len))
+            .sum()
+    };
+    let holds = of.plan.held(&DataShape {
+        shape: of.base.map(|base| &base.shape),
+        budget: of.budget,
+        texts: splits.map(Split::len),
+        text_bytes: splits.map(bytes),
+        classes: of.task.classes.len(),
+        pairs: of.task.pairs,
+    });
+    let Some(holds) = holds else {
+        return Ok(None);
+    };
+    let Some(base) = of.base.filter(|_| holds.runs_model) else {
+        return Ok(Some(model::without_model(held, holds.kept_bytes)));
+    };
+    let longest = of.budget.max_length.get().min(base.shape.max_length);
+    let lengths = |split| -> anyhow::Result<Vec<usize>> {
+        Ok(encode_split(split, &base.tokenizer, longest)?.lengths())
+    };
+    let [train, validation] = splits.map(lengths);
+    let [kept, _] = model_bytes(base);
+    Ok(Some(model::texts_only(&model::Texts {
+        shape: model_shape(&base.shape),
+        passes: passes(of, &base.shape, Start::Head),
+        batch: first_batch(of.budget, [&train?, &validation?]),
+        kept_bytes: holds.kept_bytes,
+        held,
+        params_bytes: kept,
+    })))
+}
+
+fn passes(of: &Ahead<'_>, shape: &Shape, from: Start) -> PassShape {
+    let budget = of.budget;
+    PassShape {
+        from,
+        is_cached: budget.cache,
+        drops_hidden: budget.dropout.unwrap_or(shape.hidden_dropout) > 0.0,
+        pools_mean: !matches!(
+            budget.pooling_of(shape),
+            Pooling::First | Pooling::LastToken
+        ),
+        has_types: of.task.pairs && shape.token_types > 1,
+        workers: thread::available_parallelism().map_or(1, |n| n.get() as u64),
+    }
+}
+
+/// The parts of a step of these rows: each a pass forward and backward.
+fn parts(budget: &Budget, rows: &[usize], lengths: &[usize]) -> Vec<BatchShape> {
+    let part = budget.micro_batch.map_or(rows.len(), |n| n.get());
+    rows.chunks(part)
+        .map(|rows| batch_shape(rows.iter().map(|&row| lengths[row])))
+        .collect()
+}
+
+/// By which share the parts of the first epoch's steps are lighter than the heaviest on average.
+fn variety(budget: &Budget, seed: u64, lengths: &[usize]) -> f64 {
+    let batches = adapt::train::batches(budget, seed, lengths, 0);
+    let all = batches.iter().flat_map(|rows| parts(budget, rows, lengths));
+    let tokens: Vec<f64> = all.map(|part| part.tokens() as f64).collect();
+    let heaviest = tokens.iter().copied().fold(0.0, f64::max);
+    if heaviest == 0.0 {
+        return 0.0;
+    }
+    1.0 - tokens.iter().sum::<f64>() / (tokens.len() as f64 * heaviest)
+}
+
+/// The parts of the step with the largest part, over the given epochs.
+fn heaviest_step(
+    budget: &Budget,
+    seed: u64,
+    lengths: &[usize],
+    epochs: std::ops::Range<usize>,
+) -> Vec<BatchShape> {
+    let mut heaviest = Vec::new();
+    let weight = |parts: &[BatchShape]| parts.iter().map(BatchShape::tokens).max();
+    for epoch in epochs {
+        for rows in adapt::train::batches(budget, seed, lengths, epoch) {
+            let parts = parts(budget, &rows, lengths);
+            if (weight(&parts), parts.len()) > (weight(&heaviest), heaviest.len()) {
+                heaviest = parts;
+            }
+        }
+    }
+    heaviest
+}
+
+/// The first, and heaviest, batch of texts that are only read.
+fn first_batch(budget: &Budget, splits: [&[usize]; 2]) -> BatchShape {
+    let first = |lengths: &[usize]| {
+        let batches = task::batches_sorted(lengths, budget.eval_batch.get());
+        let first = batches.into_iter().next().unwrap_or_default();
+        batch_shape(first.into_iter().map(|row| lengths[row]))
+    };
+    let [a, b] = splits.map(first);
+    if b.tokens() > a.tokens() { b } else { a }
+}
+
+fn batch_shape(lengths: impl Iterator<Item = usize> + Clone) -> BatchShape {
+    BatchShape {
+        rows: lengths.clone().count() as u64,
+        length: lengths.max().unwrap_or(0) as u64,
+    }
+}
+
+fn model_shape(shape: &Shape) -> ModelShape {
+    ModelShape {
+        flops: flop_shape(shape),
+        heads: shape.heads as u64,
+        vocabulary: shape.vocab as u64,
+        position_rows: match shape.positions {
+            Positions::Learned { rows, .. } => rows as u64,
+            Positions::Rotary { .. } => 0,
+        },
+        token_types: shape.token_types as u64,
+        is_pre_norm: shape.norm_order == NormOrder::Pre,
+        norm_has_bias: shape.norm == NormKind::Layer,
+        attention_has_bias: shape.attention_bias,
+        feed_forward_has_bias: shape.feed_forward_bias,
+        drops_attention_output: shape.drops_attention_output(),
+    }
+}
+
+fn inserted(facts: &TrainingShape) -> model::Inserted {
+    let Inserted {
+        from_block,
+        maps,
+        after_attention,
+        after_feed_forward,
+        network_params,
+    } = &facts.inserted;
+    let narrow = |narrow: adapt::Narrow| model::Bottleneck {
+        width: narrow.width as u64,
+        reads_block_input: narrow.reads_block_input,
+        is_scaled: narrow.is_scaled,
+    };
+    let in_front = facts.in_front;
+    let tokens = in_front.tokens as u64;
+    model::Inserted {
+        from_block: *from_block as u64,
+        at_maps: maps
+            .iter()
+            .map(|&(site, beside)| (map_site(site), at_map(beside)))
+            .collect(),
+        after_attention: after_attention.map(narrow),
+        after_feed_forward: after_feed_forward.map(narrow),
+        prefix_tokens: if in_front.replaces_ids { 0 } else { tokens },
+        prompt_tokens: if in_front.replaces_ids { tokens } else { 0 },
+        network_params: *network_params,
+    }
+}
+
+fn map_site(site: Proj) -> model::MapSite {
+    match site {
+        Proj::Query => model::MapSite::Query,
+        Proj::Key => model::MapSite::Key,
+        Proj::Value => model::MapSite::Value,
+        Proj::Out => model::MapSite::Out,
+        Proj::Gate => model::MapSite::Gate,
+        Proj::Up => model::MapSite::Up,
+        Proj::Down => model::MapSite::Down,
+    }
+}
+
+fn at_map(beside: BesideMap) -> model::AtMap {
+    match beside {
+        BesideMap::LowRank { rank, magnitude } => model::AtMap::LowRank {
+            rank: rank as u64,
+            magnitude,
+        },
+        BesideMap::ScaledOutput => model::AtMap::ScaledOutput,
+        BesideMap::ScaledInput => model::AtMap::ScaledInput,
+        BesideMap::ScaledRandom { rank } => model::AtMap::ScaledRandom { rank: rank as u64 },
+    }
+}
+
+#[cfg(test)]
+mod tests;
