@@ -51,17 +51,13 @@ pub fn at_edge(arm: &Arm<'_>) -> Option<AtEdge> {
 fn of_search(trial: &Trial) -> Option<AtEdge> {
     let search = Search::of(trial)?;
     let setting = search.at_edge.first()?.clone();
-    let end = search.end_of(&setting);
+    let end = search.edge.or_else(|| search.end_of(&setting));
     Some(AtEdge { setting, end })
 }
 
 /// Of a C or a k that was chosen from a grid.
 fn of_grid(record: &TrialRecord) -> Option<AtEdge> {
-    let end = match record.details.get("c_at_edge").and_then(Value::as_str) {
-        Some("low") => Some(End::Low),
-        Some("high") => Some(End::High),
-        _ => None,
-    };
+    let end = record.details.get("c_at_edge").and_then(end);
     let of = |setting: &str, end| AtEdge {
         setting: setting.to_owned(),
         end,
@@ -74,6 +70,14 @@ fn of_grid(record: &TrialRecord) -> Option<AtEdge> {
     is_k.then(|| of("k", Some(End::High)))
 }
 
+fn end(value: &Value) -> Option<End> {
+    match value.as_str() {
+        Some("low") => Some(End::Low),
+        Some("high") => Some(End::High),
+        _ => None,
+    }
+}
+
 /// A search by gradient-trained candidates.
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
@@ -81,6 +85,8 @@ pub(crate) struct Search {
     /// Place of the chosen one.
     pub(crate) chosen: usize,
     pub(crate) at_edge: Vec<String>,
+    /// The end at which the first setting's value lies, where the record says so.
+    pub(crate) edge: Option<End>,
     /// Default of the first setting.
     pub(crate) default: Option<f64>,
     pub(crate) kind: Kind,
@@ -146,6 +152,7 @@ impl Search {
             at_edge: names
                 .filter_map(|n| n.as_str().map(str::to_owned))
                 .collect(),
+            edge: end(&tune["edge"]),
             default: tune["defaults"][0][1].as_f64().or_else(of_spec),
             kind,
             trials: record.search_trials.unwrap_or(tried.len() as u64),
@@ -231,7 +238,9 @@ fn tried(trial: &Value) -> Tried {
     let against = |of: &Value| {
         let number = |name: &str| of[name].as_f64();
         let (mean, variance) = (number("mean")?, number("variance")?);
-        let half = critical(number("df")?) * variance.sqrt();
+        // Beyond a million the distribution is the normal one, and its quantile is not found by search.
+        let df = Some(number("df")?).filter(|df| *df < 1e6);
+        let half = critical(df.unwrap_or(f64::INFINITY)) * variance.sqrt();
         let interval = Interval {
             low: mean - half,
             high: mean + half,
@@ -254,4 +263,155 @@ fn position_of(best: &Value, tried: &[Tried]) -> Option<usize> {
         let mut settings = tried.settings.iter();
         settings.all(|(name, value)| best[name].as_f64() == Some(*value))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Group;
+    use record::{Outcome, TrialSpec};
+    use serde_json::json;
+
+    fn trial(details: Value) -> Trial {
+        let spec = TrialSpec {
+            method: "lora".to_owned(),
+            config: json!({"learning_rate": 1e-3}),
+            ..TrialSpec::default()
+        };
+        let mut record = TrialRecord::unmeasured("t".to_owned(), spec, Outcome::Finished);
+        for (name, value) in details.as_object().unwrap() {
+            record.details.insert(name.clone(), value.clone());
+        }
+        Trial {
+            record,
+            predictions: None,
+        }
+    }
+
+    fn arm(trials: &[Trial]) -> Arm<'_> {
+        Arm {
+            label: "lora".to_owned(),
+            trials: trials.iter().collect(),
+        }
+    }
+
+    fn tried(rate: f64, epochs: u64, scores: [[f64; 2]; 2], against: Value) -> Value {
+        let mean = |i: usize| (scores[0][i] + scores[1][i]) / 2.0;
+        let seed = |[accuracy, loss]: [f64; 2]| json!({"validation_accuracy": accuracy, "validation_loss": loss});
+        json!({
+            "settings": [["learning_rate", rate]], "epochs": epochs, "seeds": scores.map(seed),
+            "validation_accuracy": mean(0), "validation_loss": mean(1), "against_chosen": against, "error": null,
+        })
+    }
+
+    /// By accuracy the middle rate would have been the best, by loss it is the highest.
+    fn halving() -> Value {
+        json!({"tune": {
+            "search": "halving", "best": {"learning_rate": 9e-3}, "epochs": 2, "chosen": 2, "at_edge": ["learning_rate"],
+            "edge": "high", "defaults": [["learning_rate", 1e-3]], "validation_examples": 300,
+            "trials": [
+                tried(1e-3, 1, [[0.5, 0.9], [0.5, 0.8]], json!({"mean": 0.5, "variance": 0.01, "df": 20.0})),
+                tried(3e-3, 2, [[0.9, 0.41], [0.9, 0.45]], json!({"mean": 0.03, "variance": 1e-4, "df": 1e9})),
+                tried(9e-3, 2, [[0.88, 0.40], [0.9, 0.40]], Value::Null),
+                {"settings": [["learning_rate", 2.7e-2]], "epochs": 2, "seeds": [{"validation_accuracy": null, "validation_loss": null}],
+                 "validation_accuracy": null, "validation_loss": null, "against_chosen": null, "error": "it diverged"},
+            ],
+        }})
+    }
+
+    #[test]
+    fn the_runner_up_is_the_best_by_loss_with_another_rate_and_its_distance_is_told() {
+        let mut searched = trial(halving());
+        searched.record.search_trials = Some(8);
+        searched.record.search_s = Some(12.0);
+        let trials = [
+            searched,
+            trial(json!({"tune": {"searched_by": "t", "best": {"learning_rate": 9e-3}}})),
+        ];
+        let arm = arm(&trials);
+        let [search] = &Search::all(&arm)[..] else {
+            panic!("one of the two trials searched")
+        };
+        assert_eq!(search.runner_up().unwrap().rate(), Some(3e-3));
+        assert!((search.examples_ahead().unwrap() + 3.0).abs() < 1e-9);
+        let group = Group {
+            model: "m",
+            task: "t",
+            model_digest: "",
+            task_digest: "",
+            model_name: String::new(),
+            task_name: String::new(),
+            slug: String::new(),
+            arms: vec![arm],
+        };
+        let rows = rows(&group);
+        assert_eq!(
+            rows[0][..7],
+            [
+                "lora",
+                "learning_rate 9.0e-3 (high end)",
+                "9",
+                "2",
+                "8",
+                "12 s",
+                "3.0e-3: +0.030 [0.010, 0.050], by seed +0.010, +0.050; -3 of 300",
+            ]
+        );
+        assert!(rows[0][7].contains("learning_rate 1.0e-3, 1 epoch: 50.0; "));
+        assert!(rows[0][7].ends_with("learning_rate 2.7e-2, 2 epochs: failed"));
+        let said = "1 of 1 choices rest on at most 5 of 300 validation examples.";
+        assert!(legend(&group).ends_with(said), "{}", legend(&group));
+    }
+
+    #[test]
+    fn a_choice_at_an_end_is_found_in_records_of_every_kind() {
+        let edge = |details: Value| at_edge(&arm(&[trial(details)]));
+        let found = |setting: &str, end| {
+            Some(AtEdge {
+                setting: setting.to_owned(),
+                end: Some(end),
+            })
+        };
+        assert_eq!(edge(halving()), found("learning_rate", End::High));
+        let before = json!({"tune": {"best": {"learning_rate": 1e-4}, "at_edge": ["learning_rate"], "trials": [
+            {"settings": [["learning_rate", 1e-4]], "validation_accuracy": 0.9, "validation_loss": 0.3},
+            {"settings": [["learning_rate", 1e-3]], "validation_accuracy": 0.8, "validation_loss": 0.2},
+        ]}});
+        assert_eq!(edge(before), found("learning_rate", End::Low));
+        assert_eq!(
+            edge(json!({"c_at_edge": "low", "c": 1e-3})),
+            found("c", End::Low)
+        );
+        assert_eq!(edge(json!({"c_at_edge": null})), None);
+        assert_eq!(edge(json!({"tune": "nothing to search"})), None);
+        let mut neighbours = trial(json!({"k": 32}));
+        assert_eq!(at_edge(&arm(std::slice::from_ref(&neighbours))), None);
+        neighbours.record.search_edge = Some(true);
+        assert_eq!(at_edge(&arm(&[neighbours])), found("k", End::High));
+    }
+
+    #[test]
+    fn an_earlier_search_is_ranked_by_accuracy() {
+        let mut details = halving();
+        let tune = details["tune"].as_object_mut().unwrap();
+        for new in [
+            "search",
+            "chosen",
+            "edge",
+            "defaults",
+            "validation_examples",
+        ] {
+            tune.remove(new);
+        }
+        let searched = trial(details);
+        let search = Search::of(&searched).unwrap();
+        assert_eq!((search.kind, search.chosen), (Kind::Grid, 2));
+        assert_eq!(search.default, Some(1e-3));
+        assert_eq!(search.runner_up().unwrap().rate(), Some(3e-3));
+        assert_eq!(
+            search.examples_ahead(),
+            None,
+            "the number of examples is not known"
+        );
+    }
 }

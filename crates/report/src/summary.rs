@@ -225,7 +225,7 @@ fn search_edge(arm: &Arm<'_>) -> Option<Option<AtEdge>> {
     };
     let mut trials = arm.trials.iter().copied();
     trials
-        .find(|trial| searched(&trial))
+        .find(|trial| searched(trial))
         .map(|_| search::at_edge(arm))
 }
 

@@ -340,6 +340,7 @@ mod tests {
             ],
             chosen: 4,
             at_edge: Vec::new(),
+            edge: None,
             default: Some(1e-3),
             kind: Kind::Halving,
             trials: 10,
@@ -361,7 +362,7 @@ mod tests {
         assert_eq!(panel.chosen, (1.0, 0.45));
         let (low, high) = panel.optimum.unwrap();
         assert!((low - 1.0).abs() < 1e-12 && (high - 10.0).abs() < 1e-12);
-        let picture = chart("t", &[panel.clone()]).unwrap();
+        let picture = chart("t", std::slice::from_ref(&panel)).unwrap();
         let marks = picture
             .shapes
             .iter()
