@@ -137,7 +137,7 @@ fn busy_seconds(stat: &str, allowed: Option<&[usize]>) -> Option<f64> {
             ticks += user + nice + system + irq + softirq + rest.first().unwrap_or(&0);
         }
     }
-    (ticks > 0).then(|| ticks as f64 * TICK_S)
+    (ticks > 0).then_some(ticks as f64 * TICK_S)
 }
 
 /// The numbers in `Cpus_allowed_list: 0-3,8`.

@@ -35,6 +35,9 @@ pub(crate) fn timing(quick: bool) -> Timing {
     }
 }
 
+/// Scores of some texts.
+type Predict<'a> = dyn Fn(&[Example]) -> Result<Vec<Logits>, PredictError> + 'a;
+
 /// Times predictions of single texts of the test split.
 pub(crate) fn predictions(
     record: &mut TrialRecord,
@@ -58,7 +61,7 @@ pub(crate) fn predictions(
         calls: texts.len(),
         ..timing
     };
-    let time = |predict: &dyn Fn(&[Example]) -> Result<Vec<Logits>, PredictError>| {
+    let time = |predict: &Predict<'_>| {
         observer.borrow_mut().begin(Phase::Predict);
         let timed = time_calls(&SystemClock::default(), timing, |number| {
             predict(slice::from_ref(&texts[number]))?;
