@@ -6,8 +6,9 @@ use crate::predictor::{FittedClassifier, FittedNeighbours};
 use crate::prepared::{Candidate, Prepared, Wanted, note};
 use adapt::linear_fit::{choose_c, need_validation, note_choice};
 use adapt::{
-    ConfigError, DataShape, Described, Event, FitError, Held, Level, LoadAdapterError, Method, MethodInfo, Phase,
-    Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax, parse_config,
+    ConfigError, DataShape, Described, Event, FitError, Held, Level, LoadAdapterError, Method,
+    MethodInfo, Phase, Plan, Predictor, SavedInfo, Score, Setting, SettingDoc, argmax,
+    parse_config,
 };
 use linear::{Choice, Dense, Labelled, Matrix, Standardisation};
 use serde_json::{Value, json};

@@ -2,7 +2,9 @@
 
 use crate::config::{Layer, Pairs, Scaling};
 use crate::features::{Extractor, Features, PARTS_OF_A_PAIR};
-use adapt::{DataShape, Event, FitError, Held, PairEncoding, Phase, Setting, default_pooling, note_folder};
+use adapt::{
+    DataShape, Event, FitError, Held, PairEncoding, Phase, Setting, default_pooling, note_folder,
+};
 use linear::Dense;
 use serde_json::Value;
 use transformer::{Embedder, Pooling, Pretrained};

@@ -2,7 +2,8 @@
 
 use crate::adaptation::{Ia3Adaptation, Scaling};
 use adapt::{
-    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, RescaledMap, Sites, Target, Trained,
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, RescaledMap, Sites,
+    Target, Trained,
 };
 use transformer::{Backbone, Depth, Proj, Shape};
 

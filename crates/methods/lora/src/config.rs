@@ -3,7 +3,9 @@
 use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
 use adapt::{
-    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, Sites, Target, Trained, init};
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, Sites, Target, Trained,
+    init,
+};
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

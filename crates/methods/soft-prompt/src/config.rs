@@ -3,7 +3,8 @@
 use crate::adaptation::{Prompt, SoftPromptAdaptation};
 use crate::encoder::PromptEncoder;
 use adapt::{
-    Attach, Change, FitError, InFront, Inserted, Level, MethodInfo, Peft, PromptNetwork, Trained, init,
+    Attach, Change, FitError, InFront, Inserted, Level, MethodInfo, Peft, PromptNetwork, Trained,
+    init,
 };
 use burn::tensor::TensorData;
 use serde::{Deserialize, Serialize};

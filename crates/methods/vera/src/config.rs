@@ -3,8 +3,8 @@
 use crate::adaptation::{Scalings, VeraAdaptation};
 use adapt::init::InitRng;
 use adapt::{
-    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, ProjectedMap, Sites, Target, Trained,
-    sub_seed,
+    Attach, BesideMap, Change, FitError, Inserted, Level, MethodInfo, Peft, ProjectedMap, Sites,
+    Target, Trained, sub_seed,
 };
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
