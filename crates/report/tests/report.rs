@@ -627,3 +627,107 @@ fn a_compact_copy_says_what_the_run_says() {
     ));
     assert!(report::compact(&run, &dir).is_err(), "beside its records");
 }
+
+/// The summary of one arm of the first task.
+fn arm_of(run: &Run, label: &str) -> report::ArmSummary {
+    let groups = report::summarise(run);
+    let is_it = |g: &&report::GroupSummary| g.task == synthetic::TASKS[0];
+    let group = groups.iter().find(is_it).unwrap();
+    let arm = group.arms.iter().find(|arm| arm.label == label);
+    arm.unwrap_or_else(|| panic!("no {label}")).clone()
+}
+
+#[test]
+fn a_seed_far_below_the_others_is_named_in_table_and_notes() {
+    let (_, mut run) = made_up("unstable");
+    assert_eq!(arm_of(&run, "lime").unstable, []);
+    let far = run.trials.iter_mut().find(|trial| {
+        let spec = &trial.record.spec;
+        (spec.method.as_str(), spec.variant.as_str(), spec.seed) == ("lime", "", 2)
+            && spec.task == synthetic::TASKS[0]
+    });
+    far.unwrap().record.test_accuracy = Some(0.61);
+    assert_eq!(arm_of(&run, "lime").unstable, [(2, 0.61)]);
+    let table = report::terminal_table(&run);
+    for part in [
+        ", unstable: seed 2 at 61.0",
+        "note: lime is unstable: seed 2 at 61.0, far below its other seeds.",
+    ] {
+        assert!(table.contains(part), "{part:?} is missing in\n{table}");
+    }
+}
+
+#[test]
+fn one_seed_is_said_to_leave_the_seeds_unknown_and_places_none_as_good() {
+    let (_, mut run) = made_up("one-seed");
+    run.trials.retain(|trial| trial.record.spec.seed == 0);
+    for group in report::summarise_with(&run, 0.5) {
+        for arm in &group.arms {
+            assert_ne!(arm.standing, Standing::AsGood, "{}", arm.label);
+            let unknown = arm.against.and_then(|against| against.pair.improvement());
+            assert_eq!(unknown, None, "{}", arm.label);
+        }
+    }
+    let table = report::terminal_table(&run);
+    assert!(
+        table.contains("one seed (seeds' variation unknown)"),
+        "{table}"
+    );
+}
+
+#[test]
+fn seeds_that_predict_alike_count_as_one_and_chance_that_agrees_does_not() {
+    let (_, mut run) = made_up("deterministic");
+    let is_it = |trial: &&mut report::Trial| {
+        trial.record.spec.method == "majority-oak" && trial.record.spec.task == synthetic::TASKS[0]
+    };
+    assert!(!arm_of(&run, "majority-oak").deterministic);
+    let first = run.trials.iter_mut().find(is_it).unwrap().clone();
+    for trial in run.trials.iter_mut().filter(is_it) {
+        trial.predictions = first.predictions.clone();
+        trial.record.test_accuracy = first.record.test_accuracy;
+    }
+    assert!(arm_of(&run, "majority-oak").deterministic);
+    let table = report::terminal_table(&run);
+    assert!(table.contains("1 (deterministic) x 500"), "{table}");
+    // Every answer right, by merit.
+    for trial in run.trials.iter_mut().filter(is_it) {
+        trial.record.test_accuracy = Some(1.0);
+    }
+    assert!(!arm_of(&run, "majority-oak").deterministic);
+}
+
+#[test]
+fn without_all_predictions_an_arm_shows_its_accuracy_and_is_not_placed() {
+    let (_, mut run) = made_up("not-placed");
+    let lost = run.trials.iter_mut().find(|trial| {
+        trial.record.spec.method == "lime" && trial.record.spec.task == synthetic::TASKS[0]
+    });
+    lost.unwrap().predictions = None;
+    let arm = arm_of(&run, "lime");
+    assert!(arm.accuracy.is_some());
+    assert_eq!((arm.standing, arm.against), (Standing::Unknown, None));
+}
+
+#[test]
+fn a_narrow_terminal_gets_accuracies_and_costs_apart_and_loses_nothing() {
+    let (_, run) = made_up("narrow");
+    let (whole, narrow) = (
+        report::terminal_table(&run),
+        report::terminal_table_within(&run, 80),
+    );
+    let is_row = |line: &&str| line.starts_with("cedar-all ") || line.starts_with("lime:wide ");
+    assert_eq!(whole.lines().filter(is_row).count(), 4);
+    let rows: Vec<&str> = narrow.lines().filter(is_row).collect();
+    assert_eq!(rows.len(), 8, "{narrow}");
+    for row in &rows {
+        assert!(row.chars().count() <= 80, "{row}");
+    }
+    let words = |text: &str| {
+        let words = text.lines().filter(is_row).flat_map(str::split_whitespace);
+        words
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(words(&whole), words(&narrow));
+}
