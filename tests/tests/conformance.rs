@@ -2,6 +2,7 @@
 
 use adapt::conformance::{Bench, CHECKS, variants};
 use adapt::{HeadPolicy, Method};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 #[test]
@@ -56,4 +57,44 @@ fn conforms(architecture: &str, head: HeadPolicy, wanted: fn(&dyn Method) -> boo
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// Of the default settings: two rates, two epochs. Trainings that diverge count with the epochs they were given.
+#[test]
+fn the_search_gives_every_method_the_same_trainings_but_for_widened_ranges() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/oracle/bert");
+    let base = transformer::load(&dir, &ops::test_device()).expect("the fixture loads");
+    let bench = Bench::new(base, ops::test_device().autodiff());
+    let two = NonZeroUsize::new(2).expect("not zero");
+    let cost = adapt::search_cost(two.get(), two);
+    let mut searched = 0;
+    for method in runner::METHODS {
+        let name = method.info().name;
+        let found = bench.search(*method, two, bench.budget(two.get(), 4));
+        let Some(found) = found.unwrap_or_else(|error| panic!("{name}: {error}")) else {
+            continue;
+        };
+        let [range] = method.search_ranges()[..] else {
+            panic!("{name} searches more than its rate")
+        };
+        let rates = found.trials.iter().map(|trial| trial.settings[0].1);
+        let (low, high) = (range.low * 0.999_999, range.high * 1.000_001);
+        let is_within: Vec<bool> = rates.map(|rate| (low..=high).contains(&rate)).collect();
+        let of = |within: bool| {
+            found
+                .trials
+                .iter()
+                .zip(&is_within)
+                .filter(move |(_, w)| **w == within)
+        };
+        let epochs: usize = of(true)
+            .map(|(trial, _)| trial.epochs * trial.seeds.len())
+            .sum();
+        let trainings: usize = of(true).map(|(trial, _)| trial.seeds.len()).sum();
+        assert_eq!((trainings, epochs), (cost.trainings, cost.epochs), "{name}");
+        assert!(found.trainings() <= cost.most_trainings, "{name}");
+        assert_eq!((range.high / range.low).round(), 30.0, "{name}");
+        searched += 1;
+    }
+    assert!(searched >= 11, "{searched} methods were searched");
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     Budget, ConfigError, Event, FitError, HEAD_LEARNING_RATE, Head, HeadPolicy, Logits, Method,
-    MethodInfo, Plan, Predictor, Score, SearchRange, Setting, with_setting,
+    MethodInfo, Plan, Predictor, Score, SearchOutcome, SearchRange, Setting, tune, with_setting,
 };
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -196,6 +196,25 @@ impl Bench {
         let plan = method.plan(config).map_err(|e| e.to_string())?;
         plan.fit(self.setting(budget, &self.train, &mut ignore))
             .map_err(|e: FitError| e.to_string())
+    }
+
+    /// Searches the method's settings as `--tune` does.
+    ///
+    /// # Errors
+    /// What went wrong, in words.
+    pub fn search(
+        &self,
+        method: &dyn Method,
+        n: NonZeroUsize,
+        budget: Budget,
+    ) -> Result<Option<SearchOutcome>, String> {
+        if method.search_ranges().is_empty() {
+            return Ok(None);
+        }
+        let mut ignore = |_: Event| {};
+        let plan = method.plan(Value::Null).map_err(|e| e.to_string())?;
+        let setting = self.setting(budget, &self.train, &mut ignore);
+        tune(method, &plan.resolved(), n, &setting).map_err(|e| e.to_string())
     }
 
     fn losses(&self, method: &dyn Method, budget: Budget) -> Result<Vec<f64>, String> {

@@ -68,6 +68,6 @@ pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;
 pub use training::sub_seed;
 pub use tune::{
-    Edge, MeanScore, SearchCost, SearchKind, SearchOutcome, SearchTrial, SeedResult, search_cost,
-    tune,
+    Edge, LossDifference, MeanScore, SearchCost, SearchKind, SearchOutcome, SearchTrial,
+    SeedResult, search_cost, tune,
 };

@@ -8,10 +8,6 @@ use serde_json::Value;
 /// Fits with every C and keeps the best on validation. A validated point is one C, at the steps of L-BFGS so far (each sees the training split
 /// once): a walk through the grid, not the course of one training, so it comes without losses of steps and no learning curve is drawn of it.
 /// `candidates` are all that are chosen from, of which this grid may be a part.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "data, settings, and where to tell what happens"
-)]
 pub fn choose_c(
     train: Labelled<'_>,
     validation: Labelled<'_>,

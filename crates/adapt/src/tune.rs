@@ -7,14 +7,18 @@
 //! loss of all. Where that is the lowest or the highest rate tried, further rates beyond it are tried, up to three.
 
 mod cost;
+mod difference;
 mod points;
 mod rule;
 
 pub use cost::{SearchCost, search_cost};
+pub use difference::LossDifference;
 pub use linear::Edge;
 pub use rule::MeanScore;
 
-use crate::{Event, FitError, Method, Score, SearchRange, Setting, sub_seed, with_setting};
+use crate::{
+    Event, FitError, Method, Score, SearchRange, Setting, log_softmax, sub_seed, with_setting,
+};
 use cost::{better_half, rungs};
 use points::{at_random, beyond, evenly, is_same};
 use serde::{Deserialize, Serialize};
@@ -51,6 +55,8 @@ pub struct SearchTrial {
     pub validation_loss: Option<f64>,
     /// The trainings, by search seed.
     pub seeds: Vec<SeedResult>,
+    /// Its loss beside that of the chosen trial; `None` for that one, and where a training failed.
+    pub against_chosen: Option<LossDifference>,
     /// Why the first training that failed did so.
     pub error: Option<String>,
 }
@@ -160,6 +166,8 @@ struct Tried {
     epochs: NonZeroUsize,
     /// `None` where a training failed.
     mean: Option<MeanScore>,
+    /// Losses of the validation examples by seed; empty where a training failed.
+    losses: Vec<Vec<f64>>,
     trial: SearchTrial,
 }
 
@@ -188,6 +196,10 @@ impl Search<'_, '_> {
             };
             let mut point = self.tried[best].point.clone();
             point[0] = beyond(&self.ranges[0], point[0], edge, n.get());
+            // Values that the method does not take end the search: the best is marked as lying at the end.
+            if self.method.plan(self.config_at(&point)).is_err() {
+                break;
+            }
             let epochs = self.tried[best].epochs;
             let further = self.consider(point, epochs);
             best = self.best().unwrap_or(best);
@@ -211,21 +223,29 @@ impl Search<'_, '_> {
         }
     }
 
+    /// The configuration with these values in place of its own.
+    fn config_at(&self, point: &[f64]) -> Value {
+        let pairs = self.ranges.iter().zip(point);
+        pairs.fold(self.config.clone(), |config, (range, &value)| {
+            with_setting(config, range.setting, value.into())
+        })
+    }
+
     /// Trains a candidate under every seed and keeps what came of it; returns its place.
     fn consider(&mut self, point: Vec<f64>, epochs: NonZeroUsize) -> usize {
+        let config = self.config_at(&point);
         let pairs = self.ranges.iter().zip(&point);
-        let config = pairs
-            .clone()
-            .fold(self.config.clone(), |config, (range, &value)| {
-                with_setting(config, range.setting, value.into())
-            });
         let settings = pairs.map(|(range, &value)| (range.setting.to_owned(), value));
         let settings: Vec<(String, f64)> = settings.collect();
         let mut error = None;
         let mut scores = Vec::with_capacity(SEEDS);
+        let mut losses = Vec::with_capacity(SEEDS);
         for seed in 0..SEEDS {
             match self.train(config.clone(), epochs, seed) {
-                Ok(score) => scores.push(Some(score)),
+                Ok((score, of_rows)) => {
+                    scores.push(Some(score));
+                    losses.push(of_rows);
+                }
                 Err(failure) => {
                     error.get_or_insert(failure.to_string());
                     self.first_failure.get_or_insert(failure);
@@ -244,19 +264,26 @@ impl Search<'_, '_> {
             validation_accuracy: mean.map(|mean| mean.accuracy),
             validation_loss: mean.map(|mean| mean.loss),
             seeds: scores.iter().map(result).collect(),
+            against_chosen: None,
             error,
         };
         self.tried.push(Tried {
             point,
             epochs,
             mean,
+            losses,
             trial,
         });
         self.tried.len() - 1
     }
 
-    /// Trains once and scores the validation split.
-    fn train(&self, config: Value, epochs: NonZeroUsize, seed: usize) -> Result<Score, FitError> {
+    /// Trains once and scores the validation split; also the loss of each of its examples.
+    fn train(
+        &self,
+        config: Value,
+        epochs: NonZeroUsize,
+        seed: usize,
+    ) -> Result<(Score, Vec<f64>), FitError> {
         let setting = self.setting;
         let mut ignore = |_: Event| {};
         let mut budget = setting.budget.clone();
@@ -274,9 +301,12 @@ impl Search<'_, '_> {
         };
         let predictor = self.method.plan(config)?.fit(trial)?;
         let logits = predictor.class_logits(&setting.validation.examples)?;
-        let score = Score::of_logits(&logits, &setting.validation.labels());
+        let labels = setting.validation.labels();
+        let score = Score::of_logits(&logits, &labels);
         if score.is_usable() {
-            Ok(score)
+            let rows = logits.iter().zip(labels);
+            let losses = rows.map(|(row, label)| -log_softmax(row)[label]);
+            Ok((score, losses.collect()))
         } else {
             let reason = "the trained model's answers on the validation split are not numbers";
             Err(FitError::Other(reason.to_owned()))
@@ -296,7 +326,11 @@ impl Search<'_, '_> {
         self.ranked(0..self.tried.len()).first().copied()
     }
 
-    fn outcome(self, kind: SearchKind, best: usize) -> SearchOutcome {
+    fn outcome(mut self, kind: SearchKind, best: usize) -> SearchOutcome {
+        for place in (0..self.tried.len()).filter(|place| *place != best) {
+            let found = LossDifference::of(&self.tried[place].losses, &self.tried[best].losses);
+            self.tried[place].trial.against_chosen = found;
+        }
         let edge = self.edge(best);
         let chosen = &self.tried[best];
         let pairs = || self.ranges.iter().zip(&chosen.point);
@@ -309,9 +343,7 @@ impl Search<'_, '_> {
             }
         });
         let at_edge = at_edge.map(|(_, (range, _))| range.setting.to_owned());
-        let config = pairs().fold(self.config.clone(), |config, (range, &value)| {
-            with_setting(config, range.setting, value.into())
-        });
+        let config = self.config_at(&chosen.point);
         let own = self.method.plan(Value::Null).map(|plan| plan.resolved());
         let own = own.unwrap_or_default();
         let default = |range: &SearchRange| {

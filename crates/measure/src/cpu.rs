@@ -53,10 +53,19 @@ impl CpuTimes {
         }
     }
 
+    /// Our own part, to the microsecond: no counter knows more.
+    pub(crate) fn own_part_s(self) -> Option<f64> {
+        Some(rounded(self.own_s?))
+    }
+
     /// The neighbours' part. Rounding of the machine's count may have left less than ours.
     pub(crate) fn other_s(self) -> Option<f64> {
-        Some((self.machine_s? - self.own_s?).max(0.0))
+        Some(rounded((self.machine_s? - self.own_s?).max(0.0)))
     }
+}
+
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 /// Where a [`crate::Recorder`] reads CPU time; tests put a mock here.

@@ -37,7 +37,7 @@ pub struct Trainable {
     pub from_layer: u64,
     /// Whether the maps' weights train from there on, or only what is added beside them.
     pub weights: bool,
-    /// Weights added to the maps' work (low-rank factors, adapters) and the head, as counted once a token.
+    /// Weights of inserted computation (low-rank factors, adapters), each used once a token.
     pub added_per_token: u64,
 }
 

@@ -88,7 +88,7 @@ impl Measurements {
             .filter_map(|totals| Some((totals.seconds?, totals.cpu)))
             .reduce(|(wall, cpu), (more, used)| (wall + more, cpu.plus(used)));
         if let Some((wall_s, cpu)) = training {
-            record.cpu_s = cpu.own_s;
+            record.cpu_s = cpu.own_part_s();
             record.other_cpu_s = cpu.other_s();
             record.disturbed = self.disturbed(wall_s, cpu);
         }
@@ -101,7 +101,7 @@ impl Measurements {
         Some(PhaseCost {
             phase: phase.as_str().to_owned(),
             wall_s,
-            cpu_s: totals.cpu.own_s,
+            cpu_s: totals.cpu.own_part_s(),
             other_cpu_s: totals.cpu.other_s(),
             disturbed: self.disturbed(wall_s, totals.cpu),
         })

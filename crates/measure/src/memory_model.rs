@@ -266,12 +266,12 @@ impl Holding {
         })
     }
 
-    /// The prediction for a heap of these parts, in a process that touches so many further bytes.
-    fn predicted(self, parts: tape::Bytes, first_touched_bytes: u64) -> PredictedMemory {
+    /// The prediction for a heap of these parts.
+    fn predicted(self, parts: tape::Bytes, runs: Runs) -> PredictedMemory {
         let of = |part: Part| parts[part as usize];
         let heap_bytes = parts.iter().sum();
         PredictedMemory {
-            peak_bytes: resident_bytes(self, heap_bytes) + first_touched_bytes,
+            peak_bytes: resident_bytes(self, heap_bytes, runs),
             heap_bytes,
             weights_bytes: of(Part::Weights),
             gradients_bytes: of(Part::Gradients),
@@ -284,15 +284,31 @@ impl Holding {
     }
 }
 
-/// Pages that the allocator keeps of what is freed and taken again, as a share of what is live.
-const KEPT_SHARE: f64 = 0.11;
-/// Pages that the first passes through a model touch: code that runs for the first time, the workers' stacks, what small buffers leave behind.
-const FIRST_TOUCHED_BYTES: u64 = 24_000_000;
+/// What a process does while its heap grows, which decides how much more than the heap is resident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Runs {
+    /// No pass through a model.
+    Nothing,
+    /// Passes without gradients.
+    Reading,
+    /// Steps, whose parts are lighter than the heaviest by this share on average.
+    Training { variety: f64 },
+}
 
 /// The most resident memory of a process that held `held` and whose heap grows to `heap_bytes`.
-fn resident_bytes(held: Holding, heap_bytes: u64) -> u64 {
+///
+/// The shares and sizes are fitted to the records of the committed runs and to the cells of `tests/program/memory.rs`. The allocator keeps
+/// pages of what is freed, for the next buffer of about that size: the more, the more the sizes vary from batch to batch. And the first passes
+/// touch pages of code, stacks and caches of small buffers.
+fn resident_bytes(held: Holding, heap_bytes: u64, runs: Runs) -> u64 {
+    const FIRST_TOUCHED: f64 = 27e6;
     let growth = heap_bytes.saturating_sub(held.heap_bytes) as f64;
-    held.resident_bytes + ((1.0 + KEPT_SHARE) * growth) as u64
+    let more = match runs {
+        Runs::Nothing => 0.0,
+        Runs::Reading => 0.1 * growth + FIRST_TOUCHED.min(0.8 * growth),
+        Runs::Training { variety } => (0.1 + 0.2 * variety) * growth + FIRST_TOUCHED,
+    };
+    held.resident_bytes + (growth + more) as u64
 }
 
 #[cfg(test)]

@@ -74,12 +74,11 @@ impl TrialRecord {
         }
     }
 
-    /// `again` with what the first attempt's search found and cost. The second was given the finding and did not search.
+    /// `again` with what the first attempt's search found and cost: the second was given the finding, and searched what is within a fit alone.
     fn with_search_of_first(&self, mut again: TrialRecord) -> TrialRecord {
+        let difference = self.tune_s.unwrap_or(0.0) - again.tune_s.unwrap_or(0.0);
+        again.total_s = again.total_s.map(|total| total + difference);
         again.tune_s = self.tune_s;
-        again.total_s = again
-            .total_s
-            .map(|total| total + self.tune_s.unwrap_or(0.0));
         let is_search = |name: &str| SEARCHES.iter().any(|search| name.starts_with(search));
         again.details.retain(|name, _| !is_search(name));
         let found = self.details.iter().filter(|(name, _)| is_search(name));
@@ -154,9 +153,12 @@ mod tests {
             1
         );
         assert!(first.has_disturbed_times() && !new.has_disturbed_times());
-        let Retimed::Replaced(third) = new.retimed(record(2.9, Some(0.0))) else {
+        let mut third = record(2.9, Some(0.0));
+        third.tune_s = Some(7.0); // within the fit, and so in its total
+        let Retimed::Replaced(third) = new.retimed(third) else {
             panic!("not replaced");
         };
+        assert_eq!(third.total_s, Some(30.0 - 7.0 + 100.0));
         assert_eq!(third.details["retimed"]["attempts"], 2);
         assert_eq!(third.tune_s, Some(100.0));
     }

@@ -141,21 +141,24 @@ pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spr
 
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
-    let adapt = costs.adapt_s?;
     // The search is that of one seed; what it found serves all.
     let search = costs.tune_s.map_or(0.0, |search| search.median);
-    let plus = |seconds: f64| seconds + search;
     let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,
-        start_s: Spread {
-            median: plus(adapt.median),
-            min: plus(adapt.min),
-            max: plus(adapt.max),
-            n: adapt.n,
-        },
+        start_s: map(costs.adapt_s?, |seconds| seconds + search),
         predict_s,
     })
+}
+
+/// Of a rising function of the values.
+fn map(spread: Spread, of: impl Fn(f64) -> f64) -> Spread {
+    Spread {
+        median: of(spread.median),
+        min: of(spread.min),
+        max: of(spread.max),
+        n: spread.n,
+    }
 }
 
 /// Seconds a text from texts a second.

@@ -66,6 +66,8 @@ pub struct ArmComparison {
     pub train_peak_rss_bytes: Option<Ratio>,
     /// Trials that did not finish, in the first and in the second.
     pub failed: (usize, usize),
+    /// Trials that trained beside a busy neighbour, likewise. Their times are left out where there are others.
+    pub disturbed: [usize; 2],
 }
 
 /// An arm that one of the runs has.
@@ -283,9 +285,13 @@ fn pairable(arm: &ArmPair<'_>, [a, b]: &[Answers; 2], rows: &Rows) -> (bool, Opt
 }
 
 fn costs_of(arm: &ArmPair<'_>, noise: Option<&Noise>) -> ArmComparison {
-    let ratio = |of: fn(&TrialRecord) -> Option<f64>, noise| {
-        Ratio::of(&by_seed(arm.first, of), &by_seed(arm.second, of), noise)
-    };
+    // A time beside a busy neighbour is another machine's. Where there is no other, it is shown, and nothing is said of it.
+    let arms = [arm.first, arm.second];
+    let times = arms.map(|arm| by_seed(arm, |r| costs::adapt_s(r).filter(|_| !is_disturbed(r))));
+    let adapt_s = Ratio::of(&times[0], &times[1], noise.map(|noise| noise.time)).or_else(|| {
+        let [first, second] = arms.map(|arm| by_seed(arm, costs::adapt_s));
+        Ratio::of(&first, &second, None)
+    });
     let bytes = |r: &TrialRecord| r.train_peak_rss_bytes.map(|bytes| bytes as f64);
     ArmComparison {
         title: arm.title.clone(),
@@ -294,10 +300,19 @@ fn costs_of(arm: &ArmPair<'_>, noise: Option<&Noise>) -> ArmComparison {
         accuracy: None,
         p_holm: None,
         same_answers: false,
-        adapt_s: ratio(costs::adapt_s, noise.map(|noise| noise.time)),
-        train_peak_rss_bytes: ratio(bytes, noise.map(|noise| noise.memory)),
+        adapt_s,
+        train_peak_rss_bytes: Ratio::of(
+            &by_seed(arm.first, bytes),
+            &by_seed(arm.second, bytes),
+            noise.map(|noise| noise.memory),
+        ),
+        disturbed: arms.map(|arm| arm.finished().filter(|t| is_disturbed(&t.record)).count()),
         failed: (arm.first.failed().count(), arm.second.failed().count()),
     }
+}
+
+fn is_disturbed(record: &TrialRecord) -> bool {
+    record.disturbed == Some(true)
 }
 
 fn by_seed(arm: &Arm<'_>, of: fn(&TrialRecord) -> Option<f64>) -> BySeed {

@@ -102,6 +102,8 @@ costs! {
     adapt_s: Clock::Training, adapt_s;
     /// The search.
     tune_s: Clock::Phase("tune"), |r| r.tune_s;
+    /// The search for settings, or the choice among candidates, of the trials that made one.
+    search_s: Clock::Phase("tune"), |r| r.search_s;
     /// Predicting the test split.
     eval_s: Clock::Phase("evaluate"), |r| r.eval_s;
     /// All of the trial's process.

@@ -9,6 +9,7 @@ pub mod units;
 mod break_even;
 mod compare;
 mod costs;
+mod differences;
 mod error;
 mod escape;
 mod names;
@@ -19,7 +20,7 @@ mod plot;
 mod readme;
 mod recommend;
 mod run;
-mod search;
+pub mod search;
 mod selection;
 mod standing;
 mod summary;
@@ -58,7 +59,7 @@ pub struct Written {
     pub page: Option<PathBuf>,
 }
 
-/// Writes `trials.csv`, `curves.csv`, `summary.csv`, `summary.md`, `plots/` and `report.html` into `dir`; of a compact run the tables
+/// Writes `trials.csv`, `curves.csv`, `summary.csv`, `differences.csv`, `summary.md`, `plots/` and `report.html` into `dir`; of a compact run the tables
 /// without `curves.csv`, whose points are in the records, and some of the charts, as SVG. Charts of an earlier report in `dir/plots` that this
 /// one does not draw are removed.
 ///
@@ -140,6 +141,7 @@ fn write_tables(
     Ok(vec![
         save(dir, "trials.csv", &record::trials_csv(&records))?,
         save(dir, "summary.csv", &tables::summary_csv(summaries))?,
+        save(dir, "differences.csv", &differences::differences_csv(run))?,
         save(
             dir,
             "summary.md",

@@ -325,3 +325,68 @@ fn lost_predictions(group: &Group<'_>) -> Option<String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Outcome, TrialRecord, TrialSpec};
+
+    fn trial(disturbed: Option<bool>) -> Trial {
+        Trial {
+            record: TrialRecord {
+                disturbed,
+                ..TrialRecord::unmeasured("t".into(), TrialSpec::default(), Outcome::Finished)
+            },
+            predictions: None,
+        }
+    }
+
+    fn group<'a>(arms: &[(&str, &[&'a Trial])]) -> Group<'a> {
+        let arm = |(label, trials): &(&str, &[&'a Trial])| Arm {
+            label: (*label).to_owned(),
+            trials: trials.to_vec(),
+        };
+        Group {
+            model: "m",
+            task: "t",
+            model_digest: "",
+            task_digest: "",
+            model_name: String::new(),
+            task_name: String::new(),
+            slug: String::new(),
+            arms: arms.iter().map(arm).collect(),
+        }
+    }
+
+    #[test]
+    fn what_neighbours_disturbed_is_said_by_method_and_silence_means_none() {
+        let (quiet, busy, unknown) = (trial(Some(false)), trial(Some(true)), trial(None));
+        let notes = of_neighbours(&group(&[
+            ("lora", &[&quiet, &busy, &quiet]),
+            ("knn", &[&busy, &busy]),
+            ("ia3", &[&quiet, &unknown]),
+        ]));
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(
+            notes[0].contains("left out of the times: lora 1 of 3;"),
+            "{notes:?}"
+        );
+        assert!(notes[1].contains("machine: knn (2);"), "{notes:?}");
+        assert!(of_neighbours(&group(&[("ia3", &[&quiet, &unknown])])).is_empty());
+    }
+
+    #[test]
+    fn a_cost_that_was_not_measured_has_its_reason_beside_the_table() {
+        let mut trial = trial(None);
+        let reason = "logits are apart".into();
+        trial
+            .record
+            .details
+            .insert("predict_merged_ms_not_measured".to_owned(), reason);
+        let notes = not_measured(&group(&[("lora", &[&trial])]));
+        assert_eq!(
+            notes,
+            ["predict_merged_ms of lora was not measured: logits are apart"]
+        );
+    }
+}

@@ -186,7 +186,7 @@ fn notes(group: &GroupSummary) -> String {
 /// The table of the group's searches, empty where nothing was searched.
 fn searches(group: &Group<'_>) -> String {
     let rows = search::rows(group);
-    three_columns("Search", search::LEGEND, search::HEADINGS, &rows)
+    titled("Search", &search::legend(group), search::HEADINGS, &rows)
 }
 
 /// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
@@ -196,15 +196,21 @@ fn break_evens(group: &GroupSummary) -> String {
     };
     let rows = break_even::rows(group, &found);
     let legend = break_even::legend(found.source);
-    three_columns("Break-even", &legend, break_even::HEADINGS, &rows)
+    titled("Break-even", &legend, break_even::HEADINGS, &rows)
 }
 
-fn three_columns(title: &str, legend: &str, headings: [&str; 3], rows: &[[String; 3]]) -> String {
+/// A table under its title, empty without rows.
+fn titled<const N: usize>(
+    title: &str,
+    legend: &str,
+    headings: [&str; N],
+    rows: &[[String; N]],
+) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let head = headings.map(|h| format!("<th>{}</th>", escape(h))).concat();
-    let row = |cells: &[String; 3]| {
+    let row = |cells: &[String; N]| {
         let cells: String = cells
             .iter()
             .map(|c| format!("<td>{}</td>", escape(c)))

@@ -5,6 +5,7 @@ mod axis;
 mod break_even;
 mod curves;
 mod data;
+mod expected_best;
 mod font;
 mod frame;
 mod front;
@@ -12,6 +13,7 @@ mod labels;
 mod look;
 mod phases;
 mod picture;
+mod rates;
 mod render;
 mod scale;
 mod scatter;
@@ -19,7 +21,8 @@ mod scatter;
 pub use front::pareto_front;
 
 use crate::ReportError;
-use crate::run::Group;
+use crate::run::{Arm, Group};
+use crate::search::{Kind, Search};
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use axis::Unit;
@@ -70,7 +73,7 @@ impl Chart {
 }
 
 /// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `adaptbench report` draws the others too.
-const KEPT_COMPACT: [&str; 2] = ["accuracy", "accuracy-training-time"];
+const KEPT_COMPACT: [&str; 3] = ["accuracy", "accuracy-training-time", "search-accuracy"];
 
 /// Characters of a model and a task that fit behind what is shown.
 const LONGEST_TITLE: usize = 60;
@@ -88,6 +91,7 @@ pub(crate) fn charts(
         let of = data.learning_curves(metric);
         curves::chart(&on("Learning curves"), &about, Metric { name, unit }, &of)
     };
+    let (lines, crossings) = data.break_even();
     let drawn = [
         (
             "accuracy",
@@ -127,7 +131,25 @@ pub(crate) fn charts(
         ),
         (
             "break-even",
-            break_even::chart(&on("Break-even"), &about, &data.lines()),
+            break_even::chart(&on("Break-even"), &about, &lines, &crossings),
+        ),
+        (
+            "search-accuracy",
+            rates::chart(
+                &on("Validation accuracy by learning rate"),
+                &panels(&data, rates::Metric::Accuracy),
+            ),
+        ),
+        (
+            "search-loss",
+            rates::chart(
+                &on("Validation loss by learning rate"),
+                &panels(&data, rates::Metric::Loss),
+            ),
+        ),
+        (
+            "search-expected-best",
+            expected_best::chart(&on("Expected best of a search"), &draws(&data)),
         ),
     ];
     drawn
@@ -139,6 +161,42 @@ pub(crate) fn charts(
             })
         })
         .collect()
+}
+
+/// Characters of a label above a small panel.
+const LONGEST_PANEL: usize = 28;
+/// Characters of a label that leave room for the chart beside it.
+const LONGEST_LABEL: usize = 40;
+
+/// One panel for each way of adapting whose settings were searched.
+fn panels(data: &Data<'_>, metric: rates::Metric) -> Vec<rates::Panel> {
+    let arms = data.group.arms.iter().enumerate();
+    let first = |(i, arm): (usize, &Arm<'_>)| {
+        let label = shortened(&arm.label, LONGEST_PANEL);
+        let search = Search::all(arm).into_iter().next()?;
+        rates::Panel::of(label, data.looks[i], &search, metric)
+    };
+    arms.filter_map(first).collect()
+}
+
+/// The validation accuracies of each way of adapting whose settings were drawn at random.
+fn draws(data: &Data<'_>) -> Vec<expected_best::Draws> {
+    let arms = data.group.arms.iter().enumerate();
+    let of_arm = |(i, arm): (usize, &Arm<'_>)| {
+        let search = Search::all(arm).into_iter().next()?;
+        let accuracies = search.tried.iter().filter_map(|tried| tried.accuracy);
+        (search.kind == Kind::Random).then(|| expected_best::Draws {
+            label: shortened(&arm.label, LONGEST_LABEL),
+            look: data.looks[i],
+            accuracies: accuracies.collect(),
+            failed: search
+                .tried
+                .iter()
+                .filter(|tried| tried.accuracy.is_none())
+                .count(),
+        })
+    };
+    arms.filter_map(of_arm).collect()
 }
 
 const PARAMETERS: Cost = Cost {

@@ -3,6 +3,7 @@
 use crate::costs::Costs;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
+use crate::search::{self, AtEdge};
 use crate::selection::{self, COLUMN_ERROR};
 use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Share, Spread, Standing};
 use crate::units;
@@ -28,6 +29,8 @@ pub struct ArmSummary {
     pub failed: usize,
     /// Training examples.
     pub n_train: Option<u64>,
+    /// Validation examples, labels as well; earlier versions recorded them only where they were limited.
+    pub n_validation: Option<u64>,
     /// Accuracy and its interval.
     pub accuracy: Option<Estimate>,
     /// Mean macro-F1 over seeds.
@@ -60,6 +63,10 @@ pub struct ArmSummary {
     pub train_flops: Option<f64>,
     /// Floating-point operations of one prediction, median over seeds.
     pub infer_flops_per_sample: Option<f64>,
+    /// Candidates that its search trained or fitted, of the first trial that searched.
+    pub search_trials: Option<u64>,
+    /// Whether anything was searched, and the setting whose choice lies at an end of what was tried.
+    pub search_edge: Option<Option<AtEdge>>,
     /// Times and memory.
     pub costs: Costs,
 }
@@ -133,9 +140,13 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         arm.trials.iter().find_map(|trial| field(&trial.record))
     };
     let unstable = unstable(arm);
-    let marks = unstable
+    let search_edge = search_edge(arm);
+    let of_seeds = unstable
         .iter()
         .map(|(seed, accuracy)| format!("unstable: seed {seed} at {}", units::percent(*accuracy)));
+    let of_search = search_edge.iter().flatten();
+    let marks =
+        of_seeds.chain(of_search.map(|edge| format!("search ended at an edge: {}", edge.text())));
     ArmSummary {
         deterministic: is_deterministic(arm),
         marks: marks.collect(),
@@ -147,6 +158,10 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         finished: arm.finished().count(),
         failed: arm.failed().count(),
         n_train: first(|r| r.n_train),
+        n_validation: first(|r| {
+            let limit = r.spec.budget.validation_limit;
+            r.n_validation.or(limit.map(|n| n as u64))
+        }),
         accuracy: accuracy(arm, answers),
         macro_f1: over(|r| r.test_macro_f1),
         test_loss: over(|r| r.test_loss),
@@ -160,6 +175,8 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         stored_bytes: first(|r| r.stored_bytes),
         train_flops: median(|r| r.train_flops),
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
+        search_trials: first(|r| r.search_trials),
+        search_edge,
         costs: Costs::of(arm),
     }
 }
@@ -199,6 +216,17 @@ fn is_deterministic(arm: &Arm<'_>) -> bool {
     others.peek().is_some()
         && others.all(|other| other.as_ref() == Some(&first))
         && !arm.finished().any(by_merit)
+}
+
+/// The edge of an arm's search; `None` where none was made.
+fn search_edge(arm: &Arm<'_>) -> Option<Option<AtEdge>> {
+    let searched = |trial: &&record::Trial| {
+        trial.record.search_edge.is_some() || search::Search::of(trial).is_some()
+    };
+    let mut trials = arm.trials.iter().copied();
+    trials
+        .find(|trial| searched(trial))
+        .map(|_| search::at_edge(arm))
 }
 
 /// From predictions where every finished trial has them, else from the trials' accuracies.

@@ -18,6 +18,7 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("trials_finished", |_, a| a.finished.to_string()),
     ("trials_failed", |_, a| a.failed.to_string()),
     ("n_train", |_, a| cell(a.n_train)),
+    ("n_validation", |_, a| cell(a.n_validation)),
     ("n_seeds", |_, a| cell(a.accuracy.map(|e| e.seeds))),
     ("n_test", |_, a| cell(a.accuracy.map(|e| e.rows))),
     ("test_accuracy_mean", |_, a| cell(a.accuracy.map(|e| e.mean))),
@@ -48,6 +49,8 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("coverage_low", |_, a| cell(a.coverage.map(|c| c.interval.low))),
     ("coverage_high", |_, a| cell(a.coverage.map(|c| c.interval.high))),
     ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
+    ("search_trials", |_, a| cell(a.search_trials)),
+    ("search_edge", |_, a| cell(a.search_edge.as_ref().map(Option::is_some))),
 ];
 
 /// One row for each way of adapting.

@@ -22,6 +22,9 @@ pub(crate) const HEADINGS: [&str; 8] = [
     "stored",
 ];
 
+/// What stands in place of the number of seeds where all predict the same.
+const DETERMINISTIC: &str = "1 (deterministic) x";
+
 /// What the columns and words mean; stands under every table.
 pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
     let margin = standing::margin_points(groups.first().map_or(DEFAULT_MARGIN, |g| g.margin));
@@ -32,14 +35,14 @@ pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
         format!(
             "Against the best: points more or less than the best of the other methods, with an interval that holds for all methods at once at 95 %. \
              best: highest mean, with its lead. as good: shown to lie less than {margin} below the best. open: neither shown to be as good nor to be \
-             behind. behind: below some other method beyond chance, all comparisons considered."
+             behind. behind: below some other method beyond chance, all comparisons considered, and not shown to be as good."
         ),
         "These are multiple comparisons with the best (Hsu 1984), paired over seeds and test examples. The variance between seeds is moderated by \
          that of the other pairs (Smyth 2004) and always counted. With one seed: McNemar's test, and none is called as good. unstable: a seed \
          far below its method's median."
             .to_owned(),
         "Training time: median over seeds (smallest to largest) of preparation, first step and training, in one process; validation, testing and \
-         any search are not in it."
+         any search are not in it. disturbed: a neighbour kept the machine busy; such trials are left out of it while there are others."
             .to_owned(),
         "Peak memory: median over seeds of the resident peak of the training phases. Trainable: parameters with a gradient. Stored: bytes to keep \
          beside the shared model. An empty cell was not measured."
@@ -65,20 +68,26 @@ pub(crate) fn cells(arm: &ArmSummary, margin: f64) -> [String; 8] {
         arm.accuracy
             .map(|e| {
                 if arm.deterministic {
-                    format!("1 (deterministic) x {}", e.rows)
+                    format!("{DETERMINISTIC} {}", e.rows)
                 } else {
                     format!("{} x {}", e.seeds, e.rows)
                 }
             })
             .unwrap_or_default(),
-        arm.costs
-            .adapt_s
-            .map(|s| units::spread(&s, units::seconds))
-            .unwrap_or_default(),
+        training_time(arm),
         median(arm.costs.train_peak_rss_bytes, units::bytes),
         count(arm.trainable_params, units::count),
         count(arm.stored_bytes, units::bytes),
     ]
+}
+
+/// `24 s (22 to 31)`, and how many of the trials were timed beside a busy neighbour.
+fn training_time(arm: &ArmSummary) -> String {
+    let time = arm.costs.adapt_s.map(|s| units::seconds_with_range(&s));
+    let neighbours = arm.costs.neighbours.filter(|n| n.disturbed > 0);
+    let disturbed = neighbours.map(|n| format!("{} of {} disturbed", n.disturbed, n.trials));
+    let parts: Vec<String> = time.into_iter().chain(disturbed).collect();
+    parts.join(", ")
 }
 
 fn accuracy(estimate: &Estimate) -> String {
@@ -94,6 +103,12 @@ pub(crate) fn intro(group: &GroupSummary) -> String {
         (Some(min), Some(max)) if min == max => format!("{min} training examples"),
         (Some(min), Some(max)) => format!("{min} to {max} training examples"),
         _ => "training examples not recorded".to_owned(),
+    };
+    // Labels of the validation split choose checkpoints and settings: they are labels too.
+    let chosen_by = group.arms.iter().filter_map(|arm| arm.n_validation).max();
+    let trained = match chosen_by {
+        Some(n) => format!("{trained}, {n} validation examples"),
+        None => trained,
     };
     let tested = group
         .arms
@@ -192,8 +207,11 @@ fn table(group: &GroupSummary, width: usize) -> String {
     if widest <= Some(width) {
         return whole;
     }
-    let part = |columns: [usize; 4]| rows.iter().map(move |row| columns.map(|c| row[c].clone()));
-    let accuracies: Vec<[String; 4]> = part([0, 1, 2, 3]).collect();
+    let mut accuracies: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| [0, 1, 2, 3].map(|column: usize| row[column].replace(DETERMINISTIC, "1 x")))
+        .collect();
+    accuracies[0][1] = "accuracy % [95 %]".to_owned();
     let costs: Vec<[String; 5]> = rows
         .iter()
         .map(|row| [0, 4, 5, 6, 7].map(|column: usize| row[column].clone()))
@@ -257,15 +275,16 @@ fn searches_md(group: &Group<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
+    let line = |cells: [String; search::COLUMNS]| format!("| {} |\n", cells.join(" | "));
     let rows: String = rows
         .into_iter()
         .map(|cells| line(cells.map(|cell| markdown(&cell))))
         .collect();
     format!(
-        "### Search\n\n{}\n\n{}|---|---|---|\n{rows}\n",
-        search::LEGEND,
-        line(search::HEADINGS.map(str::to_owned))
+        "### Search\n\n{}\n\n{}|{}\n{rows}\n",
+        search::legend(group),
+        line(search::HEADINGS.map(str::to_owned)),
+        "---|".repeat(search::COLUMNS)
     )
 }
 

@@ -31,25 +31,24 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
-/// A median with its range where that shows: `24 s (22 to 31)`, `1 min 19 s (58 s to 1 min 31 s)`.
-pub fn spread(spread: &Spread, unit: fn(f64) -> String) -> String {
-    let [median, min, max] = [spread.median, spread.min, spread.max].map(unit);
-    if min == max {
+/// A median duration with its range in the same units: `24 s (22 to 31)`, `1 min 19 s (0:58 to 1:31)`.
+pub fn seconds_with_range(spread: &Spread) -> String {
+    let median = seconds(spread.median);
+    if seconds(spread.min) == seconds(spread.max) {
         return median;
     }
-    // `24 s` has one number and its unit; `1 min 19 s` has two.
-    let simple = |text: &str| {
-        let (number, unit) = text.split_once(' ')?;
-        (!unit.contains(' ')).then(|| (number.to_owned(), unit.to_owned()))
+    let clock = |value: f64, smaller: f64| {
+        let whole = (value / smaller).round() as u64;
+        format!("{}:{:02}", whole / 60, whole % 60)
     };
-    match [&median, &min, &max].map(|text| simple(text)) {
-        [Some((_, unit)), Some((low, of_low)), Some((high, of_high))]
-            if unit == of_low && unit == of_high =>
-        {
-            format!("{median} ({low} to {high})")
-        }
-        _ => format!("{median} ({min} to {max})"),
-    }
+    let end = |value: f64| match spread.median {
+        m if m < 0.999_5e-3 => three(value * 1e6),
+        m if m < 0.999_5 => three(value * 1e3),
+        m if m < 59.95 => three(value),
+        m if m < 3599.5 => clock(value, 1.0),
+        _ => clock(value, 60.0),
+    };
+    format!("{median} ({} to {})", end(spread.min), end(spread.max))
 }
 
 fn parts(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
@@ -103,12 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_said_in_the_units_of_its_median_where_it_can() {
-        let of = |values: [f64; 3]| spread(&Spread::of(values.map(Some)).unwrap(), seconds);
+    fn a_range_is_said_in_the_units_of_its_median() {
+        let of = |values: [f64; 3]| seconds_with_range(&Spread::of(values.map(Some)).unwrap());
         assert_eq!(of([22.0, 24.0, 31.0]), "24 s (22 to 31)");
-        assert_eq!(of([0.9, 1.2, 1.3]), "1.2 s (900 ms to 1.3 s)");
-        assert_eq!(of([58.0, 79.0, 91.0]), "1 min 19 s (58 s to 1 min 31 s)");
+        assert_eq!(of([0.9, 1.2, 1.3]), "1.2 s (0.9 to 1.3)");
+        assert_eq!(of([0.6, 0.7, 1.25]), "700 ms (600 to 1250)");
+        assert_eq!(of([43.0, 51.4, 70.0]), "51.4 s (43 to 70)");
+        assert_eq!(of([58.0, 79.0, 91.0]), "1 min 19 s (0:58 to 1:31)");
+        assert_eq!(of([3480.0, 4320.0, 4500.0]), "1 h 12 min (0:58 to 1:15)");
         assert_eq!(of([24.0, 24.0, 24.0]), "24 s");
+        assert_eq!(of([8e-6, 9e-6, 10e-6]), "9 µs (8 to 10)");
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn committed_tables_and_readmes_are_what_the_archives_give() {
         assert_eq!(run.form, Form::Compact, "{}", run.dir.display());
         let again = tempfile::tempdir().unwrap();
         report::write(run, again.path()).unwrap();
-        for table in ["trials.csv", "summary.csv", "summary.md"] {
+        for table in ["trials.csv", "summary.csv", "differences.csv", "summary.md"] {
             let [committed, derived] =
                 [&run.dir, again.path()].map(|dir| fs::read_to_string(dir.join(table)).unwrap());
             assert!(
@@ -62,6 +62,7 @@ fn committed_tables_and_readmes_are_what_the_archives_give() {
             "records.tar.zst",
             "run.json",
             "summary.csv",
+            "differences.csv",
             "summary.md",
             "trials.csv",
         ];

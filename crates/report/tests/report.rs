@@ -45,8 +45,8 @@ fn every_file_of_a_report_is_written_and_agrees_with_the_records() {
         .count();
     assert_eq!(
         plots,
-        2 * 7 * 2,
-        "seven charts for each of two tasks, as SVG and PNG"
+        2 * 8 * 2,
+        "eight charts for each of two tasks, as SVG and PNG"
     );
 
     let trials = rows(&dir.join("trials.csv"));
@@ -207,10 +207,10 @@ fn what_a_search_tried_and_chose_is_shown_and_only_where_there_was_one() {
     trial.unwrap().record.details.insert("tune".into(), found);
     report::write(&run, &dir).unwrap();
     let summary = fs::read_to_string(dir.join("summary.md")).unwrap();
-    let row = "| lime | strength 6.6e-4: 76.1; strength 4.0e-2: failed; strength 3.0e0: 81.2 | strength 3.0e0 (end) |";
+    let row = "strength 6.6e-4: 76.1; strength 4.0e-2: failed; strength 3.0e0: 81.2 |";
     assert!(summary.contains(row), "{summary}");
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert!(page.contains("strength 4.0e-2: failed") && page.contains("strength 3.0e0 (end)"));
+    assert!(page.contains("strength 4.0e-2: failed") && page.contains("strength 3.0e0 (high end)"));
     for text in [summary, page] {
         assert_eq!(
             text.matches("search trials, scored").count(),
@@ -225,13 +225,74 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
     let (dir, run) = made_up("page");
     report::write(&run, &dir).unwrap();
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 14);
+    assert_eq!(page.matches("<svg").count(), 16);
     assert!(!page.contains("src=") && !page.contains("<link") && !page.contains("<script"));
     assert!(
         page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"),
         "text from outside must be escaped"
     );
     assert!(page.contains("0123abcd, with changes"));
+}
+
+/// What stands between two texts, the first time.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).expect(start);
+    rest.split_once(end).expect(end).0
+}
+
+#[test]
+fn every_chart_says_in_words_what_it_shows_under_names_that_no_other_chart_of_the_page_has() {
+    let (dir, run) = made_up("described");
+    report::write(&run, &dir).unwrap();
+    let page = fs::read_to_string(dir.join("report.html")).unwrap();
+    let mut charts = 0;
+    for path in fs::read_dir(dir.join("plots")).unwrap().flatten() {
+        let path = path.path();
+        if path.extension().is_none_or(|end| end != "svg") {
+            continue;
+        }
+        charts += 1;
+        let svg = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let head = between(&svg, "<svg", ">");
+        let expected = format!("role=\"img\" aria-labelledby=\"{name}--title {name}--desc\"");
+        assert!(head.contains(&expected), "{head}");
+        let title = between(&svg, &format!("<title id=\"{name}--title\">"), "</title>");
+        assert!(title.contains("mini-forest on"), "{title}");
+        let words = between(&svg, &format!("<desc id=\"{name}--desc\">"), "</desc>");
+        let numbers = words.matches(|c: char| c.is_ascii_digit()).count();
+        assert!(words.ends_with('.') && numbers > 10, "{name}: {words}");
+        assert!(!words.contains("NaN") && !words.contains("inf "), "{words}");
+        for id in [
+            format!("id=\"{name}--title\""),
+            format!("id=\"{name}--desc\""),
+        ] {
+            assert_eq!(page.matches(&id).count(), 1, "{id}");
+        }
+    }
+    assert_eq!(charts, 16);
+}
+
+#[test]
+fn the_accuracy_chart_names_the_best_its_lead_and_what_failed() {
+    let (dir, run) = made_up("words");
+    report::write(&run, &dir).unwrap();
+    let chart = dir.join("plots/mini-forest--letters--accuracy.svg");
+    let svg = fs::read_to_string(chart).unwrap();
+    let groups = report::summarise(&run);
+    let group = groups.iter().find(|g| g.task == "letters").unwrap();
+    let best = |arm: &&report::ArmSummary| arm.standing == Standing::Best;
+    let best = group.arms.iter().find(best).unwrap();
+    let words = between(&svg, "<desc", "</desc>");
+    let lead = 100.0 * best.against.unwrap().difference;
+    let accuracy = 100.0 * best.accuracy.unwrap().mean;
+    let expected = format!("Best: {} {accuracy:.1} % [", best.label);
+    assert!(words.contains(&expected), "{expected} in {words}");
+    assert!(
+        words.contains(&format!("{lead:+.1} on the next")),
+        "{words}"
+    );
+    assert!(svg.contains("Not every trial finished: cedar-all (1 of 3)"));
 }
 
 #[test]
@@ -526,7 +587,7 @@ fn a_compact_copy_says_what_the_run_says() {
     assert_eq!((copy.form, &copy.info), (Form::Compact, &run.info));
     // A diverged loss is NaN, which equals nothing; the texts are compared instead.
     assert_eq!(format!("{:?}", copy.trials), format!("{:?}", run.trials));
-    for table in ["trials.csv", "summary.csv", "summary.md"] {
+    for table in ["trials.csv", "summary.csv", "differences.csv", "summary.md"] {
         assert_eq!(
             fs::read(out.join(table)).unwrap(),
             fs::read(dir.join(table)).unwrap(),
@@ -538,7 +599,8 @@ fn a_compact_copy_says_what_the_run_says() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     names.sort();
-    let expected = "plots records.tar.zst run.json summary.csv summary.md trials.csv";
+    let expected =
+        "differences.csv plots records.tar.zst run.json summary.csv summary.md trials.csv";
     assert_eq!(names, expected.split(' ').collect::<Vec<_>>());
     let charts = fs::read_dir(out.join("plots")).unwrap();
     let charts: Vec<PathBuf> = charts.map(|chart| chart.unwrap().path()).collect();

@@ -259,8 +259,8 @@ pub(crate) struct RunArgs {
     /// Longest text in tokens; longer ones are cut and counted
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) max_length: Option<NonZeroUsize>,
-    /// Search trials for every method's settings (the learning rate first), scored on validation with the first seed, whose choice the others
-    /// use; 0 takes the defaults
+    /// Learning rates that the search for every method's settings and epochs begins with, scored on validation with the first seed, whose
+    /// choice the others use; costs 1.5 N full trainings or more; 0 takes the defaults
     #[arg(long, value_name = "N")]
     pub(crate) tune: Option<usize>,
     /// A setting of a method or of the training: `lora.rank=4`, `budget.weight_decay=0`; repeatable

@@ -1,4 +1,5 @@
-//! What is better: the one rule by which checkpoints, learning rates, layers and prompts are chosen on the validation split.
+//! What is better: the one rule by which checkpoints, classifiers, layers and prompts are chosen on the validation split. Learning rates and
+//! epochs have a rule of their own, over several seeds.
 
 use std::cmp::Ordering;
 

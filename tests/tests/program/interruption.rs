@@ -210,7 +210,7 @@ fn a_disturbed_trial_is_timed_again_and_keeps_its_predictions_and_its_search() {
     );
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert!(
-        again.stderr.contains("timed again, beside"),
+        again.stderr.contains("timed again: others took"),
         "{}",
         again.stderr
     );

@@ -3,6 +3,7 @@
 mod architecture;
 mod bundled_models;
 mod bundled_tasks;
+mod compare;
 #[cfg(any(
     feature = "cpu",
     feature = "cuda",

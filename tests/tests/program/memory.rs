@@ -35,13 +35,14 @@ fn few() -> Vec<Cells> {
     vec![
         cells("finetune-all,lora,ia3", "novels-bert", 126, 64),
         cells("finetune-last,prefix-tuning", "novels-llama", 126, 64),
-        cells("finetune-all", "tiny-bert", 62, 32),
+        cells("finetune-all", "tiny-bert", 62, 256),
     ]
 }
 
 /// With [`few`], thirty.
 fn further() -> Vec<Cells> {
-    let oracle = |name: &'static str, methods| cells(methods, name, 20, 64);
+    // Models as small as these want large batches for their steps to be more than the process itself.
+    let oracle = |name: &'static str, methods| cells(methods, name, 20, 1024);
     vec![
         cells(
             "finetune-last,adapter,vera,bitfit,layer-norm",
@@ -73,7 +74,7 @@ fn further() -> Vec<Cells> {
             ..cells("feature-based,knn,finetune-output", "novels-bert", 126, 64)
         },
         cells("finetune-all,lora,soft-prompt", "novels-llama", 126, 64),
-        cells("finetune-all,adapter,bitfit", "novels-llama", 300, 16),
+        cells("finetune-all,adapter,ia3", "novels-llama", 300, 16),
         oracle("distilbert", "finetune-all,lora"),
         oracle("gpt2", "finetune-all"),
     ]

@@ -115,11 +115,12 @@ fn a_predictor_is_not_shown_the_answers() {
 #[test]
 fn a_search_is_timed_apart_and_its_winner_is_recorded() {
     let dir = scratch();
-    let ended = run_methods("mock-slow", dir.path(), &["--seeds", "1", "--tune", "3"]);
+    let options = ["--seeds", "1", "--tune", "3", "--epochs", "1"];
+    let ended = run_methods("mock-slow", dir.path(), &options);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let record = only_record(dir.path());
     assert!(
-        (0.9..1.4).contains(&record.tune_s.unwrap()),
+        (1.8..2.5).contains(&record.tune_s.unwrap()),
         "{:?}",
         record.tune_s
     );
@@ -130,6 +131,12 @@ fn a_search_is_timed_apart_and_its_winner_is_recorded() {
     );
     let tune = &record.details["tune"];
     assert_eq!(tune["trials"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        (record.search_s, record.search_trials),
+        (record.tune_s, Some(6)),
+        "two seeds"
+    );
+    assert_eq!(record.search_edge, Some(true));
     assert_eq!(tune["at_edge"], serde_json::json!(["strength"]), "{tune}");
     assert_eq!(
         record.curve.len(),
@@ -162,6 +169,15 @@ fn settings_are_searched_with_the_first_seed_and_the_others_use_them() {
     assert_eq!(rest.len(), 2);
     for record in rest {
         assert_eq!(record.tune_s, None);
+        assert_eq!(
+            (record.search_s, record.search_trials, record.search_edge),
+            (None, None, None)
+        );
+        assert_eq!(
+            record.details["tune"]["epochs"],
+            first.details["tune"]["epochs"]
+        );
+        assert_eq!(record.epochs(), first.epochs());
         assert_eq!(
             record.details["tune"]["searched_by"],
             first.trial_id.as_str()

@@ -4,10 +4,7 @@
 use super::forward::Pass;
 use super::tape::{Bytes, Tape, Value};
 use super::weights::Weights;
-use super::{
-    BatchShape, FIRST_TOUCHED_BYTES, HeadShape, Holding, Inserted, ModelShape, Part, PassShape,
-    Start,
-};
+use super::{BatchShape, HeadShape, Holding, Inserted, ModelShape, Part, PassShape, Runs, Start};
 use record::PredictedMemory;
 
 /// What is trained, and on what.
@@ -26,6 +23,8 @@ pub struct Training<'a> {
     pub first_epoch: Vec<BatchShape>,
     /// The heaviest step after it, if there are more epochs.
     pub later: Option<Vec<BatchShape>>,
+    /// By which share the steps' parts are lighter than the heaviest on average.
+    pub variety: f64,
     /// Steps of the first epoch.
     pub steps: u64,
     /// The heaviest batch of the frozen part's pass over all texts.
@@ -92,7 +91,14 @@ pub fn training(of: &Training<'_>) -> PredictedMemory {
         drop(snapshot);
     }
     drop(cache);
-    of.held.predicted(most, FIRST_TOUCHED_BYTES)
+    let runs = if of.passes.from == Start::Head && of.passes.is_cached {
+        Runs::Reading
+    } else {
+        Runs::Training {
+            variety: of.variety,
+        }
+    };
+    of.held.predicted(most, runs)
 }
 
 /// Texts that a frozen model reads.
@@ -134,7 +140,7 @@ pub fn texts_only(of: &Texts) -> PredictedMemory {
     let _inputs = pass.inputs();
     let states = pass.states(Start::Head, of.shape.flops.layers);
     drop(pass.pool(states));
-    of.held.predicted(tape.peak(), FIRST_TOUCHED_BYTES)
+    of.held.predicted(tape.peak(), Runs::Reading)
 }
 
 /// The peak of a fit that runs no model and keeps `kept_bytes`.
@@ -142,7 +148,7 @@ pub fn without_model(held: Holding, kept_bytes: u64) -> PredictedMemory {
     let mut parts = Bytes::default();
     parts[Part::Rest as usize] = held.heap_bytes;
     parts[Part::Cache as usize] = kept_bytes;
-    held.predicted(parts, 0)
+    held.predicted(parts, Runs::Nothing)
 }
 
 /// Fills the cache of both splits; what it then holds.

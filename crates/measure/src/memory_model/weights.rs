@@ -75,6 +75,15 @@ impl Maker<'_> {
         self.trained(value)
     }
 
+    /// Keys or values in front: parameters, or what a network computes of its own.
+    fn in_front(&mut self, inserted: &Inserted, numbers: u64) -> Var {
+        if inserted.network_params > 0 {
+            self.tape.leaf(self.tape.activation(numbers))
+        } else {
+            self.own(numbers)
+        }
+    }
+
     fn trained(&mut self, value: Value) -> Var {
         self.trained.push(value.numbers);
         self.tape.leaf(value)
@@ -242,7 +251,7 @@ fn block(
         feed_forward_norm,
         after_attention,
         after_feed_forward,
-        prefix: (prefix > 0).then(|| [prefix; 2].map(|numbers| maker.own(numbers))),
+        prefix: (prefix > 0).then(|| [prefix; 2].map(|numbers| maker.in_front(inserted, numbers))),
     }
 }
 

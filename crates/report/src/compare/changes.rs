@@ -186,6 +186,9 @@ fn of_arm(arm: &crate::Arm<'_>) -> Pairs {
             .or_insert_with(|| NONE.to_owned());
     }
     flatten("", record.config(), &mut all);
+    if let Some(rate) = record.head_learning_rate {
+        all.insert("head learning rate".to_owned(), rate.to_string());
+    }
     let seeds = arm.trials.iter().map(|trial| trial.record.spec.seed);
     all.insert("seeds".to_owned(), ranges(seeds));
     let mut count = |name: &str, of: fn(&record::TrialRecord) -> Option<u64>| {
@@ -193,6 +196,7 @@ fn of_arm(arm: &crate::Arm<'_>) -> Pairs {
             all.insert(name.to_owned(), n.to_string());
         }
     };
+    count("epochs trained", record::TrialRecord::epochs);
     count("training examples", |r| r.n_train);
     count("test examples", |r| r.n_test);
     all

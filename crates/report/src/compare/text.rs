@@ -44,6 +44,7 @@ pub fn comparison_table(comparison: &RunComparison) -> String {
     for note in &comparison.notes {
         text += &format!("note: {note}.\n");
     }
+    text += &disturbed(&comparison.arms);
     text += &tables(&comparison.arms);
     text += &only_in("first", &comparison.only_first);
     text += &only_in("second", &comparison.only_second);
@@ -58,6 +59,24 @@ pub fn comparison_table(comparison: &RunComparison) -> String {
         }
     };
     text + "\n"
+}
+
+/// Whose times were measured beside busy neighbours, empty where none were.
+fn disturbed(arms: &[ArmComparison]) -> String {
+    let mut text = String::new();
+    for (run, which) in ["first", "second"].iter().enumerate() {
+        let of_run = arms.iter().filter(|arm| arm.disturbed[run] > 0);
+        let said: Vec<String> = of_run
+            .map(|arm| format!("{} ({})", arm.label, arm.disturbed[run]))
+            .collect();
+        if !said.is_empty() {
+            text += &format!(
+                "note: trials of the {which} run trained beside a busy neighbour, and their times are left out where there are others: {}.\n",
+                said.join(", ")
+            );
+        }
+    }
+    text
 }
 
 /// `only in the first: model on task: arm, arm; model on task: arm`, empty where there are none.

@@ -8,6 +8,7 @@ use super::picture::{
 };
 use super::render::text_width;
 use super::scale::{floor, listed};
+use crate::standing::{self, margin_points, signed};
 use crate::statistics::{AgainstBest, Estimate, Interval, Standing};
 use crate::units;
 
@@ -49,8 +50,12 @@ pub(crate) fn chart(
     let floor = floor(&means);
     let mut notes: Vec<String> = notes.iter().flat_map(|note| frame::wrap(note)).collect();
     if floor.is_some() {
-        let cut = "// The axes are cut: what is far less accurate than the rest stands left of the break, its accuracy beside it.";
+        let cut = "// The axes are cut: what is far less accurate than the rest stands left of the break, its figures on the right of each panel.";
         notes.splice(0..0, frame::wrap(cut));
+    }
+    if dots.iter().all(|d| d.accuracy.seeds == 1) {
+        let one = "One seed: how much accuracies vary between seeds is unknown, and no interval holds it.";
+        notes.extend(frame::wrap(one));
     }
     let places = Places::of(&dots);
     let foot = 64.0 + 19.0 * notes.len() as f64;
@@ -143,7 +148,7 @@ fn accuracies(picture: &mut Picture, places: &Places, dots: &[&Dot], floor: Opti
         let mean = units::percent(dot.accuracy.mean);
         picture.text((plot.right + 46.0, y), mean, LABEL, TEXT, Hang::End);
         if is_below(dot, floor) {
-            out_of_scale(picture, plot, y, dot, units::percent(dot.accuracy.mean));
+            out_of_scale(picture, plot, y, dot);
         } else {
             interval(
                 picture,
@@ -174,21 +179,10 @@ fn differences(
         picture.text(at, "nothing to compare", NOTE, AXIS, Hang::Middle);
         return;
     }
-    let low = compared
-        .iter()
-        .map(|a| a.interval.low)
-        .fold(-margin, f64::min);
-    let high = compared
-        .iter()
-        .map(|a| a.interval.high)
-        .fold(margin, f64::max);
+    let (low, high) = reach(&compared, margin);
     let air = 0.05 * (high - low);
-    let x = Axis::linear(
-        low - air,
-        high + air,
-        ends(plot, floor.is_some()),
-        Unit::Percent,
-    );
+    let is_cut = floor.is_some();
+    let x = Axis::linear(low - air, high + air, ends(plot, is_cut), Unit::Percent);
     let band = Area {
         left: x.at(-margin),
         right: x.at(margin),
@@ -199,7 +193,7 @@ fn differences(
         picture,
         plot,
         &x,
-        "from the best other (points)",
+        "minus the best other (points)",
         floor.is_some(),
     );
     let zero = x.at(0.0);
@@ -214,11 +208,24 @@ fn differences(
             Hang::Start,
         );
         match &dot.against {
-            Some(_) if is_below(dot, floor) => out_of_scale(picture, plot, y, dot, String::new()),
+            Some(_) if is_below(dot, floor) => out_of_scale(picture, plot, y, dot),
             Some(a) => interval(picture, plot, &x, y, dot, a.difference, a.interval),
             None => {}
         }
     }
+}
+
+/// Ends of the axis of differences: those of the intervals, but at most three times as far from 0 as the differences and the margin are. An arm with
+/// few seeds has an interval beside which the others would be dots.
+fn reach(compared: &[&AgainstBest], margin: f64) -> (f64, f64) {
+    let of = |value: fn(&AgainstBest) -> f64, start: f64, end: fn(f64, f64) -> f64| {
+        compared.iter().map(|a| value(a)).fold(start, end)
+    };
+    let low = of(|a| a.interval.low, -margin, f64::min);
+    let high = of(|a| a.interval.high, margin, f64::max);
+    let lowest = of(|a| a.difference, -margin, f64::min);
+    let highest = of(|a| a.difference, margin, f64::max);
+    (low.max(3.0 * lowest), high.min(3.0 * highest))
 }
 
 /// Grid, ticks and name of a panel's axis, and the break where it is cut.
@@ -247,12 +254,9 @@ fn panel(picture: &mut Picture, plot: &Area, x: &Axis, name: &str, is_cut: bool)
     picture.text(centre, name, size, TEXT, Hang::Middle);
 }
 
-/// A marker left of the break, with its value where that is not written beside the panel.
-fn out_of_scale(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot, value: String) {
+/// A marker left of the break; its value stands beside the panel.
+fn out_of_scale(picture: &mut Picture, plot: &Area, y: f64, dot: &Dot) {
     picture.mark((plot.left + 0.4 * STRIP, y), dot.look, fill(dot.standing));
-    if !value.is_empty() {
-        picture.text((plot.left + STRIP + 6.0, y), value, NOTE, TEXT, Hang::Start);
-    }
 }
 
 /// A marker with its interval.
@@ -265,12 +269,16 @@ fn interval(
     mean: f64,
     interval: Interval,
 ) {
-    let within = |value: f64| x.at(value).clamp(plot.left, plot.right);
+    let within = |value: f64| x.at(value).clamp(x.start(), plot.right);
     let (from, to) = (within(interval.low), within(interval.high));
     let line: [Place; 2] = [(from, y), (to, y)];
     picture.line(&line, dot.look.colour, 1.8);
-    for end in [from, to] {
-        picture.line(&[(end, y - 4.0), (end, y + 4.0)], dot.look.colour, 1.8);
+    for (end, value, outwards) in [(from, interval.low, -1.0), (to, interval.high, 1.0)] {
+        let goes_on = (x.at(value) - end).abs() > 0.5;
+        // A serif where the interval ends, an arrowhead where the axis does.
+        let back = if goes_on { -5.0 * outwards } else { 0.0 };
+        let tip = [(end + back, y - 4.0), (end, y), (end + back, y + 4.0)];
+        picture.line(&tip, dot.look.colour, 1.8);
     }
     picture.mark((within(mean), y), dot.look, fill(dot.standing));
 }
@@ -279,34 +287,12 @@ fn interval(
 fn verdict(dot: &Dot) -> String {
     let word = match dot.standing {
         Standing::Unknown => "not compared",
-        standing => crate::standing::word(standing),
+        known => standing::word(known),
     };
     match &dot.against {
-        Some(a) => format!(
-            "{word} {} [{}, {}]",
-            points(a.difference),
-            points(a.interval.low),
-            points(a.interval.high)
-        ),
+        Some(against) => format!("{word} {}", standing::difference(against)),
         None => word.to_owned(),
     }
-}
-
-/// A difference in points: `+0.4`, `-3.2`, `0.0`.
-pub(crate) fn points(difference: f64) -> String {
-    let text = format!("{:+.1}", 100.0 * difference);
-    if matches!(text.as_str(), "+0.0" | "-0.0") {
-        "0.0".to_owned()
-    } else {
-        text
-    }
-}
-
-/// `1 point`, `2.5 points`.
-pub(crate) fn in_points(margin: f64) -> String {
-    let number = units::three(100.0 * margin);
-    let plural = if number == "1" { "" } else { "s" };
-    format!("{number} point{plural}")
 }
 
 /// What fillings, lines and the band mean, in two rows.
@@ -328,7 +314,7 @@ fn key(picture: &mut Picture, dots: &[&Dot], margin: f64) {
         bottom: y + 7.0,
     };
     picture.fill(sample, SKY, 0.3);
-    let text = format!("within {} of the best other", in_points(margin));
+    let text = format!("within {} of the best other", margin_points(margin));
     picture.text((next + 28.0, y), text, NOTE, TEXT, Hang::Start);
 }
 
@@ -340,7 +326,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
         format!("{} {mean} % [{low}, {high}]", dot.label)
     };
     let with_difference = |dot: &&&Dot| match &dot.against {
-        Some(a) => format!("{} {}", dot.label, points(a.difference)),
+        Some(a) => format!("{} {}", dot.label, signed(a.difference)),
         None => dot.label.clone(),
     };
     let mut sentences = vec![format!(
@@ -350,7 +336,7 @@ fn description(dots: &[&Dot], margin: f64) -> String {
     for (standing, opening) in [
         (
             Standing::AsGood,
-            format!("As good, within {}", in_points(margin)),
+            format!("As good, within {}", margin_points(margin)),
         ),
         (Standing::Open, "Open".to_owned()),
         (Standing::Behind, "Behind".to_owned()),
@@ -369,10 +355,127 @@ fn description(dots: &[&Dot], margin: f64) -> String {
         Some(a) => format!(
             "Best: {}, {} on the next.",
             accuracy(dot),
-            points(a.difference)
+            signed(a.difference)
         ),
         None => format!("Highest: {}.", accuracy(dot)),
     });
     sentences.splice(1..1, first);
     sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::look;
+    use crate::plot::picture::Shape;
+    use crate::statistics::{Scores, estimate_from_scores};
+
+    fn look_of(label: &str) -> Look {
+        let labels = ["ash", "lime", "elm", "oak", "fir", "yew"];
+        let at = labels.iter().position(|other| *other == label).unwrap();
+        look::of_arms(&labels, &[])[at]
+    }
+
+    fn dot(label: &str, accuracy: f64, standing: Standing, difference: f64) -> Dot {
+        let scores = Scores {
+            accuracy,
+            rows: 1000,
+        };
+        Dot {
+            label: label.to_owned(),
+            look: look_of(label),
+            accuracy: estimate_from_scores(&[scores]).unwrap(),
+            standing,
+            against: (standing != Standing::Unknown).then(|| AgainstBest {
+                standing,
+                difference,
+                interval: Interval {
+                    low: difference - 0.02,
+                    high: difference + 0.01,
+                },
+                ..AgainstBest::default()
+            }),
+        }
+    }
+
+    fn dots() -> Vec<Dot> {
+        vec![
+            dot("ash", 0.70, Standing::Behind, -0.17),
+            dot("lime", 0.85, Standing::Open, -0.02),
+            dot("elm", 0.87, Standing::Best, 0.004),
+            dot("oak", 0.866, Standing::AsGood, -0.004),
+            dot("fir", 0.86, Standing::Unknown, 0.0),
+            dot("yew", 0.84, Standing::Behind, -0.03),
+        ]
+    }
+
+    /// Fill and place of every marker of an arm.
+    fn marks(picture: &Picture, label: &str) -> Vec<(Fill, Place)> {
+        let of = look_of(label);
+        let mark = |shape: &Shape| match shape {
+            Shape::Mark { at, look, fill, .. } if *look == of => Some((*fill, *at)),
+            _ => None,
+        };
+        picture.shapes.iter().filter_map(mark).collect()
+    }
+
+    fn texts(picture: &Picture) -> Vec<&str> {
+        let mut texts = Vec::new();
+        for shape in &picture.shapes {
+            if let Shape::Text(label) = shape {
+                texts.push(label.text.as_str());
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn markers_are_filled_by_standing_in_both_panels_and_the_words_say_it() {
+        let picture = chart("Accuracy", "", 0.01, &dots(), &[]).unwrap();
+        for (label, fill, panels) in [
+            ("elm", Fill::Full, 2),
+            ("oak", Fill::Full, 2),
+            ("lime", Fill::Half, 2),
+            ("yew", Fill::Hollow, 2),
+            ("fir", Fill::Thin, 1),
+        ] {
+            let marks = marks(&picture, label);
+            assert_eq!(marks.len(), panels, "{label}");
+            assert!(
+                marks.iter().all(|mark| mark.0 == fill),
+                "{label}: {marks:?}"
+            );
+        }
+        let texts = texts(&picture);
+        for verdict in [
+            "best +0.4 [-1.6, 1.4]",
+            "as good -0.4 [-2.4, 0.6]",
+            "open -2.0 [-4.0, -1.0]",
+            "behind -3.0 [-5.0, -2.0]",
+            "not compared",
+            "within 1 point of the best other",
+        ] {
+            assert!(texts.contains(&verdict), "{verdict} in {texts:?}");
+        }
+    }
+
+    #[test]
+    fn the_axes_are_cut_below_the_crowd_and_only_then() {
+        let cut = chart("Accuracy", "", 0.01, &dots(), &[]).unwrap();
+        let ash = marks(&cut, "ash");
+        let [crowd, best] = ["yew", "elm"].map(|label| marks(&cut, label));
+        assert_eq!(ash.len(), 2);
+        for ((below, crowd), best) in ash.iter().zip(&crowd).zip(&best) {
+            let [below, crowd, best] = [below, crowd, best].map(|mark| mark.1.0);
+            // To scale, it would be more than four times as far from the others as they are from each other.
+            assert!(
+                crowd - below < 2.5 * (best - crowd),
+                "{below} {crowd} {best}"
+            );
+        }
+        let is_cut = |picture: &Picture| texts(picture).iter().any(|t| t.starts_with("//"));
+        assert!(is_cut(&cut) && texts(&cut).contains(&"70.0"));
+        let whole = chart("Accuracy", "", 0.01, &dots()[1..], &[]).unwrap();
+        assert!(!is_cut(&whole));
+    }
 }

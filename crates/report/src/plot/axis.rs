@@ -100,6 +100,11 @@ impl Axis {
         self
     }
 
+    /// The pixel where it begins.
+    pub(crate) fn start(&self) -> f64 {
+        self.pixels.0
+    }
+
     /// The pixel of `value`.
     pub(crate) fn at(&self, value: f64) -> f64 {
         if let (Some(zero), true) = (self.zero, value <= 0.0) {

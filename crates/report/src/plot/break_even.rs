@@ -26,96 +26,99 @@ impl Line {
 }
 
 /// Where a line falls below another.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Crossing {
-    /// Places of the one that was dearer at first and of the other.
-    between: (usize, usize),
-    predictions: f64,
-    seconds: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Crossing {
+    /// The one that is dearer at first.
+    pub(crate) dear_start: String,
+    /// The other.
+    pub(crate) cheap_start: String,
+    pub(crate) predictions: f64,
+    /// Range of the predictions.
+    pub(crate) range: (f64, f64),
+    pub(crate) seconds: f64,
 }
 
-/// The chart, or `None` unless two lines are to be compared. Crossings are marked between lines that are not behind.
-pub(crate) fn chart(title: &str, subtitle: &str, lines: &[Line]) -> Option<Picture> {
-    let lines: Vec<&Line> = lines.iter().filter(|l| l.after(1.0) > 0.0).collect();
-    if lines.len() < 2 {
+/// The chart, or `None` unless two lines are to be compared. `crossings` are of lines that are not behind, the earliest first.
+pub(crate) fn chart(
+    title: &str,
+    subtitle: &str,
+    lines: &[Line],
+    crossings: &[Crossing],
+) -> Option<Picture> {
+    let timed: Vec<&Line> = lines.iter().filter(|l| l.after(1.0) > 0.0).collect();
+    if timed.len() < 2 {
         return None;
     }
-    let crossings = crossings(&lines);
     let last = crossings.iter().map(|c| c.predictions).fold(0.0, f64::max);
     let most = 10_f64.powf((10.0 * last).max(1e5).log10().ceil()).min(1e9);
-    let names = lines.iter().map(|l| text_width(&l.label, LABEL));
+    let lowest = lowest(&timed);
+    let (drawn, below): (Vec<&Line>, Vec<&Line>) =
+        timed.iter().partition(|l| l.after(most) > lowest);
+    let names = drawn.iter().map(|l| text_width(&l.label, LABEL));
     let plot = Area {
         left: 96.0,
         top: 98.0,
         right: WIDTH - names.fold(0.0, f64::max) - 62.0,
-        bottom: (98.0 + 17.5 * lines.len() as f64).max(480.0),
+        bottom: (98.0 + 17.5 * drawn.len() as f64).max(480.0),
     };
-    let notes = notes(&lines, &crossings);
+    let notes = notes(crossings, &below);
     let height = plot.bottom + 68.0 + 19.0 * notes.len() as f64;
-    let description = description(&lines, &crossings, most);
+    let description = description(&timed, crossings, most);
     let mut picture = Picture::new(WIDTH, height, title, description);
     frame::title(&mut picture, subtitle);
-    let fills: Vec<Fill> = lines.iter().map(|l| l.fill).collect();
+    let fills: Vec<Fill> = drawn.iter().map(|l| l.fill).collect();
     let next = frame::key_of_fills(&mut picture, 20.0, 76.0, &fills);
     crossing_mark(&mut picture, (next + 6.0, 76.0));
     let text = "break-even of two that are not behind";
     picture.text((next + 18.0, 76.0), text, NOTE, TEXT, Hang::Start);
 
     let x = Axis::log(&[1.0, most], (plot.left, plot.right), Unit::Count);
-    let ends: Vec<f64> = lines
-        .iter()
-        .flat_map(|l| [l.after(1.0), l.after(most)])
-        .collect();
-    let y = Axis::log(&ends, (plot.bottom, plot.top), Unit::Seconds);
+    let highest = drawn.iter().map(|l| l.after(most)).fold(0.0, f64::max);
+    let y = Axis::log(&[lowest, highest], (plot.bottom, plot.top), Unit::Seconds);
     frame::x_axis(&mut picture, &plot, &x, "predictions");
     frame::y_axis(&mut picture, &plot, &y, "search + training + predictions");
-    for line in &lines {
+    for line in &drawn {
         let behind = line.fill == Fill::Hollow;
         let (width, opacity) = if behind { (1.1, 0.6) } else { (2.0, 1.0) };
-        picture.arm_line(&course(line, most, &x, &y), line.look, width, opacity);
+        let course = course(line, lowest, most, &x, &y);
+        picture.arm_line(&course, line.look, width, opacity);
     }
     for crossing in crossings.iter().filter(|c| c.predictions <= most) {
-        crossing_mark(
-            &mut picture,
-            (x.at(crossing.predictions), y.at(crossing.seconds)),
-        );
+        let at = (x.at(crossing.predictions), y.at(crossing.seconds));
+        crossing_mark(&mut picture, at);
     }
-    let ends = lines
+    let ends = drawn
         .iter()
         .map(|line| (x.at(most), y.at(line.after(most))));
-    labels(&mut picture, &plot, &lines, &ends.collect::<Vec<_>>());
+    labels(&mut picture, &plot, &drawn, &ends.collect::<Vec<_>>());
     frame::notes(&mut picture, &notes);
     Some(picture)
 }
 
-/// Crossings between lines that are not behind, by rising number of predictions, from one prediction on.
-fn crossings(lines: &[&Line]) -> Vec<Crossing> {
-    let mut found = Vec::new();
-    for (i, dear) in lines.iter().enumerate() {
-        for (k, cheap) in lines.iter().enumerate() {
-            let is_shown = dear.fill != Fill::Hollow && cheap.fill != Fill::Hollow;
-            let saved = cheap.per_prediction_s - dear.per_prediction_s;
-            let more = dear.fixed_s - cheap.fixed_s;
-            if is_shown && more > 0.0 && saved > 0.0 && more / saved >= 1.0 {
-                let predictions = more / saved;
-                found.push(Crossing {
-                    between: (i, k),
-                    predictions,
-                    seconds: dear.after(predictions),
-                });
-            }
-        }
+/// Where the axis of costs begins: at the cheapest, but not below a thousandth of the cheapest that is not behind. A rule that costs microseconds
+/// would take half of the chart.
+fn lowest(lines: &[&Line]) -> f64 {
+    let cheapest = |keep: fn(&&&Line) -> bool| {
+        let costs = lines.iter().filter(keep).map(|l| l.after(1.0));
+        costs.fold(f64::INFINITY, f64::min)
+    };
+    let all = cheapest(|_| true);
+    let shown = cheapest(|l| l.fill != Fill::Hollow);
+    if shown.is_finite() {
+        all.max(shown / 1000.0)
+    } else {
+        all
     }
-    found.sort_by(|a, b| a.predictions.total_cmp(&b.predictions));
-    found
 }
 
-/// A line on logarithmic axes bends.
-fn course(line: &Line, most: f64, x: &Axis, y: &Axis) -> Vec<Place> {
+/// A line on logarithmic axes bends; from where it costs `lowest` on.
+fn course(line: &Line, lowest: f64, most: f64, x: &Axis, y: &Axis) -> Vec<Place> {
     const POINTS: usize = 96;
     let at = |i: usize| most.powf(i as f64 / (POINTS - 1) as f64);
-    (0..POINTS)
-        .map(|i| (x.at(at(i)), y.at(line.after(at(i)))))
+    let points = (0..POINTS).map(|i| (at(i), line.after(at(i))));
+    points
+        .filter(|(_, cost)| *cost >= lowest)
+        .map(|(predictions, cost)| (x.at(predictions), y.at(cost)))
         .collect()
 }
 
@@ -144,30 +147,35 @@ fn labels(picture: &mut Picture, plot: &Area, lines: &[&Line], ends: &[Place]) {
 /// Crossings that are told one by one; more are only marked.
 const TOLD: usize = 6;
 
-fn told(lines: &[&Line], crossings: &[Crossing]) -> Vec<String> {
+fn told(crossings: &[Crossing]) -> Vec<String> {
     let one = |c: &Crossing| {
-        let (dear, cheap) = (&lines[c.between.0].label, &lines[c.between.1].label);
-        format!(
-            "{dear} costs less than {cheap} from {} on",
-            units::count(c.predictions.ceil())
-        )
+        let [predictions, low, high] =
+            [c.predictions, c.range.0, c.range.1].map(|n| units::count(n.ceil()));
+        let (dear, cheap) = (&c.dear_start, &c.cheap_start);
+        format!("{dear} costs less than {cheap} from {predictions} on ({low} to {high})")
     };
     crossings.iter().take(TOLD).map(one).collect()
 }
 
-fn notes(lines: &[&Line], crossings: &[Crossing]) -> Vec<String> {
-    let told = told(lines, crossings);
-    if told.is_empty() {
-        return Vec::new();
+fn notes(crossings: &[Crossing], below: &[&Line]) -> Vec<String> {
+    let told = told(crossings);
+    let mut notes = Vec::new();
+    if !told.is_empty() {
+        let more = match crossings.len() - told.len() {
+            0 => String::new(),
+            more => format!(" {more} more are marked."),
+        };
+        let told = told.join("; ");
+        notes.extend(frame::wrap(&format!(
+            "Predictions to break even: {told}.{more}"
+        )));
     }
-    let more = match crossings.len() - told.len() {
-        0 => String::new(),
-        more => format!(" {more} more are marked."),
-    };
-    frame::wrap(&format!(
-        "Predictions to break even: {}.{more}",
-        told.join("; ")
-    ))
+    if !below.is_empty() {
+        let below: Vec<String> = below.iter().map(|l| l.label.clone()).collect();
+        let text = format!("Cheaper than the axis shows: {}.", listed(&below));
+        notes.extend(frame::wrap(&text));
+    }
+    notes
 }
 
 /// The chart in words.
@@ -179,7 +187,7 @@ fn description(lines: &[&Line], crossings: &[Crossing], most: f64) -> String {
             format!("{} {fixed} and {each} each", l.label)
         })
         .collect();
-    let told = told(lines, crossings);
+    let told = told(crossings);
     let crossings = if told.is_empty() {
         "No two that are not behind break even.".to_owned()
     } else {
@@ -209,32 +217,57 @@ mod tests {
     }
 
     #[test]
-    fn a_crossing_is_where_the_total_costs_are_equal_and_none_is_with_what_is_behind() {
+    fn crossings_are_marked_on_both_lines_and_told_and_what_is_far_cheaper_is_named() {
         let lines = [
-            line("asks", Fill::Full, 0.0, 0.010),
+            line("asks", Fill::Full, 0.01, 0.010),
             line("trains", Fill::Half, 60.0, 0.001),
             line("slow", Fill::Hollow, 30.0, 0.002),
-            line("worse", Fill::Half, 70.0, 0.011),
+            line("guesses", Fill::Hollow, 0.0, 1e-12),
         ];
-        let all: Vec<&Line> = lines.iter().collect();
-        let found = crossings(&all);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].between, (1, 0));
-        assert!((found[0].predictions - 60.0 / 0.009).abs() < 1e-6);
-        let [trains, asks] = [1, 0].map(|i: usize| lines[i].after(found[0].predictions));
-        assert!((trains - asks).abs() < 1e-9 && (found[0].seconds - asks).abs() < 1e-9);
-
-        let picture = chart("Break-even", "", &lines).expect("a chart");
+        let predictions = 59.99 / 0.009;
+        let seconds = lines[1].after(predictions);
+        assert!((seconds - lines[0].after(predictions)).abs() < 1e-9);
+        let crossing = Crossing {
+            dear_start: "trains".to_owned(),
+            cheap_start: "asks".to_owned(),
+            predictions,
+            range: (6000.0, 8000.0),
+            seconds,
+        };
+        let picture = chart("Break-even", "", &lines, &[crossing]).expect("a chart");
+        let told = "trains costs less than asks from 6.67 k on (6 k to 8 k)";
         assert!(
-            picture
-                .description
-                .contains("trains costs less than asks from 6.67 k on")
+            picture.description.contains(told),
+            "{}",
+            picture.description
         );
-        // The key's sample is one, too: a dark square under a white one.
-        let dark = |s: &&Shape| matches!(s, Shape::Box { colour, .. } if *colour == TEXT);
-        assert_eq!(picture.shapes.iter().filter(dark).count(), 2);
+        let says = |text: &str| {
+            let is = |s: &Shape| matches!(s, Shape::Text(label) if label.text.contains(text));
+            picture.shapes.iter().any(is)
+        };
+        assert!(says(told) && says("Cheaper than the axis shows: guesses."));
+        // The first dark square is the sample in the key.
+        let dark = |s: &Shape| match s {
+            Shape::Box { area, colour, .. } if *colour == TEXT => Some(area.centre()),
+            _ => None,
+        };
+        let [_, marked] = picture.shapes.iter().filter_map(dark).collect::<Vec<_>>()[..] else {
+            panic!("one crossing")
+        };
+        for fill in [Fill::Full, Fill::Half] {
+            let of = lines.iter().find(|l| l.fill == fill).unwrap().look;
+            let course = picture.shapes.iter().find_map(|s| match s {
+                Shape::Line { points, colour, .. } if *colour == of.colour && points.len() > 50 => {
+                    Some(points)
+                }
+                _ => None,
+            });
+            let distance = |p: &Place| (p.0 - marked.0).hypot(p.1 - marked.1);
+            let nearest = course.expect("a line").iter().map(distance);
+            assert!(nearest.fold(f64::INFINITY, f64::min) < 6.0, "{fill:?}");
+        }
         assert_eq!(
-            chart("Break-even", "", &lines[..1]),
+            chart("Break-even", "", &lines[..1], &[]),
             None,
             "nothing to compare"
         );

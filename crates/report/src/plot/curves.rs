@@ -118,16 +118,22 @@ fn panels(n: usize) -> Vec<Area> {
         .collect()
 }
 
-/// Of the values, without what lies far out (three times the range of the middle half beyond it): a diverged training would leave nothing else to see.
+/// Of all values; where those that lie far out (three times the range of the middle half beyond it) would leave the others less than a third of the
+/// axis, without them: a diverged training would leave nothing else to see.
 fn range(values: &[f64]) -> (f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let at = |share: f64| sorted[(share * (sorted.len() - 1) as f64) as usize];
-    let (low, high) = (at(0.0), at(1.0));
     let (first, third) = (at(0.25), at(0.75));
     let reach = 3.0 * (third - first).max(0.01);
-    let (low, high) = (low.max(first - reach), high.min(third + reach));
-    let air = 0.06 * (high - low);
+    let near = (at(0.0).max(first - reach), at(1.0).min(third + reach));
+    let all = (at(0.0), at(1.0));
+    let (low, high) = if near.1 - near.0 < (all.1 - all.0) / 3.0 {
+        near
+    } else {
+        all
+    };
+    let air = 0.06 * (high - low).max(0.01);
     (low - air, high + air)
 }
 

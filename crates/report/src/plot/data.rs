@@ -1,15 +1,16 @@
 //! From a group's summary and trials to what its charts show.
 
 use super::accuracy::{Dot, fill};
-use super::break_even::Line;
+use super::break_even::{Crossing, Line};
 use super::curves::{Curve, Curves};
 use super::look::{self, Look};
 use super::phases::Bar;
 use super::scale::listed;
 use super::scatter::Point;
+use crate::CostLine;
 use crate::costs::Costs;
 use crate::run::{Arm, Group};
-use crate::statistics::{self, Answers, Spread};
+use crate::statistics::{self, Answers, Spread, Standing};
 use crate::summary::{ArmSummary, GroupSummary};
 use record::{CurvePoint, MethodNote, Trial, TrialRecord};
 
@@ -17,7 +18,7 @@ use record::{CurvePoint, MethodNote, Trial, TrialRecord};
 pub(crate) struct Data<'a> {
     pub(crate) group: &'a Group<'a>,
     pub(crate) summary: &'a GroupSummary,
-    looks: Vec<Look>,
+    pub(crate) looks: Vec<Look>,
     /// By place of the first and of the second: whether the first is shown to be more accurate (95 % interval of the difference).
     better: Vec<Vec<bool>>,
 }
@@ -132,42 +133,64 @@ impl<'a> Data<'a> {
             && !self.group.arms[place].finished().any(has_steps)
     }
 
-    pub(crate) fn lines(&self) -> Vec<Line> {
-        self.arms()
-            .filter(|(_, arm, ..)| arm.accuracy.is_some())
-            .filter_map(|(_, arm, label, look)| {
-                Some(Line {
-                    label,
-                    look,
-                    fill: fill(arm.standing),
-                    fixed_s: search_and_adapt_s(&arm.costs)?.median,
-                    per_prediction_s: predict_s(&arm.costs)?.median,
-                })
+    /// What each arm costs before the first prediction and for each, and where two that are not behind cross.
+    pub(crate) fn break_even(&self) -> (Vec<Line>, Vec<Crossing>) {
+        let Some(found) = crate::break_even(self.summary) else {
+            return (Vec::new(), Vec::new());
+        };
+        let of = |place: usize| self.arms().nth(place).expect("a place in the group");
+        let line = |line: &CostLine| {
+            let (_, arm, label, look) = of(line.arm);
+            let drawn = Line {
+                label,
+                look,
+                fill: fill(arm.standing),
+                fixed_s: line.start_s.median,
+                per_prediction_s: line.predict_s.median,
+            };
+            arm.accuracy.map(|_| drawn)
+        };
+        let lines = found.lines.iter().filter_map(line).collect();
+        let is_shown = |place: usize| self.summary.arms[place].standing != Standing::Behind;
+        let shown = found
+            .crossings
+            .iter()
+            .filter(|c| c.predictions >= 1.0 && is_shown(c.dear_start) && is_shown(c.cheap_start));
+        let crossing = |crossing: &crate::Crossing| {
+            let at = |line: &&CostLine| line.arm == crossing.dear_start;
+            let line = found.lines.iter().find(at)?;
+            Some(Crossing {
+                dear_start: of(crossing.dear_start).2,
+                cheap_start: of(crossing.cheap_start).2,
+                predictions: crossing.predictions,
+                range: (crossing.low, crossing.high),
+                seconds: line.start_s.median + crossing.predictions * line.predict_s.median,
             })
-            .collect()
+        };
+        (lines, shown.filter_map(crossing).collect())
     }
 
     /// Medians by phase; what the total holds beyond the named phases is shown as such.
     pub(crate) fn phase_bars(&self) -> Vec<Bar> {
         let bars = self.arms().filter(|(_, arm, ..)| arm.finished > 0);
         bars.map(|(i, arm, label, _)| {
-            let finished = || self.group.arms[i].finished().map(|trial| &trial.record);
-            let median = |of: fn(&TrialRecord) -> Option<f64>| {
-                Spread::of(finished().map(of)).map(|spread| spread.median)
-            };
+            let costs = &arm.costs;
+            let finished = self.group.arms[i].finished();
+            let other = Spread::of(finished.map(|trial| other_s(&trial.record)));
+            let phases = [
+                costs.load_s,
+                costs.prepare_s,
+                costs.prepare_validation_s,
+                costs.first_step_s,
+                costs.train_s,
+                costs.validate_s,
+                costs.eval_s,
+                other,
+            ];
             Bar {
                 label,
-                seconds: [
-                    median(|r| r.load_s),
-                    median(|r| r.prepare_s),
-                    median(prepare_validation_s),
-                    median(|r| r.first_step_s),
-                    median(|r| r.train_s),
-                    median(validate_s),
-                    median(|r| r.eval_s),
-                    median(other_s),
-                ],
-                search: search_s(&arm.costs),
+                seconds: phases.map(|spread| spread.map(|s| s.median)),
+                search: search_s(costs),
             }
         })
         .collect()
@@ -241,24 +264,16 @@ pub(crate) fn predict_s(costs: &Costs) -> Option<Spread> {
     })
 }
 
-fn prepare_validation_s(_record: &TrialRecord) -> Option<f64> {
-    None
-}
-
-fn validate_s(record: &TrialRecord) -> Option<f64> {
-    record.details.get("validate_s")?.as_f64()
-}
-
 /// What the total holds beyond the phases and the search.
 fn other_s(record: &TrialRecord) -> Option<f64> {
     let known = [
         record.load_s,
         record.tune_s,
         record.prepare_s,
-        prepare_validation_s(record),
+        record.prepare_validation_s,
         record.first_step_s,
         record.train_s,
-        validate_s(record),
+        record.validation_s(),
         record.eval_s,
     ];
     let known: f64 = known.iter().flatten().sum();

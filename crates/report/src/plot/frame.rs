@@ -20,7 +20,8 @@ pub(crate) fn title(picture: &mut Picture, subtitle: &str) {
 
 /// Grid lines, tick readings and the axis title below `plot`.
 pub(crate) fn x_axis(picture: &mut Picture, plot: &Area, axis: &Axis, name: &str) {
-    for (x, reading) in axis.ticks(8) {
+    let most = ((plot.right - plot.left) / 64.0) as usize;
+    for (x, reading) in axis.ticks(most.clamp(2, 8)) {
         let apart = axis.zero == Some(x);
         picture.line(&[(x, plot.top), (x, plot.bottom)], GRID, 1.0);
         picture.line(&[(x, plot.bottom), (x, plot.bottom + 5.0)], AXIS, 1.0);
@@ -75,8 +76,6 @@ pub(crate) fn y_break(picture: &mut Picture, plot: &Area, y: f64) {
         picture.line(&stroke, AXIS, 1.4);
     }
     picture.dashes(&[(plot.left + 10.0, y), (WIDTH - 22.0, y)], QUIET, 1.0);
-    let reading = (plot.left - 9.0, (y + plot.bottom) / 2.0);
-    picture.text(reading, "below", NOTE, TEXT, Hang::End);
 }
 
 /// A marker's place and what it means, in grey: the fills that `shown` has, from `left` on. Returns where it ends.

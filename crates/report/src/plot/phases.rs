@@ -174,3 +174,58 @@ fn description(bars: &[Bar]) -> String {
         listed(&of)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::picture::Shape;
+
+    #[test]
+    fn the_search_has_a_bar_of_its_own_from_zero_and_is_in_no_total() {
+        let bar = |search| Bar {
+            label: "lime".to_owned(),
+            seconds: [
+                Some(1.0),
+                Some(2.0),
+                None,
+                None,
+                Some(7.0),
+                None,
+                None,
+                None,
+            ],
+            search,
+        };
+        let picture = chart("Time", "", &[bar(Some(20.0)), bar(None)]).unwrap();
+        let boxes = |colour: Colour| -> Vec<Area> {
+            let area = |shape: &Shape| match shape {
+                Shape::Box {
+                    area, colour: c, ..
+                } if *c == colour => Some(*area),
+                _ => None,
+            };
+            picture.shapes.iter().filter_map(area).collect()
+        };
+        // The first of each is the sample in the key.
+        let [_, search] = boxes(VERMILION)[..] else {
+            panic!("one search")
+        };
+        let [_, train, _] = boxes(BLUE)[..] else {
+            panic!("two trainings")
+        };
+        let [_, load, _] = boxes(QUIET)[..] else {
+            panic!("two loads")
+        };
+        assert_eq!(search.left, load.left);
+        assert!(search.top >= train.bottom, "beside, not behind the phases");
+        let width = |area: Area| area.right - area.left;
+        assert!((width(search) / width(train) - 20.0 / 7.0).abs() < 1e-9);
+        let reads = |text: &str| {
+            let is = |s: &Shape| matches!(s, Shape::Text(label) if label.text == text);
+            picture.shapes.iter().filter(|s| is(s)).count()
+        };
+        // Both are ticks, too.
+        assert_eq!((reads("10 s"), reads("20 s")), (3, 2));
+        assert_eq!(chart("Time", "", &[]), None);
+    }
+}

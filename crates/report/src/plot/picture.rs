@@ -179,6 +179,7 @@ pub(crate) enum Shape {
         at: Place,
         look: Look,
         fill: Fill,
+        radius: f64,
     },
     Text(Label),
 }
@@ -277,7 +278,17 @@ impl Picture {
     }
 
     pub(crate) fn mark(&mut self, at: Place, look: Look, fill: Fill) {
-        self.shapes.push(Shape::Mark { at, look, fill });
+        self.mark_of(at, look, fill, RADIUS);
+    }
+
+    /// A marker of another size than the usual one.
+    pub(crate) fn mark_of(&mut self, at: Place, look: Look, fill: Fill, radius: f64) {
+        self.shapes.push(Shape::Mark {
+            at,
+            look,
+            fill,
+            radius,
+        });
     }
 
     /// Horizontal text, centred vertically on `at`.

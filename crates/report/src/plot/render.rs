@@ -5,9 +5,7 @@
 
 use super::font;
 use super::look::Look;
-use super::picture::{
-    Colour, Fill, Hang, Label, Marker, Picture, Place, RADIUS, Shape, Stroke, WHITE,
-};
+use super::picture::{Colour, Fill, Hang, Label, Marker, Picture, Place, Shape, Stroke, WHITE};
 use crate::escape::html as escape;
 use plotters::backend::BitMapBackend;
 use plotters::prelude::*;
@@ -103,7 +101,12 @@ fn draw<B: DrawingBackend>(
                 let corners = [(area.left, area.top), (area.right, area.bottom)].map(to_pixel);
                 root.draw(&Rectangle::new(corners, rgba(*colour, *opacity).filled()))?;
             }
-            Shape::Mark { at, look, fill } => mark(root, *at, *look, *fill)?,
+            Shape::Mark {
+                at,
+                look,
+                fill,
+                radius,
+            } => mark(root, *at, *look, *fill, *radius)?,
             Shape::Text(text) => draw_text(root, text)?,
         }
     }
@@ -159,7 +162,13 @@ fn bitmap_text<B: DrawingBackend>(root: &Root<B>, label: &Label) -> Drawn<B> {
 }
 
 /// Full, half, or an outline around white: told apart in grey print too.
-fn mark<B: DrawingBackend>(root: &Root<B>, at: Place, look: Look, fill: Fill) -> Drawn<B> {
+fn mark<B: DrawingBackend>(
+    root: &Root<B>,
+    at: Place,
+    look: Look,
+    fill: Fill,
+    radius: f64,
+) -> Drawn<B> {
     let Look {
         colour,
         marker,
@@ -168,27 +177,23 @@ fn mark<B: DrawingBackend>(root: &Root<B>, at: Place, look: Look, fill: Fill) ->
     } = look;
     let edge = rgba(colour, 1.0).stroke_width(thickness(1.2));
     if variant.has_ring() {
-        let radius = ((RADIUS + 3.5) * SCALE).round() as i32;
-        root.draw(&Circle::new(
-            to_pixel(at),
-            radius,
-            rgba(WHITE, 1.0).filled(),
-        ))?;
-        root.draw(&Circle::new(to_pixel(at), radius, edge))?;
+        let ring = ((radius + 3.5) * SCALE).round() as i32;
+        root.draw(&Circle::new(to_pixel(at), ring, rgba(WHITE, 1.0).filled()))?;
+        root.draw(&Circle::new(to_pixel(at), ring, edge))?;
     }
     if variant.has_bar() {
-        let y = at.1 + RADIUS + 4.5;
-        let ends = [(at.0 - RADIUS, y), (at.0 + RADIUS, y)].map(to_pixel);
+        let y = at.1 + radius + 4.5;
+        let ends = [(at.0 - radius, y), (at.0 + radius, y)].map(to_pixel);
         root.draw(&PathElement::new(ends.to_vec(), edge))?;
     }
-    let whole = outline(marker, at, RADIUS, 0.0);
+    let whole = outline(marker, at, radius, 0.0);
     area(root, &whole, colour)?;
     let inset = match fill {
         Fill::Full => return Ok(()),
         Fill::Half | Fill::Hollow => EDGE,
         Fill::Thin => EDGE / 2.0,
     };
-    area(root, &outline(marker, at, RADIUS, inset), WHITE)?;
+    area(root, &outline(marker, at, radius, inset), WHITE)?;
     if fill == Fill::Half {
         area(root, &left_of(&whole, at.0), colour)?;
     }
@@ -325,4 +330,48 @@ fn thickness(width: f64) -> u32 {
 
 fn rgba(colour: Colour, opacity: f64) -> RGBAColor {
     RGBAColor(colour.0, colour.1, colour.2, opacity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(corners: &[Place]) -> f64 {
+        let pairs = (0..corners.len()).map(|i| (corners[i], corners[(i + 1) % corners.len()]));
+        pairs.map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum::<f64>().abs() / 2.0
+    }
+
+    #[test]
+    fn the_left_half_of_every_marker_is_half_of_it() {
+        use Marker::{Circle, Cross, Diamond, Down, Hexagon, Pentagon, Square, Star, Up};
+        for marker in [
+            Circle, Square, Up, Diamond, Down, Pentagon, Cross, Hexagon, Star,
+        ] {
+            let whole = outline(marker, (30.0, 20.0), 5.5, 0.0);
+            let half = left_of(&whole, 30.0);
+            let share = area(&half) / area(&whole);
+            assert!((share - 0.5).abs() < 1e-9, "{marker:?}: {share}");
+            assert!(half.iter().all(|corner| corner.0 <= 30.0 + 1e-9));
+        }
+    }
+
+    #[test]
+    fn dashes_go_on_around_corners_and_cover_their_share_of_the_line() {
+        let line = [(0.0, 0.0), (40.0, 0.0), (40.0, 60.0)];
+        for (stroke, share) in [
+            (Stroke::Solid, 1.0),
+            (Stroke::Dashed, 0.6),
+            (Stroke::Dotted, 1.0 / 3.0),
+            (Stroke::DashDotted, 8.5 / 14.5),
+        ] {
+            let length = |part: &Vec<Place>| -> f64 {
+                let steps = part.windows(2);
+                steps
+                    .map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1))
+                    .sum()
+            };
+            let drawn: f64 = parts(&line, stroke).iter().map(length).sum();
+            assert!((drawn / 100.0 - share).abs() < 0.05, "{stroke:?}: {drawn}");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Accuracy against a cost, with the front of what is worth its cost; beside it, where some do not train, accuracy against time a prediction.
 
-use super::accuracy::in_points;
 use super::axis::{Axis, Unit};
 use super::frame::{self, WIDTH};
 use super::front::front;
@@ -11,6 +10,7 @@ use super::picture::{
 };
 use super::render::text_width;
 use super::scale::{floor, listed};
+use crate::standing::margin_points;
 use crate::statistics::{Estimate, Spread};
 use crate::units;
 
@@ -77,7 +77,7 @@ pub(crate) fn chart(
     picture.faint_line(&stairs, SKY, 3.0, 0.8);
     draw(&mut picture, &plot, &main, &marks, &stairs);
     if let Some(beside) = beside {
-        let x = cost_axis(&beside, &side, Unit::Seconds);
+        let x = side_axis(&beside, &side);
         side_panel(&mut picture, &beside, &x, &y);
         let marks: Vec<Mark> = side.iter().map(|s| mark(s, &beside, &x, &y)).collect();
         draw(&mut picture, &beside, &side, &marks, &[]);
@@ -143,7 +143,7 @@ fn front_of(main: &[Shown<'_>], worth: &Worth<'_>) -> Vec<usize> {
 fn notes(points: &[Point], untrained: &[Point], margin: f64) -> Vec<String> {
     let mut notes = frame::wrap(&format!(
         "Front: from left to right, each step is more than {} more accurate than the one before, and shown to be (95 % interval of their difference).",
-        in_points(margin)
+        margin_points(margin)
     ));
     let missing = points.iter().chain(untrained).filter(|p| p.cost.is_none());
     let missing: Vec<String> = missing.map(|p| p.label.clone()).collect();
@@ -167,7 +167,7 @@ fn areas(side: &[Shown<'_>]) -> (Area, Option<Area>) {
     if side.is_empty() {
         return (plot, None);
     }
-    let width = (widest(side) + 70.0).clamp(160.0, 300.0);
+    let width = (widest(side) + 56.0).clamp(150.0, 300.0);
     let beside = Area {
         left: plot.right - width,
         ..plot
@@ -184,12 +184,26 @@ fn widest(shown: &[Shown<'_>]) -> f64 {
     widths.fold(0.0, f64::max)
 }
 
-/// Leaves room for the labels of the dearest points on their right.
+/// Leaves room for the label of the dearest point on its right.
 fn cost_axis(plot: &Area, shown: &[Shown<'_>], unit: Unit) -> Axis {
-    let ranges = shown.iter().flat_map(|s| [s.cost.min, s.cost.max]);
-    let room = widest(shown).min(0.45 * (plot.right - plot.left));
+    let dearest = shown
+        .iter()
+        .max_by(|a, b| a.cost.max.total_cmp(&b.cost.max));
+    let room = dearest.map_or(0.0, |s| text_width(&s.text(), LABEL));
+    let room = room.min(0.45 * (plot.right - plot.left));
     let ends = (plot.left + 14.0, plot.right - 24.0 - room);
-    Axis::log(&ranges.collect::<Vec<_>>(), ends, unit).widened(plot.right)
+    Axis::log(&ranges(shown), ends, unit).widened(plot.right)
+}
+
+/// Labels stand on either side of their points.
+fn side_axis(plot: &Area, shown: &[Shown<'_>]) -> Axis {
+    let ends = (plot.left + 18.0, plot.right - 18.0);
+    Axis::log(&ranges(shown), ends, Unit::Seconds)
+}
+
+fn ranges(shown: &[Shown<'_>]) -> Vec<f64> {
+    let ends = shown.iter().flat_map(|s| [s.cost.min, s.cost.max]);
+    ends.collect()
 }
 
 fn accuracy_axis<'a>(
@@ -220,7 +234,7 @@ fn mark(shown: &Shown<'_>, plot: &Area, x: &Axis, y: &Axis) -> Mark {
     let accuracy = &shown.point.accuracy;
     let height = |value: f64| {
         if shown.is_below {
-            plot.bottom - 0.4 * EDGE
+            plot.bottom - 0.5 * EDGE
         } else {
             y.at(value)
         }
@@ -252,10 +266,10 @@ fn whiskers(picture: &mut Picture, mark: &Mark, look: Look) {
         if (to.0 - from.0).hypot(to.1 - from.1) < 1.0 {
             continue;
         }
-        picture.faint_line(&[from, to], look.colour, 1.3, 0.75);
+        picture.faint_line(&[from, to], look.colour, 1.2, 0.5);
         for end in [from, to] {
             let serif = [(end.0 - dx, end.1 - dy), (end.0 + dx, end.1 + dy)];
-            picture.faint_line(&serif, look.colour, 1.3, 0.75);
+            picture.faint_line(&serif, look.colour, 1.2, 0.5);
         }
     }
 }
@@ -275,7 +289,10 @@ fn names(
     });
     let steps = stairs.windows(2).map(|w| (w[0], w[1]));
     let whiskers = marks.iter().flat_map(|m| [m.upright, m.level]);
-    let lines: Vec<(Place, Place)> = whiskers.chain(steps).collect();
+    let height = plot.bottom - EDGE;
+    let cut = shown.iter().any(|s| s.is_below);
+    let cut = cut.then_some(((plot.left, height), (plot.right, height)));
+    let lines: Vec<(Place, Place)> = whiskers.chain(steps).chain(cut).collect();
     let placed = labels::place(&wishes.collect::<Vec<_>>(), plot, &lines);
     for ((label, text), shown) in placed.iter().zip(labels).zip(shown) {
         let colour = ink(shown.point.look.colour);
@@ -300,14 +317,14 @@ fn side_panel(picture: &mut Picture, plot: &Area, x: &Axis, y: &Axis) {
 }
 
 /// Height of the strip below the scale for points that are out of it.
-const EDGE: f64 = 34.0;
+const EDGE: f64 = 50.0;
 
 /// What line, fillings and whiskers mean, in one row.
 fn key(picture: &mut Picture, y: f64, shown: &[Shown<'_>]) {
     picture.faint_line(&[(18.0, y), (42.0, y)], SKY, 3.0, 0.8);
-    picture.text((49.0, y), "front", NOTE, TEXT, Hang::Start);
+    picture.text((49.0, y), "front (see below)", NOTE, TEXT, Hang::Start);
     let fills: Vec<Fill> = shown.iter().map(|s| s.point.fill).collect();
-    let left = 49.0 + text_width("front", NOTE) + 22.0;
+    let left = 49.0 + text_width("front (see below)", NOTE) + 22.0;
     let next = frame::key_of_fills(picture, left, y, &fills);
     let (centre, half) = (next + 8.0, 7.0);
     picture.line(&[(centre, y - half), (centre, y + half)], AXIS, 1.3);
@@ -348,4 +365,123 @@ fn description(main: &[Shown<'_>], side: &[Shown<'_>], front: &[usize], cost: Co
         text += &format!(" Not trained, against time a prediction: {}.", listed(&of));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plot::look;
+    use crate::plot::picture::Shape;
+    use crate::statistics::{Scores, estimate_from_scores};
+
+    fn point(label: &str, accuracy: f64, costs: &[f64]) -> Point {
+        let scores = Scores {
+            accuracy,
+            rows: 1000,
+        };
+        Point {
+            label: label.to_owned(),
+            look: look::of_arms(&[label], &[])[0],
+            fill: Fill::Hollow,
+            accuracy: estimate_from_scores(&[scores]).unwrap(),
+            cost: Spread::of(costs.iter().copied().map(Some)),
+        }
+    }
+
+    const TIME: Cost = Cost {
+        what: "time",
+        name: "time",
+        unit: Unit::Seconds,
+    };
+
+    fn drawn(
+        points: &[Point],
+        untrained: &[Point],
+        is_better: &dyn Fn(usize, usize) -> bool,
+    ) -> Picture {
+        let worth = Worth {
+            margin: 0.01,
+            is_better,
+        };
+        chart("Accuracy", "", TIME, points, untrained, &worth).unwrap()
+    }
+
+    fn points() -> Vec<Point> {
+        vec![
+            point("far", 0.10, &[0.1]),
+            point("cheap", 0.84, &[1.0, 2.0, 9.0]),
+            point("middle", 0.845, &[5.0]),
+            point("dear", 0.87, &[60.0]),
+            point("unmeasured", 0.86, &[]),
+        ]
+    }
+
+    #[test]
+    fn the_front_leaves_out_what_is_out_of_scale_within_the_margin_or_not_shown() {
+        let picture = drawn(&points(), &[], &|_, _| true);
+        let words = &picture.description;
+        assert!(
+            words.ends_with("from cheap to dear: cheap 84.0 % at 2 s and dear 87.0 % at 1 min."),
+            "{words}"
+        );
+        // Places are those of all points, the one out of scale among them.
+        let not_shown = drawn(&points(), &[], &|a, b| (a, b) != (3, 1));
+        assert!(
+            not_shown
+                .description
+                .ends_with("from cheap to dear: cheap 84.0 % at 2 s.")
+        );
+        let missing = "Not measured, hence not shown: unmeasured.";
+        let says = |shape: &Shape| matches!(shape, Shape::Text(label) if label.text == missing);
+        assert!(picture.shapes.iter().any(says));
+    }
+
+    #[test]
+    fn whiskers_reach_from_the_least_to_the_highest_cost() {
+        let picture = drawn(&points(), &[], &|_, _| true);
+        let cheap = look::of_arms(&["cheap"], &[])[0];
+        let at = picture.shapes.iter().find_map(|shape| match shape {
+            Shape::Mark { at, look, .. } if *look == cheap => Some(*at),
+            _ => None,
+        });
+        let at = at.expect("a marker");
+        let level = picture.shapes.iter().find_map(|shape| match shape {
+            Shape::Line { points, colour, .. }
+                if *colour == cheap.colour
+                    && points.len() == 2
+                    && points[0].1 == at.1
+                    && points[1].1 == at.1 =>
+            {
+                Some((points[0].0, points[1].0))
+            }
+            _ => None,
+        });
+        let (from, to) = level.expect("a whisker along the cost");
+        // 1 to 9 around 2 on a logarithmic axis.
+        let share = (at.0 - from) / (to - from);
+        assert!((share - 2_f64.ln() / 9_f64.ln()).abs() < 0.02, "{share}");
+    }
+
+    #[test]
+    fn what_does_not_train_stands_in_a_panel_of_its_own_with_the_same_heights() {
+        let asks = point("asks", 0.86, &[0.007]);
+        let equal = point("equal", 0.86, &[3.0]);
+        let all: Vec<Point> = points().into_iter().chain([equal]).collect();
+        let picture = drawn(&all, &[asks], &|_, _| true);
+        let place = |label: &str| {
+            let of = look::of_arms(&[label], &[])[0];
+            let mark = |shape: &Shape| match shape {
+                Shape::Mark { at, look, .. } if *look == of => Some(*at),
+                _ => None,
+            };
+            picture.shapes.iter().find_map(mark).expect("a marker")
+        };
+        assert_eq!(place("asks").1, place("equal").1);
+        assert!(all[..4].iter().all(|p| place(&p.label).0 < place("asks").0));
+        let words = &picture.description;
+        assert!(
+            words.ends_with("Not trained, against time a prediction: asks 86.0 % at 7 ms."),
+            "{words}"
+        );
+    }
 }

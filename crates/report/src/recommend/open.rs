@@ -65,8 +65,8 @@ pub(super) fn how_settled(advice: &Advice) -> Option<String> {
         .collect();
     let squares = counted.first()?.against.pair.squares;
     Some(format!(
-        "What would settle it: so many in all, in place of {} seeds and {} test texts, for 80 % power, if the difference seen is the true one, or if there \
-         is none where it is within {}.",
+        "Seeds and test texts that would settle it are totals, against {} and {} now, for a power of 80 % where the observed difference is the true one \
+         (or where there is none, if it is within {}).",
         squares.seed_count,
         grouped(squares.row_count as u64),
         points_of_margin(advice)

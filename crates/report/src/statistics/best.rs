@@ -16,7 +16,7 @@ pub enum Standing {
     AsGood,
     /// Neither shown to be as good nor to be behind.
     Open,
-    /// Below some other arm beyond chance, all comparisons considered.
+    /// Below some other arm beyond chance, all comparisons considered, and not shown to be so by less than the margin.
     Behind,
     /// No accuracy, or nothing to compare with.
     #[default]
@@ -47,10 +47,15 @@ pub struct AgainstBest {
 pub fn against_best(arms: &[Answers], margin: f64) -> Vec<Option<AgainstBest>> {
     let compared = pairs(arms);
     let draws = Draws::of(arms, &compared);
+    let tests: Vec<Option<Test>> = compared
+        .iter()
+        .enumerate()
+        .map(|(i, with_others)| Test::of(with_others, i, &draws))
+        .collect();
     let mut placed: Vec<Option<AgainstBest>> = compared
         .iter()
         .enumerate()
-        .map(|(i, with_others)| verdict(i, with_others, &draws, margin))
+        .map(|(i, with_others)| verdict(with_others, tests[i]?, &tests, margin))
         .collect();
     name_best(&mut placed);
     placed
@@ -70,34 +75,59 @@ fn name_best(placed: &mut [Option<AgainstBest>]) {
     }
 }
 
+/// Whether an arm may be the best.
+#[derive(Clone, Copy, Debug)]
+struct Test {
+    p_adjusted: f64,
+    level: f64,
+}
+
+impl Test {
+    fn of(with_others: &[Option<Paired>], arm: usize, draws: &Draws) -> Option<Self> {
+        let p_values = with_others.iter().flatten().map(|pair| pair.p_below);
+        let smallest = p_values.reduce(f64::min)?;
+        Some(Self {
+            p_adjusted: draws.share_at_most(arm, smallest),
+            level: draws.level(arm, 1.0 - CONFIDENCE),
+        })
+    }
+
+    fn is_behind(&self) -> bool {
+        self.p_adjusted < 1.0 - CONFIDENCE
+    }
+}
+
 fn verdict(
-    i: usize,
     compared: &[Option<Paired>],
-    draws: &Draws,
+    own: Test,
+    tests: &[Option<Test>],
     margin: f64,
 ) -> Option<AgainstBest> {
-    let others = || compared.iter().flatten();
-    let (rival, closest) = compared
-        .iter()
-        .enumerate()
-        .filter_map(|(k, pair)| Some((k, (*pair)?)))
-        .min_by(|(_, a), (_, b)| a.mean.total_cmp(&b.mean))?;
-    let smallest = others().map(|pair| pair.p_below).fold(1.0, f64::min);
-    let p_adjusted = draws.share_at_most(i, smallest);
-    let level = draws.level(i, 1.0 - CONFIDENCE);
-    let bound = |sign: f64| {
-        let ends =
-            others().map(|pair| pair.mean + sign * upper_quantile(level, pair.df) * pair.error);
-        ends.fold(f64::INFINITY, f64::min).clamp(-1.0, 1.0)
+    let others = || {
+        let pairs = compared.iter().enumerate();
+        pairs.filter_map(|(k, pair)| Some((k, (*pair)?, tests[k]?)))
     };
+    let (rival, closest, _) = others().min_by(|(_, a, _), (_, b, _)| a.mean.total_cmp(&b.mean))?;
+    // On the event that has 95 %, the true best is among those not behind, and its own level bounds what it leads by (Hsu 1984). Where
+    // no other is left, the lead over all of them is bounded.
+    let contenders = others().any(|(_, _, test)| !test.is_behind());
+    let low = others()
+        .filter(|(_, _, test)| !contenders || !test.is_behind())
+        .map(|(_, pair, test)| {
+            let level = if contenders { test.level } else { own.level };
+            pair.mean - upper_quantile(level, pair.df) * pair.error
+        });
+    let high =
+        others().map(|(_, pair, _)| pair.mean + upper_quantile(own.level, pair.df) * pair.error);
     let interval = Interval {
-        low: bound(-1.0),
-        high: bound(1.0),
+        low: low.fold(f64::INFINITY, f64::min).clamp(-1.0, 1.0),
+        high: high.fold(f64::INFINITY, f64::min).clamp(-1.0, 1.0),
     };
-    let standing = if p_adjusted < 1.0 - CONFIDENCE {
-        Standing::Behind
-    } else if closest.squares.seed_count > 1 && interval.low > -margin {
+    // An arm may be shown to be behind and to be so by less than the margin.
+    let standing = if closest.squares.seed_count > 1 && interval.low > -margin {
         Standing::AsGood
+    } else if own.is_behind() {
+        Standing::Behind
     } else {
         Standing::Open
     };
@@ -105,9 +135,9 @@ fn verdict(
         standing,
         difference: closest.mean,
         interval,
-        p_adjusted,
+        p_adjusted: own.p_adjusted,
         rival,
-        level,
+        level: own.level,
         pair: closest,
     })
 }

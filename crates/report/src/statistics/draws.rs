@@ -33,7 +33,7 @@ impl Draws {
             .map(|i| (0..n).filter_map(|k| scale(i, k)).collect())
             .collect();
         let mut random = ChaCha8Rng::seed_from_u64(1984);
-        let mut smallest = vec![Vec::with_capacity(DRAWS); n];
+        let mut smallest = vec![Vec::with_capacity(2 * DRAWS); n];
         let (mut normal, mut z) = (vec![0.0; n], vec![0.0; n]);
         for _ in 0..DRAWS {
             normal.fill_with(|| standard_normal(&mut random));
@@ -41,11 +41,14 @@ impl Draws {
                 *z = row.iter().zip(&normal).map(|(a, b)| a * b).sum();
             }
             for (i, smallest) in smallest.iter_mut().enumerate() {
-                let lowest = scales[i]
-                    .iter()
-                    .map(|(k, scale)| (z[i] - z[*k]) * scale)
-                    .fold(f64::INFINITY, f64::min);
-                smallest.push(lowest);
+                // Each draw counts with its mirror image, which is as likely.
+                let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
+                for (k, scale) in &scales[i] {
+                    let difference = (z[i] - z[*k]) * scale;
+                    lowest = lowest.min(difference);
+                    highest = highest.max(difference);
+                }
+                smallest.extend([lowest, -highest]);
             }
         }
         Self(smallest)
@@ -206,6 +209,36 @@ mod tests {
                 (found - expected).abs() < 0.04,
                 "{others}: {found}, expected {expected}"
             );
+        }
+    }
+
+    /// scipy.stats.dunnett on five balanced independent groups, from scripts/reference_standings.py.
+    #[test]
+    fn p_values_of_independent_arms_are_dunnetts() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/fixtures/classifiers/standings.json"
+        );
+        let fixture: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let cases = fixture["dunnett"].as_array().unwrap();
+        let n = cases.len();
+        let identity: Vec<Vec<f64>> = (0..n)
+            .map(|i| (0..n).map(|k| f64::from(u8::from(i == k))).collect())
+            .collect();
+        let pair = |i, k| (i != k).then(Paired::default);
+        let compared: Vec<Vec<Option<Paired>>> = (0..n)
+            .map(|i| (0..n).map(|k| pair(i, k)).collect())
+            .collect();
+        let draws = Draws::with(&identity, &compared);
+        assert_eq!(n, 5);
+        for (i, case) in cases.iter().enumerate() {
+            let single = Normal::standard().cdf(-case["largest_t"].as_f64().unwrap());
+            let (found, expected) = (
+                draws.share_at_most(i, single),
+                case["p_value"].as_f64().unwrap(),
+            );
+            assert!((found - expected).abs() < 0.01, "{found}, scipy {expected}");
         }
     }
 }

@@ -210,7 +210,7 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
             match known {
                 Err(why) => faults.push(format!("{path}:{number}: {found:?}: {why}")),
                 Ok(known) => {
-                    faults.extend(found.iter().filter(|f| !known.contains(*f)).map(|figure| {
+                    faults.extend(found.iter().filter(|f| !is_among(f, &known)).map(|figure| {
                         format!("{path}:{number}: {figure} is not among its source's {known:?}")
                     }))
                 }
@@ -218,6 +218,18 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether a figure is one of these numbers, or one of them rounded to as many decimals as it has (tables for programs have all digits).
+fn is_among(figure: &str, known: &BTreeSet<String>) -> bool {
+    const ALL_DIGITS: usize = 6;
+    let decimals = |number: &str| number.split_once('.').map_or(0, |(_, after)| after.len());
+    let rounded = |number: &String| {
+        let value: Option<f64> = number.parse().ok();
+        decimals(number) >= ALL_DIGITS
+            && value.is_some_and(|value| format!("{value:.*}", decimals(figure)) == figure)
+    };
+    known.contains(figure) || known.iter().any(rounded)
 }
 
 /// A heading's anchor, as GitHub and mdBook make it.

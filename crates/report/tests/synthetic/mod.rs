@@ -139,6 +139,7 @@ fn write_trial(dir: &Path, arm: usize, task: usize, seed: u64, hard: &[f64]) {
         }
     }
     record.eval_s = Some(if arm == 7 { 55.0 } else { 2.0 } * wobble);
+    record.eval_samples_per_s = record.eval_s.map(|s| ROWS as f64 / s);
     let known: f64 = [
         record.load_s,
         record.prepare_s,

@@ -197,9 +197,11 @@ fn line(
     })
 }
 
-/// Trainings as long as a trial's that a search takes.
+/// Trainings as long as a trial's that a search takes, no widening of its range counted.
 fn search_trainings(plan: &Plan) -> usize {
-    plan.tune
+    let epochs = plan.budget.epochs;
+    let cost = plan.budget.search.cost(plan.tune, epochs);
+    cost.epochs.div_ceil(epochs.get())
 }
 
 impl Line {

@@ -13,7 +13,7 @@ use measure::{Phase, SystemClock};
 use record::TrialRecord;
 use serde_json::json;
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::time::Duration;
 use task::{Example, Split};
@@ -147,7 +147,7 @@ pub(crate) fn adapter_load(
     observer: &RefCell<Observer>,
 ) -> anyhow::Result<()> {
     if places.keep {
-        predictor.save(&places.trial_dir.join(KEPT))?;
+        predictor.save(&places.kept())?;
     } else if record
         .stored_bytes
         .is_some_and(|bytes| bytes > LARGEST_WRITTEN_BYTES)
@@ -166,9 +166,6 @@ pub(crate) fn adapter_load(
     Ok(())
 }
 
-/// The folder of a kept adapter, within a trial's.
-const KEPT: &str = "adapter";
-
 /// Where an adapter is written, and what it is read back onto.
 pub(crate) struct Places<'a> {
     pub(crate) trial_dir: &'a Path,
@@ -176,6 +173,13 @@ pub(crate) struct Places<'a> {
     pub(crate) keep: bool,
     pub(crate) model_dir: &'a Path,
     pub(crate) device: &'a Device,
+}
+
+impl Places<'_> {
+    /// The folder of an adapter that stays.
+    fn kept(&self) -> PathBuf {
+        self.trial_dir.join("adapter")
+    }
 }
 
 fn time_loads(
@@ -191,7 +195,7 @@ fn time_loads(
     };
     let written;
     let dir = if places.keep {
-        places.trial_dir.join(KEPT)
+        places.kept()
     } else {
         written = tempfile::tempdir_in(places.trial_dir).context("cannot make a folder")?;
         predictor.save(written.path())?;

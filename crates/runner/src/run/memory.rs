@@ -93,6 +93,7 @@ fn training(
         passes: passes(of, shape, from),
         first_epoch: heaviest(0..1),
         later: (budget.epochs.get() > 1).then(|| heaviest(1..budget.epochs.get())),
+        variety: variety(budget, of.seed, &train),
         steps: train.len().div_ceil(budget.batch.get()) as u64,
         filling: first_batch(budget, [&train, &validation]),
         tokens: [sum(&train), sum(&validation)],
@@ -156,6 +157,26 @@ fn passes(of: &Ahead<'_>, shape: &Shape, from: Start) -> PassShape {
     }
 }
 
+/// The parts of a step of these rows: each a pass forward and backward.
+fn parts(budget: &Budget, rows: &[usize], lengths: &[usize]) -> Vec<BatchShape> {
+    let part = budget.micro_batch.map_or(rows.len(), |n| n.get());
+    rows.chunks(part)
+        .map(|rows| batch_shape(rows.iter().map(|&row| lengths[row])))
+        .collect()
+}
+
+/// By which share the parts of the first epoch's steps are lighter than the heaviest on average.
+fn variety(budget: &Budget, seed: u64, lengths: &[usize]) -> f64 {
+    let batches = adapt::train::batches(budget, seed, lengths, 0);
+    let all = batches.iter().flat_map(|rows| parts(budget, rows, lengths));
+    let tokens: Vec<f64> = all.map(|part| part.tokens() as f64).collect();
+    let heaviest = tokens.iter().copied().fold(0.0, f64::max);
+    if heaviest == 0.0 {
+        return 0.0;
+    }
+    1.0 - tokens.iter().sum::<f64>() / (tokens.len() as f64 * heaviest)
+}
+
 /// The parts of the step with the largest part, over the given epochs.
 fn heaviest_step(
     budget: &Budget,
@@ -167,11 +188,7 @@ fn heaviest_step(
     let weight = |parts: &[BatchShape]| parts.iter().map(BatchShape::tokens).max();
     for epoch in epochs {
         for rows in adapt::train::batches(budget, seed, lengths, epoch) {
-            let part = budget.micro_batch.map_or(rows.len(), |n| n.get());
-            let parts: Vec<BatchShape> = rows
-                .chunks(part)
-                .map(|rows| batch_shape(rows.iter().map(|&row| lengths[row])))
-                .collect();
+            let parts = parts(budget, &rows, lengths);
             if (weight(&parts), parts.len()) > (weight(&heaviest), heaviest.len()) {
                 heaviest = parts;
             }
@@ -268,3 +285,6 @@ fn at_map(beside: BesideMap) -> model::AtMap {
         BesideMap::ScaledRandom { rank } => model::AtMap::ScaledRandom { rank: rank as u64 },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,15 +77,15 @@ fn take_over(
         Retimed::Replaced(new) => {
             store::write_record(run_dir, &new)?;
             let still = if new.has_disturbed_times() {
-                ", which still is disturbed"
+                "; still disturbed"
             } else {
                 ""
             };
             *record = *new;
-            format!("timed again, beside {now} % of a core for others instead of {before} %{still}")
+            format!("timed again: others took {now} % of a core, {before} % before{still}")
         }
         Retimed::NotQuieter => {
-            format!("the times on record stay: others took {now} % of a core, {before} % then")
+            format!("the times on record stay: others took {now} % of a core, {before} % before")
         }
         Retimed::OtherPredictions(noted) => {
             store::write_record(run_dir, &noted)?;
