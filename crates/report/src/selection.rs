@@ -164,6 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn a_half_is_never_measured_by_the_threshold_chosen_on_it() {
+        let mut order: Vec<u64> = (0..200).collect();
+        order.sort_by_key(|row| shuffled(*row));
+        let row = |(at, row): (usize, u64)| Prediction {
+            row,
+            // All of one half is right, all of the other wrong.
+            label: if at % 2 == 0 { "a" } else { "b" }.to_owned(),
+            predicted: "a".to_owned(),
+            log_probabilities: vec![-0.1, -2.3],
+        };
+        let predictions = Predictions {
+            classes: vec!["a".to_owned(), "b".to_owned()],
+            rows: order.into_iter().enumerate().map(row).collect(),
+        };
+        let rows = answered_rows(&predictions, 0.05).unwrap();
+        let right: Vec<bool> = rows.iter().filter_map(|(_, right)| *right).collect();
+        assert_eq!(right, vec![false; 100]);
+    }
+
+    #[test]
     fn too_few_texts_show_nothing_and_missing_probabilities_are_missing() {
         let mut few = calibrated(&mut ChaCha8Rng::seed_from_u64(5), 60);
         assert_eq!(coverage(&few, 0.05), Some(0.0));
