@@ -189,3 +189,90 @@ fn crossing(dear: &CostLine, cheap: &CostLine) -> Option<Crossing> {
         high: (dear.start_s.max - cheap.start_s.min) / saved_at_least,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Costs;
+
+    /// Seconds to adapt, to search, and texts a second: the least, middle and most of each.
+    fn arm(adapt: [f64; 3], search: Option<f64>, rate: [f64; 3]) -> ArmSummary {
+        let spread = |values: [f64; 3]| Spread::of(values.map(Some));
+        let costs = Costs {
+            adapt_s: spread(adapt),
+            tune_s: Spread::of([search]),
+            eval_samples_per_s: spread(rate),
+            ..Costs::default()
+        };
+        ArmSummary {
+            costs,
+            ..ArmSummary::default()
+        }
+    }
+
+    fn crossings(arms: Vec<ArmSummary>) -> Vec<Crossing> {
+        let group = GroupSummary {
+            arms,
+            ..GroupSummary::default()
+        };
+        break_even(&group).unwrap().crossings
+    }
+
+    #[test]
+    fn a_dear_start_is_made_up_for_after_the_predictions_that_the_lines_give() {
+        // 20 s of search and 100 s of training, 1 ms a text; nothing at the start, 11 ms a text.
+        let trained = arm([90.0, 100.0, 115.0], Some(20.0), [900.0, 1000.0, 1100.0]);
+        let asked = arm([0.0, 0.0, 0.0], None, [1e3 / 12.0, 1e3 / 11.0, 100.0]);
+        let [found] = crossings(vec![trained, asked])[..] else {
+            panic!("one crossing expected")
+        };
+        assert_eq!((found.dear_start, found.cheap_start), (0, 1));
+        let near = |found: f64, expected: f64| {
+            assert!((found / expected - 1.0).abs() < 1e-9, "{found}, {expected}");
+        };
+        near(found.predictions, 120.0 / 0.010);
+        near(found.low, 110.0 / (0.012 - 1.0 / 1100.0));
+        near(found.high, 135.0 / (0.010 - 1.0 / 900.0));
+    }
+
+    #[test]
+    fn lines_that_do_not_cross_or_whose_ranges_overlap_have_no_break_even() {
+        let cheap_and_fast = arm([1.0, 1.0, 1.0], None, [900.0, 1000.0, 1100.0]);
+        let dear_and_slow = arm([9.0, 9.0, 9.0], None, [90.0, 100.0, 110.0]);
+        assert_eq!(crossings(vec![cheap_and_fast.clone(), dear_and_slow]), []);
+        let hardly_faster = arm([9.0, 9.0, 9.0], None, [1090.0, 1200.0, 1300.0]);
+        assert_eq!(crossings(vec![cheap_and_fast.clone(), hardly_faster]), []);
+        let start_may_be_less = arm([0.5, 2.0, 3.0], None, [9e3, 9e3, 9e3]);
+        assert_eq!(
+            crossings(vec![cheap_and_fast.clone(), start_may_be_less]),
+            []
+        );
+        let one = GroupSummary {
+            arms: vec![cheap_and_fast, ArmSummary::default()],
+            ..GroupSummary::default()
+        };
+        assert_eq!(break_even(&one), None);
+    }
+
+    #[test]
+    fn single_predictions_count_only_where_every_arm_has_them() {
+        let with = |alone_ms: Option<f64>| {
+            let mut arm = arm([1.0, 1.0, 1.0], None, [100.0, 100.0, 100.0]);
+            arm.costs.predict_ms_p50 = Spread::of([alone_ms]);
+            arm
+        };
+        let lines = |arms: [Option<f64>; 2]| {
+            let group = GroupSummary {
+                arms: arms.map(with).to_vec(),
+                ..GroupSummary::default()
+            };
+            let found = break_even(&group).unwrap();
+            (found.source, found.lines[0].predict_s.median)
+        };
+        assert_eq!(
+            lines([Some(25.0), Some(3.0)]),
+            (PredictSource::Alone, 0.025)
+        );
+        assert_eq!(lines([Some(25.0), None]), (PredictSource::Batched, 0.01));
+    }
+}

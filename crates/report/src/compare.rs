@@ -202,15 +202,19 @@ fn compare_group(
         .map(|(arm, [a, b])| [accuracy(arm.first, a), accuracy(arm.second, b)])
         .collect();
     let mut same_rows = Vec::new();
+    let (mut rows_differ, mut evidence_lacks) = (Vec::new(), Vec::new());
     for (arm, answers) in arms.iter().zip(&answers) {
         let (same, why) = pairable(arm, answers, rows);
         same_rows.push(same);
         match why {
-            Some(Why::Rows(why)) => found.not_paired.push(one_line(&why)),
-            Some(Why::Evidence(why)) => found.notes.push(one_line(&why)),
+            Some(Why::Rows(why)) => add(&mut rows_differ, why, &arm.label),
+            Some(Why::Evidence(why)) => add(&mut evidence_lacks, why, &arm.label),
             None => {}
         }
     }
+    let title = arms.first().map_or("", |arm| &arm.title);
+    found.not_paired.extend(said(title, rows_differ));
+    found.notes.extend(said(title, evidence_lacks));
     let comparable: Vec<usize> = (0..arms.len())
         .filter(|at| estimates[*at].iter().all(Option::is_some))
         .collect();
@@ -244,6 +248,23 @@ fn compare_group(
     }
 }
 
+/// Reasons with the arms that each holds for.
+type Reasons<'a> = Vec<(String, Vec<&'a str>)>;
+
+fn add<'a>(reasons: &mut Reasons<'a>, why: String, label: &'a str) {
+    match reasons.iter_mut().find(|(known, _)| *known == why) {
+        Some((_, labels)) => labels.push(label),
+        None => reasons.push((why, vec![label])),
+    }
+}
+
+fn said(title: &str, reasons: Reasons<'_>) -> impl Iterator<Item = String> {
+    let line = move |(why, labels): (String, Vec<&str>)| {
+        one_line(&format!("{title}: {}: {why}", labels.join(", ")))
+    };
+    reasons.into_iter().map(line)
+}
+
 /// Why answers are not paired.
 enum Why {
     /// A row is not the same example in both.
@@ -256,14 +277,13 @@ fn pairable(arm: &ArmPair<'_>, [a, b]: &[Answers; 2], rows: &Rows) -> (bool, Opt
     if *rows != Rows::Same {
         return (false, None); // said once for the group
     }
-    let of = |why: &str| format!("{}: {}: {why}", arm.title, arm.label);
     if let Rows::Other(why) = rows::of_arms(arm.first, arm.second) {
-        return (false, Some(Why::Rows(of(&why))));
+        return (false, Some(Why::Rows(why)));
     }
     let lost = |arm: &Arm<'_>, answers: &Answers| answers.seeds().len() < arm.finished().count();
     if lost(arm.first, a) || lost(arm.second, b) {
         let why = "predictions of some trials are not at hand, so that the accuracies are compared unpaired";
-        return (false, Some(Why::Evidence(of(why))));
+        return (false, Some(Why::Evidence(why.to_owned())));
     }
     let shared = a.seeds().iter().filter(|seed| b.seeds().contains(seed));
     let shared = shared.count();
@@ -281,7 +301,7 @@ fn pairable(arm: &ArmPair<'_>, [a, b]: &[Answers; 2], rows: &Rows) -> (bool, Opt
         ),
         _ => return (true, None),
     };
-    (shared > 0, Some(Why::Evidence(of(&why))))
+    (shared > 0, Some(Why::Evidence(why)))
 }
 
 fn costs_of(arm: &ArmPair<'_>, noise: Option<&Noise>) -> ArmComparison {

@@ -83,13 +83,13 @@ fn notes(a: &Group<'_>, b: &Group<'_>) -> Vec<String> {
         match same((one, other)) {
             Some(Same::Name) if differ => notes.push(format!(
                 "the {what} {} has other files in the second run (SHA-256 {}.. and {}..): they were changed, or another version of this program \
-                 took the digest; the runs are paired by its name",
+                 took the digest; its name is what matches the runs",
                 one.given,
                 one.short_digest(),
                 other.short_digest()
             )),
             Some(Same::Name) => notes.push(format!(
-                "the {what} {} has no digest on record in both runs; they are paired by its name",
+                "the {what} {} has no digest on record in both runs; its name is what matches them",
                 one.given
             )),
             Some(Same::Digest) if !named_alike(one, other) => notes.push(format!(

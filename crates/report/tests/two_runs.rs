@@ -156,8 +156,8 @@ fn equal_arms_are_called_different_5_times_in_100_and_a_lost_arm_is_found() {
             called.equal <= 0.055 && called.equal >= 0.01,
             "{seeds} seeds: {called:?}"
         );
-        // 5 in 100, with twice the error of as many runs.
-        assert!(called.any_equal <= 0.068, "{seeds} seeds: {called:?}");
+        // The standard error of a share of 600 runs about 0.05 is 0.009.
+        assert!(called.any_equal <= 0.07, "{seeds} seeds: {called:?}");
         assert!(called.dropped >= power, "{seeds} seeds: {called:?}");
         if seeds == 3 {
             assert!(

@@ -196,7 +196,9 @@ fn of_arm(arm: &crate::Arm<'_>) -> Pairs {
             all.insert(name.to_owned(), n.to_string());
         }
     };
-    count("epochs trained", record::TrialRecord::epochs);
+    if record.details.contains_key("tune") {
+        count("epochs found by search", record::TrialRecord::epochs);
+    }
     count("training examples", |r| r.n_train);
     count("test examples", |r| r.n_test);
     all
