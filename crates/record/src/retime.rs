@@ -79,6 +79,9 @@ impl TrialRecord {
         let difference = self.tune_s.unwrap_or(0.0) - again.tune_s.unwrap_or(0.0);
         again.total_s = again.total_s.map(|total| total + difference);
         again.tune_s = self.tune_s;
+        again.search_s = self.search_s;
+        again.search_trials = self.search_trials;
+        again.search_edge = self.search_edge;
         let is_search = |name: &str| SEARCHES.iter().any(|search| name.starts_with(search));
         again.details.retain(|name, _| !is_search(name));
         let found = self.details.iter().filter(|(name, _)| is_search(name));
@@ -122,6 +125,8 @@ mod tests {
     fn times_of_a_quieter_attempt_replace_the_first_and_its_search_stays() {
         let mut first = record(9.0, Some(5.0));
         first.tune_s = Some(100.0);
+        (first.search_s, first.search_trials) = (Some(100.0), Some(12));
+        first.search_edge = Some(true);
         first.details.insert(
             "tune".into(),
             json!({"best": {"rank": 5}, "trials": [1, 2]}),
@@ -144,6 +149,10 @@ mod tests {
             (Some(3.0), Some(100.0), Some(130.0))
         );
         assert_eq!(new.details["tune"], first.details["tune"]);
+        assert_eq!(
+            (new.search_s, new.search_trials, new.search_edge),
+            (Some(100.0), Some(12), Some(true))
+        );
         assert_eq!(new.details["retimed"]["attempts"], 1);
         assert_eq!(
             new.phases
