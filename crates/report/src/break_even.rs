@@ -142,7 +142,7 @@ pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spr
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
     // The search is that of one seed; what it found serves all.
-    let search = costs.tune_s.map_or(0.0, |search| search.median);
+    let search = costs.searched_s().unwrap_or(0.0);
     let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,

@@ -146,6 +146,15 @@ costs! {
     other_cpu_s: Clock::None, |r| r.other_cpu_s;
 }
 
+impl Costs {
+    /// Seconds of the search, or of the choice among candidates; `None` where there was none. A search for settings is made once for all seeds,
+    /// and only its trial counts. Records of earlier versions tell it as [`Self::tune_s`] alone, where to find nothing to search took microseconds.
+    pub(crate) fn searched_s(&self) -> Option<f64> {
+        let spread = self.search_s.or(self.tune_s);
+        spread.map(|s| s.median).filter(|seconds| *seconds > 1e-3)
+    }
+}
+
 /// Over the trials that were not disturbed; over all where every one was.
 fn spread(arm: &Arm<'_>, clock: Clock, of: fn(&TrialRecord) -> Option<f64>) -> Option<Spread> {
     let records = || arm.finished().map(|trial| &trial.record);

@@ -190,7 +190,7 @@ impl<'a> Data<'a> {
             Bar {
                 label,
                 seconds: phases.map(|spread| spread.map(|s| s.median)),
-                search: search_s(costs),
+                search: costs.searched_s(),
             }
         })
         .collect()
@@ -233,18 +233,9 @@ pub(crate) fn certain(value: Option<u64>) -> Option<Spread> {
     Spread::of([value.map(|v| v as f64)])
 }
 
-/// Seconds of the search, which is made once for all seeds; `None` where nothing was searched.
-fn search_s(costs: &Costs) -> Option<f64> {
-    // To find that there is nothing to search takes a microsecond.
-    costs
-        .tune_s
-        .map(|s| s.max)
-        .filter(|seconds| *seconds > 1e-3)
-}
-
 /// From the loaded model to one that can answer, its search included.
 pub(crate) fn search_and_adapt_s(costs: &Costs) -> Option<Spread> {
-    let search = search_s(costs).unwrap_or(0.0);
+    let search = costs.searched_s().unwrap_or(0.0);
     costs.adapt_s.map(|adapt| Spread {
         median: adapt.median + search,
         min: adapt.min + search,
@@ -324,6 +315,8 @@ mod tests {
         assert_eq!(of(&costs), Some((10.0, 11.0, 12.0)), "nothing to search");
         costs.tune_s = spread(&[200.0]);
         assert_eq!(of(&costs), Some((210.0, 211.0, 212.0)));
+        costs.search_s = spread(&[100.0]);
+        assert_eq!(of(&costs), Some((110.0, 111.0, 112.0)));
         costs.adapt_s = None;
         assert_eq!(of(&costs), None, "a search alone adapts nothing");
     }

@@ -21,7 +21,7 @@ pub(crate) const PHASES: [(&str, Colour); 8] = [
     ("test", GREEN),
     ("other", (205, 205, 205)),
 ];
-const SEARCH: (&str, Colour) = ("search, once for all seeds", VERMILION);
+const SEARCH: (&str, Colour) = ("search", VERMILION);
 
 /// Seconds of one way of adapting; `None` where not measured.
 #[derive(Clone, Debug, PartialEq)]
