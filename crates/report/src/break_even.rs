@@ -126,6 +126,13 @@ pub(crate) fn source(group: &GroupSummary) -> PredictSource {
     }
 }
 
+/// Seconds of the search, or of the choice among candidates. One trial may search for all seeds; what none did costs nothing. Records of earlier
+/// versions have it as `tune_s`.
+pub(crate) fn search_s(costs: &Costs) -> f64 {
+    let search = costs.search_s.or(costs.tune_s);
+    search.map_or(0.0, |search| search.max)
+}
+
 /// Seconds of one prediction.
 pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spread> {
     match source {
@@ -141,8 +148,7 @@ pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spr
 
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
-    // The search is that of one seed; what it found serves all.
-    let search = costs.tune_s.map_or(0.0, |search| search.median);
+    let search = search_s(costs);
     let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,
