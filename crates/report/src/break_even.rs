@@ -126,6 +126,11 @@ pub(crate) fn source(group: &GroupSummary) -> PredictSource {
     }
 }
 
+/// Seconds of the search, or of the choice among candidates; what was not searched costs nothing.
+pub(crate) fn search_s(costs: &Costs) -> f64 {
+    costs.searched_s().unwrap_or(0.0)
+}
+
 /// Seconds of one prediction.
 pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spread> {
     match source {
@@ -141,8 +146,7 @@ pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spr
 
 fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
-    // The search is that of one seed; what it found serves all.
-    let search = costs.searched_s().unwrap_or(0.0);
+    let search = search_s(costs);
     let predict_s = per_prediction(costs, source)?;
     Some(CostLine {
         arm,

@@ -27,7 +27,7 @@ use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use axis::Unit;
 use curves::Metric;
-use data::{Data, certain, predict_s, search_and_adapt_s, shortened};
+use data::{Data, certain, search_and_adapt_s, shortened};
 use picture::Picture;
 use record::{MethodNote, StoreError};
 use scatter::{Cost, Worth};
@@ -225,7 +225,7 @@ fn against(
 ) -> Option<Picture> {
     let is_apart = |place: usize| cost.unit == Unit::Seconds && data.is_untrained(place);
     let (points, places) = data.points(of, |place| !is_apart(place));
-    let (untrained, _) = data.points(|arm| predict_s(&arm.costs), is_apart);
+    let (untrained, _) = data.points(|arm| data.predict_s(arm), is_apart);
     let worth = Worth {
         margin: data.summary.margin,
         is_better: &|a, b| data.is_better(places[a], places[b]),

@@ -8,6 +8,7 @@ use super::phases::Bar;
 use super::scale::listed;
 use super::scatter::Point;
 use crate::CostLine;
+use crate::break_even;
 use crate::costs::Costs;
 use crate::run::{Arm, Group};
 use crate::statistics::{self, Answers, Spread, Standing};
@@ -125,11 +126,16 @@ impl<'a> Data<'a> {
             .unzip()
     }
 
+    /// Seconds of a prediction, measured alike for all arms of the group.
+    pub(crate) fn predict_s(&self, arm: &ArmSummary) -> Option<Spread> {
+        break_even::per_prediction(&arm.costs, break_even::source(self.summary))
+    }
+
     /// Whether an arm fits nothing: no parameter is trained, and nothing is searched step by step. What it costs is each prediction.
     pub(crate) fn is_untrained(&self, place: usize) -> bool {
         let arm = &self.summary.arms[place];
         arm.trainable_params == Some(0)
-            && predict_s(&arm.costs).is_some()
+            && self.predict_s(arm).is_some()
             && !self.group.arms[place].finished().any(has_steps)
     }
 
@@ -241,17 +247,6 @@ pub(crate) fn search_and_adapt_s(costs: &Costs) -> Option<Spread> {
         min: adapt.min + search,
         max: adapt.max + search,
         ..adapt
-    })
-}
-
-/// Seconds of a prediction.
-pub(crate) fn predict_s(costs: &Costs) -> Option<Spread> {
-    let rate = costs.eval_samples_per_s.filter(|rate| rate.min > 0.0)?;
-    Some(Spread {
-        median: 1.0 / rate.median,
-        min: 1.0 / rate.max,
-        max: 1.0 / rate.min,
-        ..rate
     })
 }
 

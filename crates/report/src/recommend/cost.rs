@@ -1,6 +1,6 @@
 //! What an arm costs, by the measure that is to be kept low, and what one saves against another.
 
-use crate::break_even::{PredictSource, per_prediction};
+use crate::break_even::{PredictSource, per_prediction, search_s};
 use crate::costs::Costs;
 use crate::statistics::Spread;
 use crate::summary::ArmSummary;
@@ -83,11 +83,6 @@ fn times_text(times: f64) -> String {
 /// Whether a search was worth the name: methods without anything to search have microseconds.
 pub(crate) fn is_searched(costs: &Costs) -> bool {
     search_s(costs) > 1e-3
-}
-
-/// Seconds of the search. One trial searches for all seeds; what none did costs nothing.
-fn search_s(costs: &Costs) -> f64 {
-    costs.tune_s.map_or(0.0, |search| search.max)
 }
 
 fn search_and_train(costs: &Costs) -> Option<Spread> {
