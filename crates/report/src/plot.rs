@@ -209,6 +209,11 @@ const TIME: Cost = Cost {
     name: "search + preparation + training (logarithmic)",
     unit: Unit::Seconds,
 };
+const PREDICTION: Cost = Cost {
+    what: "time a prediction",
+    name: "time a prediction (logarithmic)",
+    unit: Unit::Seconds,
+};
 const MEMORY: Cost = Cost {
     what: "peak memory",
     name: "peak resident memory of training (logarithmic)",
@@ -224,8 +229,14 @@ fn against(
     of: fn(&ArmSummary) -> Option<Spread>,
 ) -> Option<Picture> {
     let is_apart = |place: usize| cost.unit == Unit::Seconds && data.is_untrained(place);
-    let (points, places) = data.points(of, |place| !is_apart(place));
-    let (untrained, _) = data.points(|arm| data.predict_s(arm), is_apart);
+    let (trained, of_trained) = data.points(of, |place| !is_apart(place));
+    let (untrained, of_untrained) = data.points(|arm| data.predict_s(arm), is_apart);
+    // Where nothing trains, time a prediction is what there is to see.
+    let (cost, points, untrained, places) = if trained.is_empty() {
+        (PREDICTION, untrained, Vec::new(), of_untrained)
+    } else {
+        (cost, trained, untrained, of_trained)
+    };
     let worth = Worth {
         margin: data.summary.margin,
         is_better: &|a, b| data.is_better(places[a], places[b]),

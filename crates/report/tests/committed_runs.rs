@@ -58,11 +58,11 @@ fn committed_tables_and_readmes_are_what_the_archives_give() {
             run.dir.display()
         );
         let expected = [
+            "differences.csv",
             "plots",
             "records.tar.zst",
             "run.json",
             "summary.csv",
-            "differences.csv",
             "summary.md",
             "trials.csv",
         ];

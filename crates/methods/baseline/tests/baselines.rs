@@ -207,7 +207,12 @@ fn the_record_says_which_c_was_chosen_from_which_and_whether_it_lies_at_the_edge
         Event::Began(phase) => Some(*phase),
         _ => None,
     });
-    let expected = [Phase::Prepare, Phase::Search, Phase::Train];
+    let expected = [
+        Phase::Prepare,
+        Phase::PrepareValidation,
+        Phase::Search,
+        Phase::Train,
+    ];
     assert_eq!(began.collect::<Vec<_>>(), expected);
     let searched = events.iter().find_map(|event| match event {
         Event::Searched { trials, edge } => Some((*trials, edge.is_some())),

@@ -210,7 +210,9 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
             match known {
                 Err(why) => faults.push(format!("{path}:{number}: {found:?}: {why}")),
                 Ok(known) => {
-                    faults.extend(found.iter().filter(|f| !is_among(f, &known)).map(|figure| {
+                    let is_csv = source.is_some_and(|source| source.contains(".csv#"));
+                    let is_wrong = |figure: &&String| !is_among(figure, &known, is_csv);
+                    faults.extend(found.iter().filter(is_wrong).map(|figure| {
                         format!("{path}:{number}: {figure} is not among its source's {known:?}")
                     }))
                 }
@@ -220,16 +222,14 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
     faults
 }
 
-/// Whether a figure is one of these numbers, or one of them rounded to as many decimals as it has (tables for programs have all digits).
-fn is_among(figure: &str, known: &BTreeSet<String>) -> bool {
-    const ALL_DIGITS: usize = 6;
-    let decimals = |number: &str| number.split_once('.').map_or(0, |(_, after)| after.len());
-    let rounded = |number: &String| {
+/// Whether a figure is one of these numbers, or one of them rounded to as many decimals as it has where they have all digits.
+fn is_among(figure: &str, known: &BTreeSet<String>, all_digits: bool) -> bool {
+    let decimals = figure.split_once('.').map_or(0, |(_, after)| after.len());
+    let rounds_to_it = |number: &String| {
         let value: Option<f64> = number.parse().ok();
-        decimals(number) >= ALL_DIGITS
-            && value.is_some_and(|value| format!("{value:.*}", decimals(figure)) == figure)
+        value.is_some_and(|value| format!("{value:.decimals$}") == figure)
     };
-    known.contains(figure) || known.iter().any(rounded)
+    known.contains(figure) || all_digits && known.iter().any(rounds_to_it)
 }
 
 /// A heading's anchor, as GitHub and mdBook make it.
