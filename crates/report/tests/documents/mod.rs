@@ -181,6 +181,12 @@ fn source_numbers(source: &str) -> Result<BTreeSet<String>, String> {
         .filter(|line| key.split(" & ").all(|part| line.contains(part)))
         .collect();
     match lines[..] {
+        // Cells of a table for programs, signs aside.
+        [line] if path.ends_with(".csv") => Ok(line
+            .split(',')
+            .filter(|cell| cell.parse::<f64>().is_ok())
+            .map(|cell| cell.trim_start_matches('-').to_owned())
+            .collect()),
         [line] => {
             // The bounds of an interval are no figures of their own.
             let line = without(&without(line, "(", ")"), "[", "]");
