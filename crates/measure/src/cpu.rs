@@ -13,7 +13,7 @@ const DISTURBING_SHARE: f64 = 0.05;
 /// `/proc/stat` counts in these, whatever the kernel's own frequency (USER_HZ).
 const TICK_S: f64 = 0.01;
 
-/// Whether neighbours took more than [`DISTURBING_SHARE`] of `wall_s` on `cores` cores. Each core's count is cut to whole ticks at both ends and
+/// Whether neighbours took more than a twentieth of `wall_s` on `cores` cores. Each core's count is cut to whole ticks at both ends and
 /// ours is not, so that two ticks a core are no evidence of anybody: within 20 ms nothing is called disturbed.
 pub fn is_disturbed(wall_s: f64, other_cpu_s: f64, cores: f64) -> bool {
     other_cpu_s > cores * (DISTURBING_SHARE * wall_s + 2.0 * TICK_S)

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn sureness_is_the_predicted_classs_probability_in_both_forms_of_the_file() {
+    fn sureness_is_the_probability_of_the_predicted_class_in_both_forms_of_the_file() {
         let all = parse(b"row,label,predicted,logp_a,logp_b\n4,a,b,-2.3,-0.1\n7,a,a,-0.2,-1.7\n");
         let found = all.unwrap().sureness();
         assert_eq!(found, Some(vec![(4, false, -0.1), (7, true, -0.2)]));

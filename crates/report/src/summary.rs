@@ -39,7 +39,7 @@ pub struct ArmSummary {
     pub test_loss: Option<f64>,
     /// Mean validation accuracy over seeds.
     pub validation_accuracy: Option<f64>,
-    /// Share of the test examples that is answered within [`COLUMN_ERROR`], the rest going to a person.
+    /// Share of the test examples that is answered within an error of 5 %, the rest going to a person.
     pub coverage: Option<Share>,
     /// Place against the best of the others.
     pub standing: Standing,
@@ -145,8 +145,7 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         .iter()
         .map(|(seed, accuracy)| format!("unstable: seed {seed} at {}", units::percent(*accuracy)));
     let of_search = search_edge.iter().flatten();
-    let marks =
-        of_seeds.chain(of_search.map(|edge| format!("search ended at an edge: {}", edge.text())));
+    let marks = of_seeds.chain(of_search.map(|edge| format!("{} at an edge", edge.setting)));
     ArmSummary {
         deterministic: is_deterministic(arm),
         marks: marks.collect(),

@@ -39,7 +39,7 @@ pub(crate) fn legend(groups: &[GroupSummary]) -> [String; 5] {
         ),
         "These are multiple comparisons with the best (Hsu 1984), paired over seeds and test examples. The variance between seeds is moderated by \
          that of the other pairs (Smyth 2004) and always counted. With one seed: McNemar's test, and none is called as good. unstable: a seed \
-         far below its method's median."
+         far below its method's median. at an edge: what validation chose is the lowest or highest that was tried."
             .to_owned(),
         "Training time: median over seeds (smallest to largest) of preparation, first step and training, in one process; validation, testing and \
          any search are not in it. disturbed: a neighbour kept the machine busy; such trials are left out of it while there are others."
