@@ -164,11 +164,27 @@ fn sourced(line: &str) -> Vec<(String, Option<&str>)> {
     pieces
 }
 
-/// The numbers of the line that `PATH#PART & PART` names.
+/// A text without what stands in brackets, and what stands there: the bounds of intervals and ranges.
+fn around_brackets(text: &str) -> (String, String) {
+    let (mut outside, mut inside) = (String::new(), String::new());
+    let mut depth = 0;
+    for c in text.chars() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        let to = if depth > 0 { &mut inside } else { &mut outside };
+        to.push(c);
+    }
+    (outside, inside)
+}
+
+/// The numbers of the line that `PATH#PART & PART` names, with the bounds of intervals or without.
 ///
 /// # Errors
 /// No such file, or not exactly one such line.
-fn source_numbers(source: &str) -> Result<BTreeSet<String>, String> {
+fn source_numbers(source: &str, with_bounds: bool) -> Result<BTreeSet<String>, String> {
     let (path, key) = source
         .split_once('#')
         .ok_or("expected PATH#PART of a line")?;
@@ -189,7 +205,11 @@ fn source_numbers(source: &str) -> Result<BTreeSet<String>, String> {
             .collect()),
         [line] => {
             // The bounds of an interval are no figures of their own.
-            let line = without(&without(line, "(", ")"), "[", "]");
+            let line = if with_bounds {
+                line.to_owned()
+            } else {
+                without(&without(line, "(", ")"), "[", "]")
+            };
             Ok(numbers(&line)
                 .into_iter()
                 .map(|(number, _)| number)
@@ -207,20 +227,23 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for (number, line) in typed(text) {
         for (prose, source) in sourced(line) {
-            let found = figures(&prose);
-            let known = match source {
-                Some(source) => source_numbers(source),
-                None if found.is_empty() => continue,
-                None => Err("no source; name one behind it: <!-- from: PATH#PART -->".to_owned()),
-            };
-            match known {
-                Err(why) => faults.push(format!("{path}:{number}: {found:?}: {why}")),
-                Ok(known) => {
-                    let is_csv = source.is_some_and(|source| source.contains(".csv#"));
-                    let is_wrong = |figure: &&String| !is_among(figure, &known, is_csv);
-                    faults.extend(found.iter().filter(is_wrong).map(|figure| {
-                        format!("{path}:{number}: {figure} is not among its source's {known:?}")
-                    }))
+            if source.is_none() && !figures(&prose).is_empty() {
+                let why = "no source; name one behind it: <!-- from: PATH#PART -->";
+                faults.push(format!("{path}:{number}: {:?}: {why}", figures(&prose)));
+            }
+            let Some(source) = source else { continue };
+            let (outside, inside) = around_brackets(&prose);
+            for (prose, bounds) in [(outside, false), (inside, true)] {
+                let found = figures(&prose);
+                match source_numbers(source, bounds) {
+                    Err(why) => faults.push(format!("{path}:{number}: {found:?}: {why}")),
+                    Ok(known) => {
+                        let is_wrong =
+                            |figure: &&String| !is_among(figure, &known, source.contains(".csv#"));
+                        faults.extend(found.iter().filter(is_wrong).map(|figure| {
+                            format!("{path}:{number}: {figure} is not among its source's {known:?}")
+                        }));
+                    }
                 }
             }
         }

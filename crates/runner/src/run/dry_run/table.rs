@@ -165,7 +165,7 @@ impl Preview {
         };
         said.push(format!(
             "Nothing ran and nothing was written. Without --dry-run, {} trials run{on_record} and their results go to {}: trials.csv, curves.csv, \
-             summary.csv, charts, index.html, and trials/<id>/record.json for each.",
+             summary.csv, differences.csv, charts, report.html, and trials/<id>/record.json for each.",
             self.to_run, self.directory
         ));
         said
