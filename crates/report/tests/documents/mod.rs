@@ -235,6 +235,9 @@ pub(crate) fn figure_faults(path: &str, text: &str) -> Vec<String> {
             let (outside, inside) = around_brackets(&prose);
             for (prose, bounds) in [(outside, false), (inside, true)] {
                 let found = figures(&prose);
+                if bounds && found.is_empty() {
+                    continue;
+                }
                 match source_numbers(source, bounds) {
                     Err(why) => faults.push(format!("{path}:{number}: {found:?}: {why}")),
                     Ok(known) => {
