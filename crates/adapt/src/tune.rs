@@ -4,26 +4,26 @@
 //! quarter of the epochs, the better half of them for half the epochs, the better half of these for all. Each training is made under two
 //! seeds (order, initialisation, dropout) and begins anew: the learning rate falls to 0 within its own epochs, so that a short training is a
 //! candidate of its own and no beginning of a longer one. What is chosen is the pair of settings and epochs with the lowest mean validation
-//! loss of all. Where that is the lowest or the highest rate tried, further rates beyond it are tried, up to three.
+//! loss of all, at the temperature that fits each training best. Where that is the lowest or the highest rate tried, further rates beyond it are tried, up to three.
 
 mod cost;
 mod difference;
 mod points;
 mod rule;
+mod temperature;
 
 pub use cost::{SearchCost, search_cost};
 pub use difference::LossDifference;
 pub use linear::Edge;
 pub use rule::MeanScore;
 
-use crate::{
-    Event, FitError, Method, Score, SearchRange, Setting, log_softmax, sub_seed, with_setting,
-};
+use crate::{Event, FitError, Method, Score, SearchRange, Setting, sub_seed, with_setting};
 use cost::{better_half, rungs};
 use points::{at_random, beyond, evenly, is_same};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::num::NonZeroUsize;
+use temperature::losses_at_best_temperature;
 
 /// How settings are searched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub struct SearchTrial {
     pub epochs: usize,
     /// Accuracy on the validation split, the mean over the seeds; `None` where a training failed, see `error`.
     pub validation_accuracy: Option<f64>,
-    /// Mean negative log-likelihood on the validation split, the mean over the seeds.
+    /// Mean negative log-likelihood on the validation split at the best temperature, the mean over the seeds.
     pub validation_loss: Option<f64>,
     /// The trainings, by search seed.
     pub seeds: Vec<SeedResult>,
@@ -66,7 +66,7 @@ pub struct SearchTrial {
 pub struct SeedResult {
     /// Accuracy on the validation split; `None` where training failed.
     pub validation_accuracy: Option<f64>,
-    /// Mean negative log-likelihood on the validation split.
+    /// Mean negative log-likelihood on the validation split, at the best temperature.
     pub validation_loss: Option<f64>,
 }
 
@@ -304,9 +304,9 @@ impl Search<'_, '_> {
         let labels = setting.validation.labels();
         let score = Score::of_logits(&logits, &labels);
         if score.is_usable() {
-            let rows = logits.iter().zip(labels);
-            let losses = rows.map(|(row, label)| -log_softmax(row)[label]);
-            Ok((score, losses.collect()))
+            let losses = losses_at_best_temperature(&logits, &labels);
+            let loss = losses.iter().sum::<f64>() / losses.len() as f64;
+            Ok((Score { loss, ..score }, losses))
         } else {
             let reason = "the trained model's answers on the validation split are not numbers";
             Err(FitError::Other(reason.to_owned()))

@@ -1,7 +1,8 @@
 //! What is better in a search: the one rule by which learning rates and epochs are chosen.
 //!
 //! The loss decides, not the accuracy: on some hundred validation examples the accuracies of good settings differ by a handful of examples,
-//! and their order is that of chance; the loss uses every example's probability. Checkpoints within one training are chosen by
+//! and their order is that of chance; the loss uses every example's probability. It is taken at the temperature that fits the answers
+//! best, so that a model is not worse for being too sure. Checkpoints within one training are chosen by
 //! [`Score`](crate::Score).
 
 use crate::Score;

@@ -31,7 +31,7 @@ pub(crate) fn legend(group: &Group<'_>) -> String {
     let how = match first.kind {
         Kind::Halving => {
             "Every method had the same number of optimisation steps: successive halving over learning rate and epochs under two seeds, \
-             chosen by the mean validation loss, accuracy breaking ties; a range with the best rate at its end was widened up to three times"
+             chosen by the mean validation loss at the best temperature, accuracy breaking ties; a range with the best rate at its end was widened up to three times"
         }
         Kind::Random => {
             "Every method had the same number of random settings, each trained for all epochs under two seeds, chosen by the mean validation \
