@@ -228,7 +228,9 @@ fn peak_memory_is_what_was_predicted_before_the_trial() {
         if what == "heap" || errors.len() >= 30 {
             assert!(median <= 0.05, "{what}: {median}");
         }
-        assert!(largest <= 0.15, "{what}: {largest}");
+        // A single cell's resident peak differs by some 15 MB from run to run, a tenth of the small ones.
+        let most = if what == "heap" { 0.15 } else { 0.25 };
+        assert!(largest <= most, "{what}: {largest}");
     }
 }
 
