@@ -28,7 +28,7 @@ pub(crate) enum Inputs {
 }
 
 /// Whether and where to keep the states.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CachePlan {
     pub depth: Depth,
     pub pooling: Pooling,

@@ -178,6 +178,7 @@ impl Bench {
             budget,
             seed: 5,
             device: &self.device,
+            shared: None,
             events,
         }
     }

@@ -197,6 +197,7 @@ pub(crate) fn job<'a, 'setting: 'a, P: Peft>(
         budget: setting.budget.clone(),
         seed: setting.seed,
         device: setting.device,
+        shared: setting.shared,
         depth: plan.acts_from(shape),
         window: plan.in_front().window(P::INFO.name, shape)?,
         pooling: setting.budget.pooling_of(shape),

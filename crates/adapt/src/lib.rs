@@ -31,6 +31,7 @@ mod range;
 mod saved;
 mod scores;
 mod setting;
+mod shared;
 mod sites;
 mod snapshot;
 pub mod train;
@@ -62,6 +63,7 @@ pub use saved::{
 };
 pub use scores::{has_pairs, require_kind};
 pub use setting::{Budget, Event, HEAD_LEARNING_RATE, Phase, Setting};
+pub use shared::Shared;
 pub use sites::{Sites, Target};
 pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};

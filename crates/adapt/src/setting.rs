@@ -2,7 +2,7 @@
 
 use crate::described::check_ranges;
 use crate::head::{default_pooling, token_pooling};
-use crate::{Described, Edge, FitError, HeadPolicy, Range, SearchKind, SettingDoc};
+use crate::{Described, Edge, FitError, HeadPolicy, Range, SearchKind, SettingDoc, Shared};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -27,6 +27,8 @@ pub struct Setting<'a> {
     pub seed: u64,
     /// Where tensors live.
     pub device: &'a Device,
+    /// What trainings on the same splits with the same model share; `None` where this one stands alone.
+    pub shared: Option<&'a Shared>,
     /// Receives what happens, when it happens.
     pub events: &'a mut dyn FnMut(Event),
 }

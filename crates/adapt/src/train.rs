@@ -6,14 +6,15 @@ use crate::cache::{CachePlan, Inputs};
 use crate::data::without_end;
 use crate::snapshot::Snapshot;
 use crate::{
-    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, Score, encode_split,
-    sub_seed,
+    Adaptation, Adapted, Budget, EncodedSplit, Event, FitError, Logits, Phase, Score, Shared,
+    encode_split, sub_seed,
 };
 use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ops::to_floats;
 use std::collections::HashSet;
+use std::rc::Rc;
 use task::Split;
 use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
 use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
@@ -32,6 +33,8 @@ pub struct Job<'a> {
     pub seed: u64,
     /// Where tensors live.
     pub device: &'a Device,
+    /// What trainings on the same splits with the same model share.
+    pub shared: Option<&'a Shared>,
     /// Nothing below trains or is inserted.
     pub depth: Depth,
     /// Longest text that the model can take beside what the method adds.
@@ -133,58 +136,82 @@ pub fn optimizer(
 }
 
 /// Both splits as token ids, and what of them could be computed beforehand.
-struct Data {
+pub(crate) struct Data {
     train: EncodedSplit,
     train_inputs: Inputs,
     validation: EncodedSplit,
     validation_inputs: Inputs,
 }
 
+/// What [`Data`] depends on beside the splits and the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct DataPlan {
+    cache: CachePlan,
+    max_length: usize,
+    unread: Option<u32>,
+}
+
 fn prepare<A: Adaptation>(
     model: &Adapted<A>,
     job: &Job<'_>,
     events: &mut dyn FnMut(Event),
+) -> Result<Rc<Data>, FitError> {
+    let plan = DataPlan {
+        cache: CachePlan {
+            depth: if job.budget.cache {
+                job.depth
+            } else {
+                Depth::Embeddings
+            },
+            pooling: job.pooling,
+            batch: job.budget.eval_batch.get(),
+            limit_bytes: job.budget.cache_limit_bytes,
+        },
+        max_length: job.budget.max_length.get().min(job.window),
+        unread: job.unread,
+    };
+    let data = match job.shared {
+        Some(shared) => shared.get_or_compute(plan, || compute_data(model, job, plan, events))?,
+        None => Rc::new(compute_data(model, job, plan, events)?),
+    };
+    let truncated = data.train.truncated + data.validation.truncated;
+    if truncated > 0 {
+        events(Event::Note {
+            name: "truncated_texts".to_owned(),
+            value: truncated.into(),
+        });
+    }
+    if let Some(bytes) = data.train_inputs.bytes() {
+        events(Event::Cached {
+            bytes: bytes + data.validation_inputs.bytes().unwrap_or(0),
+            spilled: data.train_inputs.spilled() || data.validation_inputs.spilled(),
+        });
+    }
+    Ok(data)
+}
+
+fn compute_data<A: Adaptation>(
+    model: &Adapted<A>,
+    job: &Job<'_>,
+    plan: DataPlan,
+    events: &mut dyn FnMut(Event),
 ) -> Result<Data, FitError> {
-    events(Event::Began(Phase::Prepare));
-    let max_length = job.budget.max_length.get().min(job.window);
     let encode = |split| {
-        let read = encode_split(split, job.tokenizer, max_length)?;
+        let read = encode_split(split, job.tokenizer, plan.max_length)?;
         Ok::<_, FitError>(EncodedSplit {
-            encoded: without_end(read.encoded, job.unread),
+            encoded: without_end(read.encoded, plan.unread),
             ..read
         })
-    };
-    let plan = CachePlan {
-        depth: if job.budget.cache {
-            job.depth
-        } else {
-            Depth::Embeddings
-        },
-        pooling: job.pooling,
-        batch: job.budget.eval_batch.get(),
-        limit_bytes: job.budget.cache_limit_bytes,
     };
     let plain = model.backbone.valid();
     let device = job.device.clone().inner();
     let pad_id = job.tokenizer.pad_id();
+    events(Event::Began(Phase::Prepare));
     let train = encode(job.train)?;
-    let train_inputs = Inputs::fill(&train, &plain, plan, pad_id, &device)?;
+    let train_inputs = Inputs::fill(&train, &plain, plan.cache, pad_id, &device)?;
     events(Event::Began(Phase::PrepareValidation));
     let validation = encode(job.validation)?;
-    let validation_inputs = Inputs::fill(&validation, &plain, plan, pad_id, &device)?;
-    if train.truncated + validation.truncated > 0 {
-        events(Event::Note {
-            name: "truncated_texts".to_owned(),
-            value: (train.truncated + validation.truncated).into(),
-        });
-    }
-    if let Some(bytes) = train_inputs.bytes() {
-        let spilled = train_inputs.spilled() || validation_inputs.spilled();
-        events(Event::Cached {
-            bytes: bytes + validation_inputs.bytes().unwrap_or(0),
-            spilled,
-        });
-    }
+    let validation_inputs = Inputs::fill(&validation, &plain, plan.cache, pad_id, &device)?;
     Ok(Data {
         train,
         train_inputs,

@@ -17,7 +17,7 @@ pub use difference::LossDifference;
 pub use linear::Edge;
 pub use rule::MeanScore;
 
-use crate::{Event, FitError, Method, Score, SearchRange, Setting, sub_seed, with_setting};
+use crate::{Event, FitError, Method, Score, SearchRange, Setting, Shared, sub_seed, with_setting};
 use cost::{better_half, rungs};
 use points::{at_random, beyond, evenly, is_same};
 use serde::{Deserialize, Serialize};
@@ -115,11 +115,13 @@ pub fn tune(
     if ranges.is_empty() {
         return Ok(None);
     }
+    let shared = Shared::default();
     let mut search = Search {
         method,
         config,
         setting,
         ranges: &ranges,
+        shared: &shared,
         tried: Vec::new(),
         first_failure: None,
     };
@@ -155,6 +157,7 @@ struct Search<'a, 's> {
     config: &'a Value,
     setting: &'a Setting<'s>,
     ranges: &'a [SearchRange],
+    shared: &'a Shared,
     tried: Vec<Tried>,
     first_failure: Option<FitError>,
 }
@@ -297,6 +300,7 @@ impl Search<'_, '_> {
             budget,
             seed: sub_seed(setting.seed, &format!("tune-{seed}")),
             device: setting.device,
+            shared: Some(self.shared),
             events: &mut ignore,
         };
         let predictor = self.method.plan(config)?.fit(trial)?;

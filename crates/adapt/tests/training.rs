@@ -1,7 +1,8 @@
 //! What the one training loop promises, on a tiny BERT that is trained whole.
 
 use adapt::{
-    Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Phase, Plan, Setting, init,
+    Attach, Budget, Event, FitError, Frozen, Level, MethodInfo, Peft, Phase, Plan, Setting, Shared,
+    init,
 };
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::{Device, Tensor};
@@ -173,6 +174,16 @@ fn fit(learning_rate: f64, budget: Budget) -> Fitted {
 }
 
 fn fit_on(plan: impl Peft, train: &Split, validation: &Split, budget: Budget) -> Fitted {
+    fit_sharing(plan, train, validation, budget, None)
+}
+
+fn fit_sharing(
+    plan: impl Peft,
+    train: &Split,
+    validation: &Split,
+    budget: Budget,
+    shared: Option<&Shared>,
+) -> Fitted {
     let classes = ["bad", "good"].map(str::to_owned);
     let mut events = Vec::new();
     let setting = Setting {
@@ -184,6 +195,7 @@ fn fit_on(plan: impl Peft, train: &Split, validation: &Split, budget: Budget) ->
         budget,
         seed: 3,
         device: &Device::flex().autodiff(),
+        shared,
         events: &mut |event| events.push(event),
     };
     let logits = Box::new(plan)
@@ -491,4 +503,31 @@ fn where_the_head_alone_trains_the_methods_own_rate_is_the_heads() {
             "{events:?}"
         );
     }
+}
+
+#[test]
+fn trainings_that_share_what_is_prepared_come_to_the_same_as_those_that_stand_alone() {
+    let shared = Shared::default();
+    let lengths = [128, 128, 4, 128];
+    let fitted = lengths.map(|max_length| {
+        let budget = || Budget {
+            max_length: n(max_length),
+            epochs: n(3),
+            ..budget()
+        };
+        let fit = |shared| {
+            let plan = HeadAlone {
+                learning_rate: 0.05,
+            };
+            fit_sharing(plan, &train(), &validation(), budget(), shared)
+        };
+        let (alone, together) = (fit(None), fit(Some(&shared)));
+        assert_eq!(losses(&alone.events), losses(&together.events));
+        assert_eq!(alone.logits.unwrap(), together.logits.unwrap());
+        together.events
+    });
+    // The second takes over what the first prepared; the third cuts its texts elsewhere, and the fourth finds only that.
+    let prepares = |events: &Vec<Event>| events.contains(&Event::Began(Phase::Prepare));
+    assert_eq!(fitted.each_ref().map(prepares), [true, false, true, true]);
+    assert_ne!(losses(&fitted[1]), losses(&fitted[2]));
 }

@@ -152,6 +152,7 @@ fn search_by(
         },
         seed: SEED,
         device: &Device::flex(),
+        shared: None,
         events: &mut |_: Event| {},
     };
     let found = tune(

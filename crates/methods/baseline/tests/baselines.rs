@@ -56,6 +56,7 @@ fn fit(
         budget: Budget::default(),
         seed: 3,
         device: &Device::default(),
+        shared: None,
         events: &mut |event| seen.push(event),
     };
     let predictor = method.plan(config).unwrap().fit(setting);

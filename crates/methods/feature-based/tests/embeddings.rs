@@ -124,6 +124,7 @@ fn fit(
         budget: budget(),
         seed: 3,
         device: &base.backbone.device(),
+        shared: None,
         events: &mut |event| seen.push(event),
     };
     let predictor = method.plan(config).unwrap().fit(setting);

@@ -90,6 +90,7 @@ fn fit_on(
         budget: budget(),
         seed: 3,
         device: &base.backbone.device(),
+        shared: None,
         events: &mut |event| seen.push(event),
     };
     let predictor = method.plan(config).unwrap().fit(setting);

@@ -194,6 +194,7 @@ fn fit_model(
         },
         seed,
         device: &Device::flex().autodiff(),
+        shared: None,
         events: &mut |_: Event| {},
     };
     plan.fit(setting).map_err(|error| error.to_string())

@@ -40,6 +40,7 @@ fn after_one_step(config: Value, head_learning_rate: Option<f64>) -> (Portable, 
         },
         seed: 1,
         device: &Device::flex().autodiff(),
+        shared: None,
         events: &mut |event| {
             if let Event::HeadLearningRate(rate) = event {
                 said = Some(rate);

@@ -43,6 +43,7 @@ fn fitted(pairs: bool) -> Box<dyn Predictor> {
         },
         seed: 1,
         device: &Device::flex().autodiff(),
+        shared: None,
         events: &mut |_: Event| {},
     };
     let plan = LORA.plan(json!({"rank": 2})).unwrap();

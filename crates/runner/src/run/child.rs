@@ -265,6 +265,7 @@ fn fit(
         budget: prepared.budget.clone(),
         seed: job.spec.seed,
         device: &device,
+        shared: None,
         events: &mut events,
     };
     let mut config = job.spec.config.clone();

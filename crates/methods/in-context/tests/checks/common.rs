@@ -159,6 +159,7 @@ impl Bench {
             },
             seed: self.seed,
             device: &Device::flex().autodiff(),
+            shared: None,
             events: &mut |_: Event| {},
         };
         let plan = IN_CONTEXT.plan(config).map_err(|error| error.to_string())?;
