@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Standings of committed runs, computed apart from the program, for tests/fixtures/classifiers/standings.json.
+"""Standings of the runs under crates/report/tests/audited, computed apart from the program, for tests/fixtures/classifiers/standings.json.
 
     python scripts/reference_standings.py
 
@@ -27,7 +27,7 @@ def groups(run):
     """{(model, task): {(method, variant): {seed: {row: right}}}}"""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["tar", "--zstd", "-xf", FIXTURES.parent.parent / "results" / run / "records.tar.zst", "-C", folder], check=True)
+        subprocess.run(["tar", "--zstd", "-xf", FIXTURES.parent.parent / "crates/report/tests/audited" / run / "records.tar.zst", "-C", folder], check=True)
         for path in Path(folder).glob("trials/*/record.json"):
             record = json.loads(path.read_text())
             spec = record["spec"]

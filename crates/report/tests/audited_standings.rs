@@ -1,5 +1,5 @@
-//! Where methods stand in the runs under `results/`: the standings that an audit of these records found, and that they do not depend on what the
-//! committed tables say.
+//! Where methods stand in the runs under `audited/`: the standings that an audit of these records found, and those of an independent
+//! computation.
 
 use report::{AgainstBest, ArmSummary, GroupSummary, Standing, load_run, summarise};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 fn groups(run: &str) -> Vec<GroupSummary> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../results")
+        .join("tests/audited")
         .join(run);
     summarise(&load_run(&path).unwrap())
 }
