@@ -99,8 +99,8 @@ pub struct Shape {
     pub hidden: usize,
     /// Width of the embeddings; those of another width than `hidden` need a projection.
     pub embedding: usize,
-    /// What lies between the embeddings and the residual stream.
-    pub embedding_projection: EmbeddingProjection,
+    /// A linear map with a bias lies between the embeddings and the residual stream (ELECTRA where the widths differ, ALBERT always).
+    pub embedding_projection: bool,
     /// Factor on the word embeddings (Gemma: √hidden).
     pub embedding_scale: Option<f64>,
     /// Whether the embeddings are normalised, before any projection.
@@ -278,17 +278,6 @@ pub struct LongRotation {
     pub beyond: usize,
     /// Angle per position of each pair of dimensions.
     pub inverse_frequencies: Vec<f64>,
-}
-
-/// What lies between embeddings and residual stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmbeddingProjection {
-    /// Nothing: both have the same width.
-    None,
-    /// A linear map with a bias (ELECTRA where the widths differ, ALBERT always).
-    In,
-    /// A linear map without a bias, and one back before the language head (OPT where the widths differ).
-    InAndOut,
 }
 
 /// What is added to attention scores by the distance of two tokens.
