@@ -175,6 +175,8 @@ pub struct Shape {
     pub pad_id: Option<u32>,
     /// The language head's output matrix is the word embedding.
     pub tied_embeddings: bool,
+    /// What config.json says of the classification head.
+    pub classifier: ClassifierSettings,
 }
 
 impl Shape {
@@ -238,6 +240,29 @@ impl Shape {
             self.score_scale
         }
     }
+}
+
+/// What config.json says of `transformers`' classification head (`...ForSequenceClassification`); what else the head is made of is known by family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassifierSettings {
+    /// Activation of the map below the output layer, where the family lets config.json name it.
+    pub activation: Option<Activation>,
+    /// `classifier_bias`: whether ModernBERT's maps have a bias that others always have.
+    pub bias: bool,
+    /// `classifier_pooling`.
+    pub pooling: ClassifierPooling,
+}
+
+/// What an encoder's classification head reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClassifierPooling {
+    /// The first token.
+    #[default]
+    First,
+    /// The mean of the tokens.
+    Mean,
+    /// Every token by itself: the logits' mean is taken (EuroBERT).
+    Late,
 }
 
 /// What one layer's attention sees, and how it turns queries and keys.
