@@ -2,11 +2,13 @@
 
 use crate::compare::difference;
 use crate::folders::{Oracle, oracles, tensors};
+use crate::report::report;
 use adapt::Predictor;
 use peft_exchange::read;
+use serde_json::json;
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use task::Example;
 
 /// Of the largest logit.
@@ -22,10 +24,7 @@ fn every_checkpoint_on_all_maps_gives_the_logits_of_peft() {
     let mut compared = 0;
     for oracle in oracles() {
         for dir in on_all_maps(&oracle) {
-            match check(&oracle, &dir) {
-                Ok(row) => println!("{row}"),
-                Err(said) => faults.push(said),
-            }
+            faults.extend(check(&oracle, &dir).err());
             compared += 1;
         }
     }
@@ -51,7 +50,7 @@ fn on_all_maps(oracle: &Oracle) -> Vec<PathBuf> {
     all
 }
 
-fn check(oracle: &Oracle, dir: &std::path::Path) -> Result<String, String> {
+fn check(oracle: &Oracle, dir: &Path) -> Result<(), String> {
     let base = oracle.load()?;
     let name = format!(
         "{}/{}",
@@ -64,7 +63,8 @@ fn check(oracle: &Oracle, dir: &std::path::Path) -> Result<String, String> {
     let predictor = match (read(dir, &base), missing) {
         (Ok(predictor), None) => predictor,
         (Err(error), Some((_, map))) if error.to_string().contains(map) => {
-            return Ok(format!("| {name} | refused: {error} |"));
+            println!("{name} is refused: {error}");
+            return Ok(());
         }
         (Ok(_), Some((_, map))) => return Err(format!("{name} is read without its {map}")),
         (Err(error), _) => return Err(format!("{name}: {error}")),
@@ -84,10 +84,9 @@ fn check(oracle: &Oracle, dir: &std::path::Path) -> Result<String, String> {
         }
         worst = worst.max(apart);
     }
-    Ok(format!(
-        "| {} | {name} | {worst:.1e} |",
-        oracle.model_type()
-    ))
+    let row = json!({"model_type": oracle.model_type(), "adapter": worst});
+    report("adapters", oracle, row);
+    Ok(())
 }
 
 fn examples(oracle: &Oracle) -> Vec<Example> {

@@ -51,8 +51,13 @@ impl Oracle {
         load(&self.dir, &ops::test_device()).map_err(|error| format!("{}: {error}", self.name))
     }
 
+    /// expected.json.
+    pub(crate) fn about(&self) -> Map<String, Value> {
+        json(&self.dir.join("expected.json"))
+    }
+
     pub(crate) fn texts(&self) -> Vec<String> {
-        let about = json(&self.dir.join("expected.json"));
+        let about = self.about();
         let texts = about["texts"].as_array().unwrap().iter();
         texts
             .map(|text| text.as_str().unwrap().to_owned())
@@ -61,8 +66,7 @@ impl Oracle {
 
     /// Texts were cut to this many tokens.
     pub(crate) fn max_length(&self) -> usize {
-        let about = json(&self.dir.join("expected.json"));
-        about["max_length"].as_u64().unwrap() as usize
+        self.about()["max_length"].as_u64().unwrap() as usize
     }
 
     /// Ids of each text, without padding.

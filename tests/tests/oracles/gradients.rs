@@ -2,10 +2,12 @@
 //! The checkpoints are `tests/fixtures/features`, made by `scripts/reference_features.py`.
 
 use crate::compare::values;
-use crate::folders::{Oracle, Tensors, json, oracles, tensors};
+use crate::folders::{Oracle, Tensors, oracles, tensors};
+use crate::report::report;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use transformer::{Backbone, Batch, LanguageHead, Pass, PretrainedBackbone, load_backbone};
@@ -22,23 +24,23 @@ fn every_gradient_equals_pytorchs() {
     let mut compared = 0;
     let all = oracles().into_iter();
     for oracle in all.filter(|oracle| oracle.dir.join("gradients.safetensors").exists()) {
-        match check(&oracle, dir.path()) {
-            Ok(row) => println!("{row}"),
-            Err(found) => faults.extend(found),
-        }
+        faults.extend(check(&oracle, dir.path()));
         compared += 1;
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(compared > 15, "{compared} checkpoints with gradients");
 }
 
-/// The row of a table, or everything that is wrong.
-fn check(oracle: &Oracle, scratch: &Path) -> Result<String, Vec<String>> {
+/// Everything that is wrong.
+fn check(oracle: &Oracle, scratch: &Path) -> Vec<String> {
     let name = &oracle.name;
     let device = ops::test_device().autodiff();
-    let model = load_backbone(&oracle.dir, &device).map_err(|e| vec![format!("{name}: {e}")])?;
+    let model = match load_backbone(&oracle.dir, &device) {
+        Ok(model) => model,
+        Err(error) => return vec![format!("{name}: {error}")],
+    };
     let loss = loss(oracle, &model, &device);
-    let about = json(&oracle.dir.join("expected.json"));
+    let about = oracle.about();
     let expected_loss = about["loss"].as_f64().unwrap();
     let found_loss = f64::from(values(loss.clone())[0]);
     let mut faults = Vec::new();
@@ -52,7 +54,7 @@ fn check(oracle: &Oracle, scratch: &Path) -> Result<String, Vec<String>> {
     if found.keys().ne(expected.keys()) {
         let (found, expected) = (found.keys(), expected.keys());
         faults.push(format!("{name}: gradients {found:?}, PyTorch {expected:?}"));
-        return Err(faults);
+        return faults;
     }
     let largest = |values: &[f32]| {
         values
@@ -76,15 +78,15 @@ fn check(oracle: &Oracle, scratch: &Path) -> Result<String, Vec<String>> {
             ));
         }
     }
-    match faults.is_empty() {
-        true => Ok(format!(
-            "| {name} | {} gradients | worst at {:.2} of what is allowed: {} |",
-            expected.len(),
-            worst.0,
-            worst.1
-        )),
-        false => Err(faults),
-    }
+    println!(
+        "{name}: {} gradients, worst at {:.2} of what is allowed: {}",
+        expected.len(),
+        worst.0,
+        worst.1
+    );
+    let row = json!({"model_type": oracle.model_type(), "gradients": expected.len()});
+    report("gradients", oracle, row);
+    faults
 }
 
 /// Infinite where something is no number, or there is no gradient at all.

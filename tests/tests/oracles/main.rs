@@ -11,5 +11,6 @@ mod folders;
 mod gradients;
 mod mutations;
 mod real;
+mod report;
 mod states;
 mod without_effect;

@@ -5,7 +5,7 @@ use crate::compare::{difference, values};
 use crate::folders::{fixtures, json, tensors};
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use transformer::{Batch, Embedder, Encoded, Pass, Pooling, Pretrained, Side, collate, load};
 
 /// Of the largest value.
@@ -22,38 +22,44 @@ fn named(variable: &str, script: &str) -> Option<PathBuf> {
 
 #[test]
 fn mpnets_sentence_vectors_are_those_of_sentence_transformers() {
-    let Some(dir) = named("ADAPTBENCH_MPNET", "scripts/fetch_mpnet.sh") else {
-        return;
-    };
-    let model = load(&dir, &ops::test_device()).unwrap();
+    if let Some(dir) = named("ADAPTBENCH_MPNET", "scripts/fetch_mpnet.sh") {
+        sentence_vectors(&dir, "mpnet");
+    }
+}
+
+#[test]
+fn minilms_sentence_vectors_are_those_of_sentence_transformers() {
+    if let Some(dir) = named("ADAPTBENCH_MINILM", "scripts/fetch_minilm.sh") {
+        sentence_vectors(&dir, "minilm");
+    }
+}
+
+fn sentence_vectors(dir: &Path, name: &str) {
+    let model = load(dir, &ops::test_device()).unwrap();
     assert_eq!(model.warnings, Vec::<String>::new());
-    let about = json(&fixtures().join("real/mpnet.json"));
+    let about = json(&fixtures().join(format!("real/{name}.json")));
     let texts = strings(&about["texts"]);
-    let embedder = Embedder::new(
-        &model.sentence,
-        &model.tokenizer,
-        &model.shape,
-        about["max_length"].as_u64().unwrap() as usize,
-        None,
-        Pooling::Mean,
-    )
-    .unwrap();
+    let longest = about["max_length"].as_u64().unwrap() as usize;
+    let Pretrained {
+        sentence,
+        tokenizer,
+        shape,
+        ..
+    } = &model;
+    let embedder = Embedder::new(sentence, tokenizer, shape, longest, None, Pooling::Mean).unwrap();
     assert_eq!(embedder.plain_pooling(), None, "the folder's own modules");
     let pairs: Vec<_> = texts.iter().map(|text| (text.as_str(), None)).collect();
     let encoded = embedder.encode(&pairs).unwrap();
-    let (_, expected) = &tensors(&fixtures().join("real/mpnet.safetensors"))["embeddings"];
+    let file = fixtures().join(format!("real/{name}.safetensors"));
+    let (_, expected) = &tensors(&file)["embeddings"];
     for side in [Side::Right, Side::Left] {
         let all: Vec<&Encoded> = encoded.iter().collect();
         let batch = collate(&all, embedder.pad_id(), side, &ops::test_device());
         let states = model.backbone.forward(&batch, &Pass::plain());
-        let found = difference(
-            &[values(embedder.embed(&states))],
-            std::slice::from_ref(expected),
-        );
-        println!(
-            "mpnet, padded on the {side:?}: sentence vectors {found:.1e} of the largest value"
-        );
-        assert!(found < SENTENCE_VECTORS, "{found:e}");
+        let found = values(embedder.embed(&states));
+        let apart = difference(&[found], std::slice::from_ref(expected));
+        println!("{name}, padded on the {side:?}: {apart:.1e} of the largest value");
+        assert!(apart < SENTENCE_VECTORS, "{name}: {apart:e}");
     }
 }
 
@@ -62,8 +68,9 @@ fn smollm2_writes_and_is_surprised_as_in_transformers() {
     let Some(dir) = named("ADAPTBENCH_SMOLLM2", "scripts/fetch_smollm2.sh") else {
         return;
     };
-    let model = load(&dir, &ops::test_device()).unwrap();
     let about = json(&fixtures().join("real/smollm2.json"));
+    let file = dir.join(about["model"].as_str().unwrap());
+    let model = load(&file, &ops::test_device()).unwrap();
     for passage in about["passages"].as_array().unwrap() {
         let text = passage["text"].as_str().unwrap();
         let ids = whole(&passage["ids"]);

@@ -2,6 +2,8 @@
 
 use crate::compare::{Arrangement, compute, difference};
 use crate::folders::{Oracle, oracles};
+use crate::report::report;
+use serde_json::json;
 use transformer::{Pretrained, Side};
 
 /// Of the largest value where the mask is 1.
@@ -12,17 +14,17 @@ const LOGITS: f64 = 1e-4;
 fn every_oracle_is_computed_as_transformers_computes_it() {
     let mut faults = Vec::new();
     for oracle in oracles() {
-        match check(&oracle) {
-            Ok(row) => println!("{row}"),
-            Err(found) => faults.extend(found),
-        }
+        faults.extend(check(&oracle));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The row of a table, or everything that is wrong.
-fn check(oracle: &Oracle) -> Result<String, Vec<String>> {
-    let model = oracle.load().map_err(|said| vec![said])?;
+/// Everything that is wrong.
+fn check(oracle: &Oracle) -> Vec<String> {
+    let model = match oracle.load() {
+        Ok(model) => model,
+        Err(said) => return vec![said],
+    };
     let name = &oracle.name;
     let mut faults = Vec::new();
     let (ids, hidden) = (oracle.ids(), oracle.unpadded("hidden").unwrap());
@@ -56,15 +58,10 @@ fn check(oracle: &Oracle) -> Result<String, Vec<String>> {
         }
     }
     faults.extend(alone(&model, oracle, &ids));
-    match faults.is_empty() {
-        true => Ok(format!(
-            "| {} | {name} | {:.1e} | {:.1e} |",
-            oracle.model_type(),
-            worst[0],
-            worst[1]
-        )),
-        false => Err(faults),
-    }
+    let logits = expected.is_some().then_some(worst[1]);
+    let row = json!({"model_type": oracle.model_type(), "hidden": worst[0], "logits": logits});
+    report("states", oracle, row);
+    faults
 }
 
 fn encoded(model: &Pretrained, oracle: &Oracle) -> Vec<Vec<i64>> {
