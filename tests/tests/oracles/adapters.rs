@@ -85,7 +85,7 @@ fn check(oracle: &Oracle, dir: &Path) -> Result<(), String> {
         worst = worst.max(apart);
     }
     let row = json!({"model_type": oracle.model_type(), "adapter": worst});
-    report("adapters", oracle, row);
+    report("adapters", &oracle.name, row);
     Ok(())
 }
 

@@ -85,7 +85,7 @@ fn check(oracle: &Oracle, scratch: &Path) -> Vec<String> {
         worst.1
     );
     let row = json!({"model_type": oracle.model_type(), "gradients": expected.len()});
-    report("gradients", oracle, row);
+    report("gradients", &oracle.name, row);
     faults
 }
 

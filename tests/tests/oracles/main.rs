@@ -10,6 +10,7 @@ mod dialects;
 mod folders;
 mod gradients;
 mod mutations;
+mod page;
 mod real;
 mod report;
 mod states;

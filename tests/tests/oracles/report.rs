@@ -1,6 +1,5 @@
 //! What was compared and how far it was off, a line each, for `scripts/models_table.sh`.
 
-use crate::folders::Oracle;
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,8 +8,8 @@ use std::path::PathBuf;
 const OUT: &str = "ADAPTBENCH_MODELS_OUT";
 
 /// Prints a row, and adds it to the file `kind`.jsonl of the folder, where one is named.
-pub(crate) fn report(kind: &str, of: &Oracle, row: Value) {
-    println!("{kind} of {}: {row}", of.name);
+pub(crate) fn report(kind: &str, of: &str, row: Value) {
+    println!("{kind} of {of}: {row}");
     let Some(dir) = std::env::var_os(OUT).map(PathBuf::from) else {
         return;
     };

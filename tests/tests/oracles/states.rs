@@ -60,7 +60,7 @@ fn check(oracle: &Oracle) -> Vec<String> {
     faults.extend(alone(&model, oracle, &ids));
     let logits = expected.is_some().then_some(worst[1]);
     let row = json!({"model_type": oracle.model_type(), "hidden": worst[0], "logits": logits});
-    report("states", oracle, row);
+    report("states", &oracle.name, row);
     faults
 }
 

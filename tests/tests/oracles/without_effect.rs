@@ -118,6 +118,11 @@ const SOMETIMES: &[(&[&str], fn(&Config) -> bool, &str)] = &[
         "layer_types says it of each layer",
     ),
     (
+        &["local_attention"],
+        |config| config.contains_key("sliding_window"),
+        "sliding_window says it",
+    ),
+    (
         &["sliding_window"],
         |config| config.get("use_sliding_window") == Some(&Value::Bool(false)),
         "use_sliding_window is false",
