@@ -70,7 +70,7 @@ fn check(oracle: &Oracle, scratch: &Path) -> Vec<String> {
         let apart = largest_difference(&found[path], expected);
         let allowed = TOLERANCE * largest(expected) + ROUNDING * of_all;
         if apart / allowed > worst.0 {
-            worst = (apart / allowed, path);
+            worst = (apart / allowed, path.as_str());
         }
         if apart > allowed {
             faults.push(format!(

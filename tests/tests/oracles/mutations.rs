@@ -91,7 +91,7 @@ fn mutations(config: &Map<String, Value>) -> Vec<(Vec<&str>, Map<String, Value>)
         for (within, other) in others(key, value) {
             let mut changed = config.clone();
             changed[key] = other;
-            all.push(([&[key.as_str()], within.as_slice()].concat(), changed));
+            all.push((below(key, within), changed));
         }
     }
     all
@@ -107,11 +107,15 @@ fn others<'a>(key: &str, value: &'a Value) -> Vec<(Vec<&'a str>, Value)> {
         for (within, other) in others(inner, value) {
             let mut changed = fields.clone();
             changed[inner] = other;
-            let path = [&[inner.as_str()], within.as_slice()].concat();
-            all.push((path, Value::Object(changed)));
+            all.push((below(inner, within), Value::Object(changed)));
         }
     }
     all
+}
+
+/// A path one level further up.
+fn below<'a>(key: &'a str, within: Vec<&'a str>) -> Vec<&'a str> {
+    std::iter::once(key).chain(within).collect()
 }
 
 fn other(key: &str, value: &Value) -> Value {

@@ -113,7 +113,7 @@ fn alone(model: &Pretrained, oracle: &Oracle, ids: &[Vec<i64>]) -> Option<String
     (apart >= HIDDEN).then(|| format!("{name}: states of one text alone differ by {apart:.1e}"))
 }
 
-/// The first token that is off: `; from token 5 of text 1 on`.
+/// Where states begin to differ.
 fn first_wrong(found: &[Vec<f32>], expected: &[Vec<f32>]) -> String {
     let texts = found.iter().zip(expected).enumerate();
     let mut wrong = texts.filter_map(|(text, (found, expected))| {
