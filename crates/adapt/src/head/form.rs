@@ -42,7 +42,7 @@ pub enum InnerStart {
     Drawn,
     /// The checkpoint's pooler.
     Pooler,
-    /// What the language head does before its decoder: ModernBERT has one module for both.
+    /// What the language head does before its decoder: ModernBERT has one module for both, and its decoder variant two.
     LanguageHead,
 }
 
@@ -125,13 +125,14 @@ fn of_transformers(shape: &Shape) -> HeadForm {
         A::Electra => (Some(dense(Activation::GeluErf, Drawn)), true, BeforeBoth),
         A::EuroBert => (Some(dense(Activation::GeluErf, Drawn)), true, Nowhere),
         A::ModernBert | A::ModernBertDecoder => {
+            let sees_both_ways = shape.architecture == A::ModernBert;
+            let start = if sees_both_ways { LanguageHead } else { Drawn };
             let inner = InnerForm {
                 bias: settings.bias,
                 norm: Some(shape.norm),
-                ..dense(named, LanguageHead)
+                ..dense(named, start)
             };
-            let bias = shape.architecture == A::ModernBert || settings.bias;
-            (Some(inner), bias, BeforeOutput)
+            (Some(inner), sees_both_ways || settings.bias, BeforeOutput)
         }
         A::Gpt2
         | A::GptNeoX

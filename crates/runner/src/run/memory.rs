@@ -1,8 +1,9 @@
 //! Peak memory of a trial before it runs: what the method says of itself, the texts' lengths in the batches they will run in, and what the
 //! process holds by then, handed to `measure::memory_model`.
 
-use crate::run::flops::flop_shape;
-use adapt::{BesideMap, Budget, DataShape, HeadForm, Inserted, Plan, TrainingShape, encode_split};
+mod shapes;
+
+use adapt::{Budget, DataShape, HeadForm, Plan, TrainingShape, encode_split};
 use burn::module::Module;
 use measure::memory_model as model;
 use measure::memory_model::{BatchShape, Holding, PassShape, Start};
