@@ -256,3 +256,6 @@ pub fn default_pooling(shape: &Shape) -> Pooling {
         Pooling::Mean
     }
 }
+
+#[cfg(test)]
+mod tests;
