@@ -175,6 +175,19 @@ mod tests {
     }
 
     #[test]
+    fn a_window_reaches_one_way_in_a_causal_model_and_both_ways_in_others() {
+        let tiny = bundled::models().find(|bundle| bundle.name == "tiny-bert");
+        let dir = tiny.unwrap().unpack().unwrap();
+        let mut shape = transformer::load_shape(&dir).unwrap();
+        shape.kinds[1].reach = Some(3);
+        let windows = |shape: &Shape| flop_shape(shape).windows;
+        assert_eq!(windows(&shape)[..2], [None, Some(7)]);
+        shape.causal = true;
+        assert_eq!(windows(&shape)[..2], [None, Some(4)]);
+        assert_eq!(windows(&shape).len(), shape.layers);
+    }
+
+    #[test]
     fn a_cached_prefix_is_paid_once_and_not_in_every_epoch() {
         let footprint = Footprint {
             acts_from: Some(Depth::Block(3)),
