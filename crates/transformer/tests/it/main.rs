@@ -17,7 +17,6 @@ mod loading;
 mod minilm;
 mod padding;
 mod past;
-mod reference_tokenizers;
 mod refusals;
 mod sentence;
 mod spelled_padding;
