@@ -1,7 +1,7 @@
 //! How many parameters a backbone of a given shape has, in closed form: maps, tables and norms by where they stand.
 
 use crate::head::vectors;
-use std::ops::{Add, Mul};
+use std::ops::Add;
 use transformer::{NormKind, Proj, QueryKeyNorm, ScoreBias, Shape};
 
 /// Parameters of a part of a backbone, by kind.
@@ -68,20 +68,6 @@ impl Add for Count {
             biases: self.biases + other.biases,
             gains: self.gains + other.gains,
             norm_biases: self.norm_biases + other.norm_biases,
-        }
-    }
-}
-
-impl Mul<usize> for Count {
-    type Output = Self;
-
-    fn mul(self, times: usize) -> Self {
-        let times = times as u64;
-        Self {
-            weights: times * self.weights,
-            biases: times * self.biases,
-            gains: times * self.gains,
-            norm_biases: times * self.norm_biases,
         }
     }
 }

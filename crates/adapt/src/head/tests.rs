@@ -1,7 +1,8 @@
 use super::*;
+use ClassifierPooling::{First, Mean};
 use burn::tensor::TensorData;
 use std::path::Path;
-use transformer::{Architecture, ClassifierPooling, ClassifierSettings, QueryKeyNorm};
+use transformer::{Architecture, ClassifierPooling, ClassifierSettings};
 
 fn base() -> Pretrained {
     let dir = concat!(
@@ -97,7 +98,6 @@ fn encoders_read_the_first_token_unless_their_configuration_says_otherwise_and_d
         };
         HeadForm::of(HeadPolicy::Transformers, &shape).pooling
     };
-    use ClassifierPooling::{First, Mean};
     assert_eq!(
         pooling(Architecture::ModernBert, First),
         Some(Pooling::First)
@@ -155,7 +155,6 @@ fn the_closed_form_counts_a_heads_map_norm_and_biases() {
     let shape = Shape {
         architecture: Architecture::ModernBert,
         norm: NormKind::LayerWithoutBias,
-        query_key_norm: QueryKeyNorm::None,
         ..base().shape
     };
     let h = shape.hidden as u64;

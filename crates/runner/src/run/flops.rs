@@ -36,7 +36,7 @@ pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
 }
 
 /// Most keys that a query sees within this reach: itself, and so many on one side or on both.
-pub(crate) fn window(shape: &Shape, reach: Option<usize>) -> Option<u64> {
+fn window(shape: &Shape, reach: Option<usize>) -> Option<u64> {
     let sides = if shape.causal { 1 } else { 2 };
     reach.map(|reach| (sides * reach + 1) as u64)
 }
