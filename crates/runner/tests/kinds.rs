@@ -123,8 +123,6 @@ fn what_does_not_apply_says_why_and_what_to_use() {
     let bitfit = refused("qwen3", "bitfit").expect("no biases");
     assert!(bitfit.contains("bias") && bitfit.contains("layer-norm"));
     assert_eq!(refused("gpt_neox", "bitfit"), None);
-    let prefix = refused("deberta-v2", "prefix-tuning").expect("no distance");
-    assert!(prefix.contains("distance") && prefix.contains("soft-prompt"));
     let albert = bench("albert", HeadPolicy::Linear);
     let last = METHODS.iter().find(|m| m.info().name == "finetune-last");
     let error = albert.fit(
@@ -186,9 +184,6 @@ fn what_merges_answers_the_same_on_every_kind() {
     for (kind, _) in all() {
         let bench = bench(kind.family, HeadPolicy::Linear);
         for (name, config) in changes() {
-            if name.ends_with("tuning") && kind.family == "deberta-v2" {
-                continue; // Refused, above.
-            }
             let what = format!("{} {name} {config}", kind.family);
             let predictor = trained(&bench, name, config);
             let Some(merged) = predictor.merged() else {
@@ -212,9 +207,6 @@ fn what_is_written_for_peft_reads_back_to_the_trained_logits_on_every_kind() {
         for (name, config) in changes() {
             let what = format!("{} {name} {config}", kind.family);
             let is_prefix = name == "prefix-tuning";
-            if is_prefix && kind.family == "deberta-v2" {
-                continue; // Refused, above.
-            }
             let predictor = trained(&bench, name, config);
             let dir = tempfile::tempdir().expect("a folder");
             let portable = predictor.portable();

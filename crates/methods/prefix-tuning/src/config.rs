@@ -8,7 +8,7 @@ use adapt::{
 };
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
-use transformer::{Depth, ScoreBias, Shape};
+use transformer::{Depth, Shape};
 
 /// `prefix-tuning` in the registry.
 pub static PREFIX_TUNING: Trained<PrefixTuning> = Trained::new();
@@ -64,13 +64,6 @@ impl Peft for PrefixTuning {
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
-    }
-
-    fn not_applicable(&self, shape: &Shape) -> Option<String> {
-        matches!(shape.score_bias, ScoreBias::Disentangled { .. }).then(|| {
-            "the model scores keys by their distance as well, and a prefix has none; use soft-prompt"
-                .to_owned()
-        })
     }
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<PrefixAdaptation, FitError> {

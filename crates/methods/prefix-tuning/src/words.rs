@@ -65,4 +65,9 @@ impl Hooks for Seen {
         }
         y
     }
+
+    /// DeBERTa's distances are no words.
+    fn project_distances(&self, _at: At<Proj>, x: &Tensor<3>, map: &Linear) -> Tensor<3> {
+        map.apply(x)
+    }
 }
