@@ -4,6 +4,8 @@ mod added;
 mod around;
 mod base64;
 mod build;
+#[cfg(test)]
+mod changes;
 mod class;
 mod cuts;
 mod effects;
