@@ -90,7 +90,7 @@ fn large_scores_are_capped_and_get_no_gradient() {
     s.score_cap = Some(3.0);
     let mut case = Case::new(s, true, 31).with_bias(4);
     case.q.iter_mut().for_each(|q| *q *= 40.0);
-    case.check(1e-5);
+    case.check(5e-5); // products of 300 that nearly cancel are among those below the cap
     case.k.iter_mut().for_each(|k| *k = k.signum() * 1e4);
     let (found, g) = case.run();
     assert!(found.y.iter().all(|y| y.is_finite()));

@@ -91,7 +91,7 @@ fn a_bias_is_added_where_the_documentation_says() {
 fn capped_scores() {
     let spec = Attention {
         score_cap: Some(0.7),
-        scale: 3.0,
+        scale: 1.0,
         ..spec(2, 1, false)
     };
     check_shapes(5, 7, spec.clone());
