@@ -88,6 +88,13 @@ impl Keys<'_> {
         Ok(keys)
     }
 
+    /// The width of the model by its heads, where they divide it: not every type of model has that as its default.
+    fn share_of_a_head(&self) -> Result<Option<u64>, LoadError> {
+        let heads = self.needed_count("attention.head_count")?;
+        let width = self.needed_count("embedding_length")?;
+        Ok(width.checked_div(heads).filter(|_| width % heads == 0))
+    }
+
     /// What all architectures have.
     fn common(&self) -> Result<Fields, LoadError> {
         let heads = self.needed_count("attention.head_count")?;
@@ -132,7 +139,7 @@ impl Keys<'_> {
     fn decoder(&self, model_type: &str, mut own: Value) -> Result<Value, LoadError> {
         own["model_type"] = json!(model_type);
         own["rms_norm_eps"] = json!(self.needed_number("attention.layer_norm_rms_epsilon")?);
-        own["head_dim"] = json!(self.head_width()?);
+        own["head_dim"] = json!(self.head_width()?.or(self.share_of_a_head()?));
         if own["rope_parameters"].is_null() {
             own["rope_parameters"] = self.rotation()?;
         }

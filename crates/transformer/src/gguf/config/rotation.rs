@@ -17,14 +17,8 @@ impl Keys<'_> {
         let mut rotation = self.scaling()?;
         rotation["rope_theta"] = json!(self.number("rope.freq_base")?.unwrap_or(usual));
         if let Some(rotated) = self.count("rope.dimension_count")? {
-            let whole = match self.head_width()? {
-                Some(width) => width,
-                None => {
-                    let heads = self.needed_count("attention.head_count")?;
-                    self.needed_count("embedding_length")? / heads.max(1)
-                }
-            };
-            if rotated != whole {
+            let whole = self.head_width()?.or(self.share_of_a_head()?);
+            if let Some(whole) = whole.filter(|whole| rotated != *whole) {
                 rotation["partial_rotary_factor"] = json!(rotated as f64 / whole as f64);
             }
         }
