@@ -7,7 +7,7 @@ use crate::gguf::{Gguf, names};
 use crate::load::LoadError;
 
 /// Read for at least one architecture, or of no effect on what is computed.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 34] = [
     "vocab_size",
     "context_length",
     "embedding_length",
@@ -41,6 +41,7 @@ const KNOWN: [&str; 33] = [
     "rope.scaling.yarn_beta_fast",
     "rope.scaling.yarn_beta_slow",
     "tensor_data_layout",
+    "pooling_type",
 ];
 
 /// An entry that changes what is computed, and the value with which it does not.

@@ -83,7 +83,7 @@ fn made(listed: &Listed<'_>, pieces: &[String], gemma: bool) -> Result<Vec<Value
     if let Some(lines) = metadata.texts("tokenizer.ggml.merges")? {
         let pairs = lines
             .iter()
-            .map(|line| line.split_once(' ').unwrap_or((line, "")));
+            .map(|line| line.split_once(' ').unwrap_or((line.as_str(), "")));
         return Ok(pairs.map(|(left, right)| json!([left, right])).collect());
     }
     let key = "tokenizer.ggml.scores";

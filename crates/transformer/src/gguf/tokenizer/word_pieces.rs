@@ -1,6 +1,8 @@
 //! WordPiece (`tokenizer.ggml.model` "bert"). In the file a word begins with `▁`, and what stands within a word with nothing; in
 //! tokenizer.json it is the other way round, with `##` within.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::{Around, Listed, Parts, Role, words};
@@ -31,7 +33,7 @@ pub(super) fn parts(listed: &Listed<'_>) -> Result<Parts, LoadError> {
     let spelt = listed.with_roles().map(|(id, text, role)| {
         // Older files say of no token that it is one with a function.
         let has_function = text.len() > 2 && text.starts_with('[') && text.ends_with(']');
-        let text = match (role, text.strip_prefix('▁')) {
+        let text: Cow<'_, str> = match (role, text.strip_prefix('▁')) {
             (Role::Normal, Some(word)) => word.into(),
             (Role::Normal, None) if has_function => text.into(),
             (Role::Normal, None) => format!("##{text}").into(),
