@@ -31,6 +31,7 @@ import sentencepiece
 import torch
 from gguf import GGMLQuantizationType as Kind
 from reference_features import build
+from safetensors.numpy import load_file, save_file
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoModel, AutoModelForCausalLM
 
@@ -271,6 +272,7 @@ MODELS = {
         SMALL | dict(rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)),
     ),
     "bert": ("bert", NONE, "bert", word_pieces, SMALL),
+    "nomic_bert": ("nomic_bert", NONE, "nomic-bert", word_pieces, SMALL | dict(rope_parameters=dict(rope_type="default", rope_theta=1000.0))),
 }
 
 # The layers of a row of 32 numbers or more, one after the other.
@@ -322,7 +324,7 @@ def describe(writer, architecture, config, words):
     writer.add_feed_forward_length(config.n_inner if architecture == "gpt2" else config.intermediate_size)
     writer.add_head_count(heads)
     writer.add_file_type(0)
-    if architecture in ("gpt2", "gptneox", "bert"):
+    if architecture in ("gpt2", "gptneox", "bert", "nomic-bert"):
         epsilons = (getattr(config, key, None) for key in ("layer_norm_epsilon", "layer_norm_eps"))
         writer.add_layer_norm_eps(next(epsilon for epsilon in epsilons if epsilon is not None))
     else:
@@ -334,7 +336,7 @@ def describe(writer, architecture, config, words):
     if architecture == "llama":
         writer.add_vocab_size(words.size())
         writer.add_rope_dimension_count(head_dim)
-    if architecture == "bert":
+    if architecture in ("bert", "nomic-bert"):
         writer.add_causal_attention(False)
         writer.add_token_type_count(config.type_vocab_size)
         writer.add_pooling_type(gguf.PoolingType.MEAN)
@@ -394,23 +396,25 @@ def model(name, out, seed):
 
     arch = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
     table = gguf.get_tensor_name_map(arch, config.num_hidden_layers)
-    kinds, left = iter(QUANTISED * 9), made.state_dict()
-    tied = getattr(config, "tie_word_embeddings", False)
-    for theirs, weight in list(left.items()):
-        if theirs.startswith("pooler.") or (tied and theirs == "lm_head.weight"):
-            continue
-        own = table.get_name(theirs, try_suffixes=(".weight", ".bias"))
-        assert own, theirs
-        values = stored(architecture, config, theirs, weight.numpy())
-        form = next(kinds) if values.ndim == 2 and values.shape[1] % 32 == 0 else Kind.F32
-        data = np.ascontiguousarray(values) if form == Kind.F32 else gguf.quants.quantize(np.ascontiguousarray(values), form)
-        writer.add_tensor(own, data, raw_dtype=form)
-        read = gguf.quants.dequantize(data, form).reshape(values.shape)
-        left[theirs] = torch.from_numpy(np.ascontiguousarray(back(architecture, config, theirs, read)))
-    finish(writer)
-    if tied:
-        left["lm_head.weight"] = left["model.embed_tokens.weight"] if "model.embed_tokens.weight" in left else left["transformer.wte.weight"]
-    made.load_state_dict(left)
+    kinds = iter(QUANTISED * 9)
+    with tempfile.TemporaryDirectory() as whole:
+        made.save_pretrained(whole)
+        file = Path(whole) / "model.safetensors"
+        left = load_file(file)
+        for theirs, weight in left.items():
+            if theirs.startswith("pooler."):
+                continue
+            own = table.get_name(theirs, try_suffixes=(".weight", ".bias"))
+            assert own, theirs
+            values = np.ascontiguousarray(stored(architecture, config, theirs, weight))
+            form = next(kinds) if values.ndim == 2 and values.shape[1] % 32 == 0 else Kind.F32
+            data = values if form == Kind.F32 else gguf.quants.quantize(values, form)
+            writer.add_tensor(own, data, raw_dtype=form)
+            read = gguf.quants.dequantize(data, form).reshape(values.shape)
+            left[theirs] = np.ascontiguousarray(back(architecture, config, theirs, read))
+        finish(writer)
+        save_file(left, file, metadata=dict(format="pt"))
+        made = kind.from_pretrained(whole, attn_implementation="eager", dtype=torch.float32).eval()
     expected(name, out, made, words)
     if name == "llama":
         folder(out / "llama", made, words)

@@ -34,6 +34,7 @@ pub(super) fn fields(gguf: &Gguf) -> Result<Fields, LoadError> {
         "gemma-embedding" => read.gemma3(&fields, true)?,
         "gpt2" => read.gpt2(&mut fields)?,
         "gptneox" => read.gptneox()?,
+        "nomic-bert" => read.nomic_bert()?,
         _ => read.bert()?,
     };
     if let Value::Object(own) = own {
@@ -235,17 +236,29 @@ impl Keys<'_> {
         }))
     }
 
-    fn bert(&self) -> Result<Value, LoadError> {
+    /// An encoder with WordPiece, whose tokens with a function are other ones.
+    fn encoder(&self, model_type: &str) -> Result<Value, LoadError> {
         let types = self.gguf.place("token_types.weight");
         Ok(json!({
-            "model_type": "bert",
-            "hidden_act": "gelu",
+            "model_type": model_type,
             "layer_norm_eps": self.needed_number("attention.layer_norm_epsilon")?,
             "type_vocab_size": types.map(|place| place.dims[0]),
-            // Its tokenizer has other functions.
             "bos_token_id": null,
             "eos_token_id": null,
         }))
+    }
+
+    fn bert(&self) -> Result<Value, LoadError> {
+        let mut own = self.encoder("bert")?;
+        own["hidden_act"] = json!("gelu");
+        Ok(own)
+    }
+
+    fn nomic_bert(&self) -> Result<Value, LoadError> {
+        let mut own = self.encoder("nomic_bert")?;
+        own["hidden_act"] = json!("silu");
+        own["rope_parameters"] = self.rotation_with(1_000.0)?;
+        Ok(own)
     }
 }
 

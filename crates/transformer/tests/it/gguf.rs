@@ -14,7 +14,7 @@ use transformer::{Backbone, Batch, Pass, Pretrained, load, load_backbone, locate
 use crate::fixtures::*;
 use file::{Parts, U32, text};
 
-const MODELS: [&str; 13] = [
+const MODELS: [&str; 14] = [
     "llama",
     "llama-biases",
     "mistral",
@@ -28,6 +28,7 @@ const MODELS: [&str; 13] = [
     "gpt2",
     "gpt_neox",
     "bert",
+    "nomic_bert",
 ];
 
 fn one_file(name: &str) -> PathBuf {

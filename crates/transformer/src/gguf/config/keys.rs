@@ -66,7 +66,7 @@ const NEUTRAL: [(&str, f64); 15] = [
 /// Architectures whose windows are read.
 const WINDOWED: [&str; 5] = ["llama", "phi3", "gemma2", "gemma3", "gemma-embedding"];
 /// Architectures that see both ways.
-const BOTH_WAYS: [&str; 2] = ["bert", "gemma-embedding"];
+const BOTH_WAYS: [&str; 3] = ["bert", "nomic-bert", "gemma-embedding"];
 
 /// Refuses, by name, what would be computed otherwise.
 pub(super) fn refuse_what_is_not_implemented(read: &Keys<'_>) -> Result<(), LoadError> {

@@ -76,7 +76,7 @@ const fn gemma(architecture: &'static str) -> Names {
 }
 
 /// Every architecture that is read.
-pub(in crate::gguf) static ARCHITECTURES: [Names; 12] = [
+pub(in crate::gguf) static ARCHITECTURES: [Names; 13] = [
     decoder("llama", &[INTERLEAVED, OTHER_MAPS, NORMS]),
     decoder("qwen2", &[QUERIES_AND_KEYS, OTHER_MAPS, NORMS]),
     decoder(
@@ -153,6 +153,32 @@ pub(in crate::gguf) static ARCHITECTURES: [Names; 12] = [
             ("ffn_up", "intermediate.dense", Nothing),
             ("ffn_down", "output.dense", Nothing),
             ("layer_output_norm", "output.LayerNorm", Nothing),
+        ]],
+    },
+    Names {
+        architecture: "nomic-bert",
+        outer: &[
+            (
+                "token_embd",
+                "nomic_bert.embeddings.word_embeddings",
+                Nothing,
+            ),
+            (
+                "token_types",
+                "nomic_bert.embeddings.token_type_embeddings",
+                Nothing,
+            ),
+            ("token_embd_norm", "nomic_bert.emb_ln", Nothing),
+        ],
+        blocks: "nomic_bert.encoder.layers",
+        inner: &[&[
+            ("attn_qkv", "attn.Wqkv", Nothing),
+            ("attn_output", "attn.out_proj", Nothing),
+            ("attn_output_norm", "norm1", Nothing),
+            ("ffn_up", "mlp.fc11", Nothing),
+            ("ffn_gate", "mlp.fc12", Nothing),
+            ("ffn_down", "mlp.fc2", Nothing),
+            ("layer_output_norm", "norm2", Nothing),
         ]],
     },
 ];
