@@ -60,7 +60,12 @@ FEATURES = {
         ALL | dict(relative_attention=True, pos_att_type=["c2p"], position_biased_input=True, share_att_key=True, max_relative_positions=5, type_vocab_size=2),
     ),
     # Windows and rotations that differ from layer to layer, fused maps, norms without bias, no first norm.
-    "modernbert": ("modernbert", MASKED, LONG, ALL | dict(num_hidden_layers=3, local_attention=12, global_attn_every_n_layers=2, pad_token_id=0)),
+    "modernbert": (
+        "modernbert",
+        MASKED,
+        LONG,
+        ALL | dict(num_hidden_layers=3, local_attention=12, global_attn_every_n_layers=2, pad_token_id=0, classifier_bias=True),
+    ),
     "modernbert-decoder": (
         "modernbert-decoder",
         CAUSAL,

@@ -37,7 +37,7 @@ impl Oracle {
         let own = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
         Oracle {
             name: format!("{}/{}", own(dir.parent().unwrap()), own(&dir)),
-            config: json(&dir.join("config.json")),
+            config: read_json(&dir.join("config.json")),
             expected: tensors(&dir.join("expected.safetensors")),
             dir,
         }
@@ -53,7 +53,7 @@ impl Oracle {
 
     /// expected.json.
     pub(crate) fn about(&self) -> Map<String, Value> {
-        json(&self.dir.join("expected.json"))
+        read_json(&self.dir.join("expected.json"))
     }
 
     pub(crate) fn texts(&self) -> Vec<String> {
@@ -166,7 +166,7 @@ fn every_folder_is_read_or_refused_by_name() {
     }
 }
 
-pub(crate) fn json(file: &Path) -> Map<String, Value> {
+pub(crate) fn read_json(file: &Path) -> Map<String, Value> {
     let text = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
 }

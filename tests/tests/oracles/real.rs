@@ -2,7 +2,7 @@
 //! PyPI. The references are made by `scripts/reference_real_models.py`.
 
 use crate::compare::{difference, values};
-use crate::folders::{fixtures, json as read_json, tensors};
+use crate::folders::{fixtures, read_json, tensors};
 use crate::report::report;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde_json::{Value, json};
