@@ -28,6 +28,7 @@ mod settings;
 mod special;
 mod truncate;
 mod values;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;

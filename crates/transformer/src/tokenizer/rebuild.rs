@@ -1,12 +1,12 @@
 //! The tokenizer that a class of transformers makes of a vocabulary and its own settings
 //! (`transformers/models/*/tokenization_*.py`, 5.23).
 
-use serde_json::{Map, Value, json};
-use tokenizers::models::unigram::Unigram;
+use serde_json::{Value, json};
 
 use super::class::Class;
 use super::files::Vocabulary;
 use super::settings::{Named, Settings};
+use super::words::{bpe, by_word, place_of, scored, with_words};
 use crate::load::LoadError;
 
 /// `Qwen2Tokenizer`'s.
@@ -47,11 +47,13 @@ pub(super) fn rebuilt(
         Class::AsWritten => unreachable!("a class that rebuilds nothing"),
     };
     let steps = steps?;
-    Ok(json!({
+    let mut whole = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
         "normalizer": steps.normalizer, "pre_tokenizer": steps.pre_tokenizer,
-        "post_processor": around, "decoder": steps.decoder, "model": steps.model,
-    }))
+        "post_processor": around, "decoder": steps.decoder,
+    });
+    whole["model"] = steps.model;
+    Ok(whole)
 }
 
 impl Class {
@@ -102,10 +104,13 @@ fn word_pieces(
         }),
         pre_tokenizer: json!({"type": "BertPreTokenizer"}),
         decoder: json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
-        model: json!({
-            "type": "WordPiece", "unk_token": unknown, "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "vocab": by_word(vocabulary.words),
-        }),
+        model: with_words(
+            json!({
+                "type": "WordPiece", "unk_token": unknown, "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100,
+            }),
+            by_word(vocabulary.words),
+        ),
     })
 }
 
@@ -131,11 +136,13 @@ fn byte_level(
             letters(space, true)
         },
         decoder: letters(true, true),
-        model: json!({
-            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",
-            "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "vocab": by_word(vocabulary.words),
-            "merges": merges(vocabulary.merges),
-        }),
+        model: bpe(
+            vocabulary,
+            json!({
+                "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",
+                "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false,
+            }),
+        ),
     })
 }
 
@@ -163,11 +170,11 @@ fn gemma(vocabulary: Vocabulary, unknown: &str) -> Steps {
 
 /// BPE that spells unknown letters by their bytes.
 fn bytes_of_unknown(vocabulary: Vocabulary, unknown: Value) -> Value {
-    json!({
+    let settings = json!({
         "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
-        "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "vocab": by_word(vocabulary.words),
-        "merges": merges(vocabulary.merges),
-    })
+        "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true,
+    });
+    bpe(vocabulary, settings)
 }
 
 fn text_of_pieces() -> Vec<Value> {
@@ -209,7 +216,7 @@ fn unigram(
         normalizer,
         pre_tokenizer: json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace(scheme, true)]}),
         decoder: metaspace(scheme, true),
-        model: scored(&vocabulary.words, place),
+        model: scored(vocabulary.words, place),
     })
 }
 
@@ -242,7 +249,7 @@ fn deberta(vocabulary: Vocabulary, settings: &Settings, unknown: &str) -> Result
         normalizer: json!({"type": "Sequence", "normalizers": steps}),
         pre_tokenizer: json!({"type": "Sequence", "pretokenizers": words}),
         decoder: metaspace(scheme, true),
-        model: scored(&vocabulary.words, place),
+        model: scored(vocabulary.words, place),
     })
 }
 
@@ -252,57 +259,4 @@ fn replace(pattern: &Value, content: &str) -> Value {
 
 fn metaspace(scheme: &str, split: bool) -> Value {
     json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split})
-}
-
-fn scored(words: &Value, unknown: usize) -> Value {
-    json!({"type": "Unigram", "unk_id": unknown, "vocab": words, "byte_fallback": false})
-}
-
-fn merges(merges: Value) -> Value {
-    match merges {
-        Value::Null => json!([]),
-        merges => merges,
-    }
-}
-
-/// Words and ids; where the file lists words (with scores), the place in the list is the id.
-fn by_word(words: Value) -> Value {
-    let Value::Array(list) = words else {
-        return words;
-    };
-    let word = |item: &Value| match item {
-        Value::Array(pair) => pair.first().and_then(Value::as_str).map(str::to_owned),
-        item => item.as_str().map(str::to_owned),
-    };
-    let words = list.iter().enumerate();
-    let words = words.filter_map(|(id, item)| Some((word(item)?, Value::from(id))));
-    Value::Object(words.collect::<Map<_, _>>())
-}
-
-/// The first word of a list (with its score) that is wanted.
-fn place_of(words: &Value, wanted: impl Fn(&str, Option<f64>) -> bool) -> Option<usize> {
-    let mut list = words.as_array()?.iter();
-    list.position(|pair| {
-        let score = pair.get(1).and_then(Value::as_f64);
-        let word = pair.get(0).and_then(Value::as_str);
-        word.is_some_and(|word| wanted(word, score))
-    })
-}
-
-/// The model of a Unigram tokenizer with its scores as they are here: as text they would lose their last bit, which decides between
-/// pieces of equal scores. `None` for another model.
-pub(super) fn exact_scores(whole: &Value) -> Result<Option<Unigram>, tokenizers::Error> {
-    let model = &whole["model"];
-    if model["type"] != "Unigram" {
-        return Ok(None);
-    }
-    let words = model["vocab"].as_array().into_iter().flatten();
-    let words = words.filter_map(|pair| {
-        let word = pair.get(0)?.as_str()?;
-        Some((word.to_owned(), pair.get(1)?.as_f64()?))
-    });
-    let unknown = model["unk_id"].as_u64();
-    let unknown = unknown.and_then(|place| usize::try_from(place).ok());
-    let fallback = model["byte_fallback"] == true;
-    Unigram::from(words.collect(), unknown, fallback).map(Some)
 }
