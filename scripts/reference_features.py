@@ -4,7 +4,7 @@
     python scripts/reference_features.py [--out DIR] [--only NAME ..]
 
 <name>/config.json, model.safetensors   as save_pretrained writes them. Every weight is drawn here, none is where training would start
-<name>/tokenizer.json, tokenizer_config.json   words "w3 w4 .." between spaces, the number of a word being its id
+<name>/tokenizer.json, tokenizer_config.json   a token for each letter from a to t, ids from 3 on
 <name>/expected.json         texts, max_length, loss, versions
 <name>/expected.safetensors  ids, mask [b,t] (i64), right-padded, unequal lengths; hidden [b,t,d]: final states; lm_logits or mlm_logits [b,t,V];
                              targets [b,t] (i64) and probe [d,7] of the loss; alone [b,t,d]: states of each text without the others, where
@@ -170,23 +170,38 @@ def save(model, folder):
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-def save_tokenizer(folder, pad):
+def letters(pad):
+    """A token for each letter, of which texts are made, beside padding and what is unknown: id -> token."""
     special = {pad: "[PAD]", 2: "[UNK]"}
-    words = {special.get(number, f"w{number}"): number for number in range(VOCABULARY)}
+    return {number: special.get(number, chr(ord("a") + (number - 3) % VOCABULARY)) for number in range(VOCABULARY)}
+
+
+def save_tokenizer(folder, pad):
+    """BPE without merges over the letters of a word: what any class of tokenizers makes of it."""
     flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
     tokenizer = dict(
         version="1.0",
         truncation=None,
         padding=None,
-        added_tokens=[dict(id=number, content=special[number], **flags) for number in sorted(special)],
+        added_tokens=[dict(id=number, content=token, **flags) for number, token in letters(pad).items() if len(token) > 1],
         normalizer=None,
-        pre_tokenizer=dict(type="WhitespaceSplit"),
+        pre_tokenizer=dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True),
         post_processor=None,
-        decoder=None,
-        model=dict(type="WordLevel", vocab=words, unk_token="[UNK]"),
+        decoder=dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=True),
+        model=dict(
+            type="BPE",
+            dropout=None,
+            unk_token="[UNK]",
+            continuing_subword_prefix=None,
+            end_of_word_suffix=None,
+            fuse_unk=False,
+            byte_fallback=False,
+            vocab={token: number for number, token in letters(pad).items()},
+            merges=[],
+        ),
     )
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer) + "\n")
-    about = dict(tokenizer_class="PreTrainedTokenizerFast", pad_token="[PAD]", unk_token="[UNK]", clean_up_tokenization_spaces=False)
+    about = dict(tokenizer_class="PreTrainedTokenizerFast", pad_token="[PAD]", unk_token="[UNK]", eos_token="[UNK]", clean_up_tokenization_spaces=False)
     (folder / "tokenizer_config.json").write_text(json.dumps(about) + "\n")
 
 
@@ -219,7 +234,7 @@ def reference(name, out, seed):
         tensors["alone"] = alone
     write_safetensors(folder / "expected.safetensors", tensors)
 
-    texts = [" ".join(f"w{word}" for word in row[:length].tolist()) for row, length in zip(ids, lengths)]
+    texts = ["".join(letters(pad)[number] for number in row[:length].tolist()) for row, length in zip(ids, lengths)]
     write_json(folder / "expected.json", dict(texts=texts, max_length=max(lengths), loss=loss.item(), versions=versions("torch", "transformers")))
 
     # Gradients go the way of the weights, with all that is renamed and fused on it.
