@@ -25,7 +25,7 @@ pub const ENCODERS: &[Kind] = &[
     Kind {
         name: "a score bias by buckets of distances",
         family: "mpnet",
-        own: r#"{"hidden_act": "gelu", "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32}"#,
+        own: r#"{"hidden_act": "gelu", "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32, "pad_token_id": 1}"#,
     },
     Kind {
         name: "scores by vectors of distances",
