@@ -40,6 +40,7 @@ pub use distances::Distances;
 pub use dropout::{Depth, DropoutPlan};
 pub use embedding::Embeddings;
 pub use feed_forward::FeedForward;
+pub use gguf::GgufError;
 pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
