@@ -72,6 +72,7 @@ fn scoring(c: &mut Criterion) {
                 },
                 seed: 1,
                 device: &device.clone().autodiff(),
+                shared: None,
                 events: &mut ignore,
             };
             let predictor = plan.fit(setting).expect("fitting on plain texts");
