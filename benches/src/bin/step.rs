@@ -112,6 +112,7 @@ fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
         seed: 1,
         device: &device.clone().autodiff(),
         events: &mut events,
+        shared: None,
     };
     let fitted = method.plan(serde_json::Value::Null)?.fit(setting)?;
     let seconds = ends
