@@ -117,7 +117,7 @@ fn alone(model: &Pretrained, oracle: &Oracle, ids: &[Vec<i64>]) -> Option<String
 fn first_wrong(found: &[Vec<f32>], expected: &[Vec<f32>]) -> String {
     let texts = found.iter().zip(expected).enumerate();
     let mut wrong = texts.filter_map(|(text, (found, expected))| {
-        let apart = |(a, b): (&f32, &f32)| !((a - b).abs() < 1e-4);
+        let apart = |(a, b): (&f32, &f32)| a.is_nan() || (a - b).abs() > 1e-4;
         let at = found.iter().zip(expected).position(apart)?;
         Some(format!(
             "; from value {at} of {} of text {text} on",

@@ -4,6 +4,9 @@ use serde_json::{Map, Value};
 
 type Config = Map<String, Value>;
 
+/// Fields, when they have no effect, and why.
+type Depending = (&'static [&'static str], fn(&Config) -> bool, &'static str);
+
 /// Fields that never have an effect here.
 const NEVER: &[(&[&str], &str)] = &[
     (
@@ -87,7 +90,7 @@ const NEVER: &[(&[&str], &str)] = &[
 ];
 
 /// Fields whose effect depends on others.
-const SOMETIMES: &[(&[&str], fn(&Config) -> bool, &str)] = &[
+const SOMETIMES: &[Depending] = &[
     (
         &["pad_token_id"],
         |config| !counts_words(config),
