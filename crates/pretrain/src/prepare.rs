@@ -19,7 +19,7 @@ use transformer::{Architecture, Precision, Shape, load_backbone, load_shape, sav
 /// Settings of the pretraining that a directory holds.
 pub(crate) const SETTINGS_FILE: &str = "pretraining.json";
 /// The model's description and its tokenizer, which every checkpoint carries too.
-const MODEL_FILES: [&str; 8] = [
+const MODEL_FILES: [&str; 12] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -28,6 +28,10 @@ const MODEL_FILES: [&str; 8] = [
     "vocab.json",
     "merges.txt",
     "added_tokens.json",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
 ];
 
 /// Texts to train on and texts to measure on.

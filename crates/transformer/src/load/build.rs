@@ -6,6 +6,7 @@ use burn::module::Param;
 use burn::nn::Embedding;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::heads;
 use crate::attention::SelfAttention;
 use crate::backbone::Backbone;
 use crate::block::Block;
@@ -14,7 +15,6 @@ use crate::embedding::Embeddings;
 use crate::feed_forward::FeedForward;
 use crate::language_head::{LanguageHead, Pooler, Transform};
 use crate::linear::Linear;
-use crate::load::heads;
 use crate::norm::Norm;
 use crate::shape::Shape;
 use ops::Activation;

@@ -4,10 +4,12 @@
 mod as_people_have_them;
 mod config_fields;
 mod configuration;
+mod configuration_families;
 mod disentangled;
 mod dropout;
 mod fixtures;
 mod forward;
+mod gguf;
 mod gradients;
 mod heads;
 mod hooks;
