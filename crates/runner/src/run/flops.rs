@@ -6,7 +6,7 @@ use task::Example;
 use transformer::{Depth, ScoreBias, Shape, Tokenizer};
 
 /// A model's sizes as the formula needs them.
-pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
+pub fn flop_shape(shape: &Shape) -> FlopShape {
     FlopShape {
         layers: shape.layers as u64,
         hidden: shape.hidden as u64,
