@@ -70,6 +70,11 @@ impl FlopShape {
             + maps * self.hidden * self.intermediate
     }
 
+    /// Most keys that a query of this layer sees.
+    pub(crate) fn window(&self, layer: u64) -> Option<u64> {
+        self.windows.get(layer as usize).copied().flatten()
+    }
+
     /// The maps of so many layers.
     fn maps(&self, layers: &Range<u64>, tokens: u64, length: u64) -> f64 {
         let of_layers = count(layers) * 2.0 * tokens as f64 * self.block_weights() as f64;
@@ -92,7 +97,7 @@ impl FlopShape {
             2.0 * tokens as f64 * keys as f64 * self.query_width as f64 * times as f64
         };
         let of_layer = |layer: u64| {
-            let window = self.windows.get(layer as usize).copied().flatten();
+            let window = self.window(layer);
             products(window.map_or(length, |window| window.min(length)), 2)
         };
         let of_distances = self.distances.map_or(0.0, |distances| {

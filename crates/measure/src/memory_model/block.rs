@@ -123,8 +123,8 @@ impl Pass<'_> {
         let heads = self.shape.heads;
         let queries = query.numbers() / self.shape.flops.query_width / self.batch.rows;
         let keys = key.numbers() / self.shape.flops.key_value_width / self.batch.rows;
-        let rows = (65_536 / keys.max(1)).max(16).min(queries.max(1)); // kernels' `block_rows`
-        let scratch = self.tape.workers * rows * keys;
+        let [rows, columns] = self.block_of_scores(layer, queries, keys);
+        let scratch = self.tape.workers * rows * columns;
         let (more, of_distances) = self.of_distances(block, distances, rows, queries);
         let seen = [key.clone(), value.clone()];
         let statistics = self.batch.rows * heads * queries;
@@ -136,6 +136,23 @@ impl Pass<'_> {
             [scratch + of_distances[0], 3 * scratch + of_distances[1]],
         );
         (self.project(block, MapSite::Out, mixed), seen)
+    }
+
+    /// Queries and keys of the scores that a worker holds at once: `kernels`' `block_rows`, which takes fewer queries in a window.
+    fn block_of_scores(&self, layer: u64, queries: u64, keys: u64) -> [u64; 2] {
+        const NUMBERS: u64 = 65_536;
+        const WINDOW_ROWS: u64 = 64;
+        let (columns, most) = match self.shape.flops.window(layer) {
+            None => (keys, queries),
+            Some(window) => {
+                let beside = window.saturating_sub(1);
+                let rows = beside.clamp(16, WINDOW_ROWS);
+                let in_front = keys.saturating_sub(queries);
+                (keys.min(in_front + beside + rows), rows.min(queries))
+            }
+        };
+        let rows = (NUMBERS / columns.max(1)).max(16).min(most.max(1));
+        [rows, columns]
     }
 
     /// What the attention reads of the distances, and the numbers that its passes forward and backward hold of them in addition.
