@@ -1,10 +1,11 @@
 //! Attention whose scores have products with vectors of distances. He et al. 2021, <https://arxiv.org/abs/2006.03654>, eq. 4.
 
-use crate::dropout::{Dropout, row_mask};
+use crate::attention::{Attention, hidden_keys, split_heads, weighted};
+use crate::dropout::Dropout;
 use crate::flex::{self, dense, dims, values};
 use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Bool, DType, Int, Tensor, TensorData, activation};
+use burn::tensor::{Int, Tensor, TensorData};
 use kernels::attention as kernel;
 
 /// Vectors of distances, whose they are, and how scores become weights.
@@ -44,7 +45,7 @@ pub fn disentangled_attention(
     let inputs: [&dyn crate::tape::Traced; 6] =
         [&q, &k, &v, position_keys, position_queries, &spec.key_mask];
     let Some(tape) = Tape::of(&inputs) else {
-        return composed(q, k, v, spec, shape);
+        return composed(q, k, v, spec, &shape);
     };
     let ((q, q_edge), (k, k_edge), (v, v_edge)) = (tape.take(q), tape.take(k), tape.take(v));
     let (position_keys, keys_edge) = tape.take_option(spec.position_keys);
@@ -135,53 +136,32 @@ impl Saved<5> for Attended {
 
 impl Disentangled {
     fn check(&self, q: &Tensor<3>, k: &Tensor<3>, v: &Tensor<3>) -> kernel::AttentionShape {
-        let ([batch, queries, width], [k_batch, keys, k_width]) = (q.dims(), k.dims());
-        let heads = self.heads;
-        assert!(
-            heads > 0 && width.is_multiple_of(heads),
-            "{heads} heads in {width} values"
-        );
-        assert_eq!(
-            (k_batch, k_width),
-            (batch, width),
-            "batch and width of the keys"
-        );
-        assert_eq!(k.dims(), v.dims(), "keys and values differ in shape");
-        assert!(
-            self.always <= keys,
-            "{} of {keys} keys have no distance",
-            self.always
-        );
-        let distances = (keys - self.always + queries).saturating_sub(1);
-        assert_eq!(
-            self.rows.len(),
-            distances,
-            "one row for each distance of {queries} queries and {} keys",
-            keys - self.always
-        );
-        for table in [&self.position_keys, &self.position_queries]
-            .into_iter()
-            .flatten()
-        {
-            assert_eq!(table.dims()[1], width, "width of the vectors of distances");
-        }
-        if let Some(mask) = &self.key_mask {
-            assert_eq!(mask.dims(), [batch, keys], "the key mask is [b, t_k]");
-        }
-        kernel::AttentionShape {
-            batch,
-            heads,
-            kv_heads: heads,
-            head_dim: width / heads,
-            queries,
-            keys,
-            scale: self.scale as f32,
+        let plain = Attention {
+            heads: self.heads,
+            kv_heads: self.heads,
+            scale: self.scale,
             causal: false,
             reach: None,
-            always: self.always,
             score_cap: None,
-            dropout: self.dropout.filter(|d| d.rate > 0.0).map(Dropout::kernel),
+            bias: None,
+            always: self.always,
+            key_mask: self.key_mask.clone(),
+            dropout: self.dropout,
+        };
+        let shape = plain.check(q, k, v);
+        let own = shape.keys - shape.always;
+        assert_eq!(
+            self.rows.len(),
+            (own + shape.queries).saturating_sub(1),
+            "one row for each distance of {} queries and {own} keys",
+            shape.queries
+        );
+        let tables = [&self.position_keys, &self.position_queries];
+        for table in tables.into_iter().flatten() {
+            let width = shape.heads * shape.head_dim;
+            assert_eq!(table.dims()[1], width, "width of the vectors of distances");
         }
+        shape
     }
 }
 
@@ -191,76 +171,49 @@ fn composed(
     k: Tensor<3>,
     v: Tensor<3>,
     spec: Disentangled,
-    s: kernel::AttentionShape,
+    s: &kernel::AttentionShape,
 ) -> Tensor<3> {
-    let like = q.clone().without_autodiff();
-    let split = |x: Tensor<3>, length| {
-        x.reshape([s.batch, length, s.heads, s.head_dim])
-            .swap_dims(1, 2)
-    };
-    let (q, k, v) = (split(q, s.queries), split(k, s.keys), split(v, s.keys)); // [b, heads, t, d]
+    let hidden = hidden_keys(spec.key_mask.as_ref(), s, &q.device());
+    let [q, k, v] = [q, k, v].map(|x| split_heads(x, s.heads, s.heads)); // [b, heads, t, d]
     let own = s.keys - s.always;
-    let mut scores = q.clone().matmul(k.clone().swap_dims(2, 3)); // [b, heads, t_q, d] x [b, heads, d, t_k]
+    let mut scores = q.clone().matmul(k.clone().swap_dims(2, 3)); // [b,h,t_q,d] x [b,h,d,t_k] -> [b,h,t_q,t_k]
     let add = |scores: Tensor<4>, terms: Tensor<4>| {
         if s.always == 0 {
             return scores + terms;
         }
         let none = [s.batch, s.heads, s.queries, s.always];
-        let none = Tensor::zeros(none, &terms.device()).cast(terms.dtype());
+        let none = Tensor::zeros(none, (&terms.device(), terms.dtype()));
         scores + Tensor::cat(vec![none, terms], 3) // the keys of a prefix have no terms
     };
     if let Some(table) = spec.position_keys {
-        let at = rows_of(&spec.rows, s.queries, own, |i, j| j + s.queries - 1 - i);
-        scores = add(scores, picked(q, table, at, &s));
+        let rows = |i, j| spec.rows[j + s.queries - 1 - i];
+        scores = add(scores, picked(q, table, [s.queries, own], rows, s));
     }
     if let Some(table) = spec.position_queries {
-        let at = rows_of(&spec.rows, own, s.queries, |j, i| j + s.queries - 1 - i);
-        let terms = picked(k.narrow(2, s.always, own), table, at, &s); // [b, heads, own, t_q]
+        let rows = |j, i| spec.rows[j + s.queries - 1 - i];
+        let k = k.narrow(2, s.always, own);
+        let terms = picked(k, table, [own, s.queries], rows, s); // [b, heads, own, t_q]
         scores = add(scores, terms.swap_dims(2, 3));
     }
-    let mut scores = scores * spec.scale;
-    let hidden: Option<Tensor<4, Bool>> = spec.key_mask.map(|mask| {
-        let mask = mask.without_autodiff().lower_equal_scalar(0.0); // [b, t_k]
-        mask.reshape([s.batch, 1, 1, s.keys])
-            .expand([s.batch, s.heads, s.queries, s.keys])
-    });
-    if let Some(hidden) = &hidden {
-        let lowest = if like.dtype() == DType::F16 {
-            -3e4
-        } else {
-            -1e30
-        };
-        scores = scores.mask_fill(hidden.clone(), lowest);
-    }
-    let mut weights = activation::softmax(scores, 3);
-    if let Some(hidden) = hidden {
-        weights = weights.mask_fill(hidden, 0.0); // where every key is hidden, softmax gave each the same weight
-    }
-    if let Some(dropout) = s.dropout {
-        weights = weights * row_mask([s.batch, s.heads, s.queries, s.keys], dropout, &like);
-    }
-    weights
-        .matmul(v)
-        .swap_dims(1, 2)
-        .reshape([s.batch, s.queries, s.heads * s.head_dim])
+    weighted(scores * spec.scale, hidden, v, s)
 }
 
-/// `rows[place(a, b)]` for every a < n and b < m, as numbers and their sizes.
-fn rows_of(rows: &[u32], n: usize, m: usize, place: impl Fn(usize, usize) -> usize) -> TensorData {
-    let numbers = (0..n * m).map(|at| i64::from(rows[place(at / m, at % m)]));
-    TensorData::new(numbers.collect(), [n, m])
-}
-
-/// Of the products of x [b, heads, n, d] with every vector of `table` [rows, heads * d], those of the rows `at` [n, m]: [b, heads, n, m].
-fn picked(x: Tensor<4>, table: Tensor<2>, at: TensorData, s: &kernel::AttentionShape) -> Tensor<4> {
-    let ([rows, _], [_, _, n, _]) = (table.dims(), x.dims());
-    let m = at.shape[1];
-    let at = Tensor::<2, Int>::from_data(at, &x.device().inner());
-    let at = at.reshape([1, 1, n, m]).expand([s.batch, s.heads, n, m]);
+/// The products of x [b, heads, n, d] with vectors of `table` [rows, heads * d], m for each of the n: [b, heads, n, m]. `rows` says which.
+fn picked(
+    x: Tensor<4>,
+    table: Tensor<2>,
+    [n, m]: [usize; 2],
+    rows: impl Fn(usize, usize) -> u32,
+    s: &kernel::AttentionShape,
+) -> Tensor<4> {
+    let numbers = (0..n * m).map(|at| i64::from(rows(at / m, at % m)));
+    let numbers = TensorData::new(numbers.collect(), [1, 1, n, m]);
+    let numbers = Tensor::<4, Int>::from_data(numbers, &x.device().inner());
+    let count = table.dims()[0];
     let vectors = table
-        .reshape([1, rows, s.heads, s.head_dim])
-        .swap_dims(1, 2)
-        .swap_dims(2, 3)
-        .expand([s.batch, s.heads, s.head_dim, rows]);
-    x.matmul(vectors).gather(3, at) // [b, heads, n, d] x [b, heads, d, rows] -> [b, heads, n, rows] -> [b, heads, n, m]
+        .reshape([1, count, s.heads, s.head_dim])
+        .permute([0, 2, 3, 1])
+        .expand([s.batch, s.heads, s.head_dim, count]);
+    x.matmul(vectors) // [b,h,n,d] x [b,h,d,rows] -> [b,h,n,rows]
+        .gather(3, numbers.expand([s.batch, s.heads, n, m]))
 }
