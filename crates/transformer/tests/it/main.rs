@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod as_people_have_them;
+mod beside;
 mod config_fields;
 mod configuration;
 mod configuration_families;
