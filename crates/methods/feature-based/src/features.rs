@@ -50,7 +50,7 @@ impl Extractor {
         }
     }
 
-    /// Number of blocks of the model.
+    /// Number of blocks that a token goes through.
     pub fn blocks(&self) -> usize {
         self.shape.layers
     }
@@ -70,10 +70,13 @@ impl Extractor {
 
     /// Parameters that run for features after `layer` blocks.
     pub(crate) fn params_below(&self, layer: usize) -> u64 {
-        let blocks: usize = self.backbone.blocks[..layer]
+        let used = (0..layer).map(|below| self.shape.block_of(below) + 1).max();
+        let blocks: usize = self.backbone.blocks[..used.unwrap_or(0)]
             .iter()
             .map(Module::num_params)
             .sum();
+        let distances = self.backbone.distances.as_ref().filter(|_| layer > 0);
+        let blocks = blocks + distances.map_or(0, Module::num_params);
         let behind = if layer == self.blocks() {
             let norm = self.backbone.final_norm.as_ref();
             norm.map_or(0, Module::num_params) + self.embedder.params()
