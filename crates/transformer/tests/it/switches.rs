@@ -99,7 +99,7 @@ const SWITCHES: &[Switch] = &[
         s.activation = Activation::GeluTanh
     }),
     ("gpt2", "activation", |s| s.activation = Activation::Relu),
-    ("gpt2", "gated", |s| s.gated = true),
+    ("qwen2", "not gated", |s| s.gated = false),
     ("qwen2", "no bias of queries, keys and values", |s| {
         s.query_key_value_bias = false
     }),

@@ -128,7 +128,7 @@ fn decoders() -> Vec<(&'static str, Value)> {
             of(
                 "gemma2",
                 gemma(
-                    json!({"sliding_window": 4, "attn_logit_softcapping": 3.0, "final_logit_softcapping": 5.0}),
+                    json!({"sliding_window": 4, "attn_logit_softcapping": 3.0, "final_logit_softcapping": 1.0}),
                 ),
             ),
         ),

@@ -27,9 +27,17 @@ fn every_kind_is_read_as_it_was_written() {
         for ((path, found), (_, expected)) in found.iter().zip(&expected) {
             assert_eq!(found, expected, "{name}: {path}");
         }
-        let read_head = read
-            .language_head
-            .unwrap_or_else(|| panic!("{name}: no language head"));
+        // Written once more, the file is the same: no part of a tensor that several maps share is lost.
+        let again = dir.join("again.safetensors");
+        save_weights(&again, &read.backbone, Some(&head), Precision::F32).unwrap();
+        let same = std::fs::read(&again).unwrap() == std::fs::read(&file).unwrap();
+        assert!(same, "{name}: the second file differs");
+
+        let Some(read_head) = read.language_head else {
+            // A matrix alone that is the word embedding is no head of a model that sees both ways.
+            assert!(!shape.causal && head.transform.is_none(), "{name}: no head");
+            continue;
+        };
         let batch = batch_of(&[&text(11, 1)], 13, Side::Right);
         let logits = |model: &transformer::Backbone, head: &LanguageHead| {
             let x = model.forward(&batch, &Pass::plain()).x;
@@ -40,12 +48,6 @@ fn every_kind_is_read_as_it_was_written() {
             logits(&model, &head),
             "{name}: logits"
         );
-
-        // Written once more, the file is the same: no part of a tensor that several maps share is lost.
-        let again = dir.join("again.safetensors");
-        save_weights(&again, &read.backbone, Some(&read_head), Precision::F32).unwrap();
-        let same = std::fs::read(&again).unwrap() == std::fs::read(&file).unwrap();
-        assert!(same, "{name}: the second file differs");
     }
 }
 
