@@ -9,8 +9,8 @@ blocks.safetensors       what gguf.quants.dequantize makes of each
                          and keys interleaved, gains one more, frequencies as factors; with a tokenizer trained on a few sentences. Where a
                          row is long enough its format is one that is quantised, another for each tensor
 <name>.json              texts; ids: of each text with what stands around it; pairs: ids of two texts together
-<name>.safetensors       ids, mask [b,t] (i64), right-padded; hidden [b,t,d]: final states; logits [b,t,V] where there is a language head: by
-                         transformers with the numbers that gguf reads from the file
+<name>.safetensors       ids, mask [b,t] (i64), right-padded; hidden [b,t,d]: final states; logits [b,V] of each text's last token, where
+                         there is a language head: by transformers with the numbers that gguf reads from the file
 llama/                   the same model as llama.gguf as a folder: config.json, model.safetensors, tokenizer.json
 
 Ids are those of the tokenizer that the metadata was taken from (tokenizers, sentencepiece or transformers).
@@ -218,11 +218,9 @@ def word_pieces():
     from transformers import BertTokenizer
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    tokens = [tokenizer.id_to_token(number) for number in range(tokenizer.get_vocab_size())]
+    found = sorted({word for sentence in SENTENCES for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(normalizers.BertNormalizer().normalize_str(sentence))})
+    letters = sorted(set("".join(found)))
+    tokens = special + letters + [f"##{letter}" for letter in letters] + [word for word in found if len(word) > 1] + ["##ing", "##ed", "##s", "##lage"]
     own = BertTokenizer(vocab={token: number for number, token in enumerate(tokens)})
     phantom = [token if token in special else token[2:] if token.startswith("##") else "\u2581" + token for token in tokens]
     types = [gguf.TokenType.CONTROL if token in special else gguf.TokenType.NORMAL for token in tokens]
@@ -429,7 +427,8 @@ def expected(name, out, made, words):
         ids[row, : len(own)], mask[row, : len(own)] = torch.tensor(own), 1
     tensors = dict(ids=ids, mask=mask, hidden=made.base_model(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None])
     if made.base_model is not made:
-        tensors["logits"] = made(input_ids=ids, attention_mask=mask).logits * mask[..., None]
+        logits = made(input_ids=ids, attention_mask=mask).logits
+        tensors["logits"] = logits[torch.arange(len(rows)), mask.sum(1) - 1]
     write_safetensors(out / f"{name}.safetensors", tensors)
     about = dict(texts=words.texts, ids=rows, pair=PAIR, pair_ids=words.encode(*PAIR))
     write_json(out / f"{name}.json", about | dict(versions=versions("gguf", "sentencepiece", "tokenizers", "torch", "transformers")))
