@@ -51,7 +51,8 @@ impl Plan {
         let has_transform = found.any(|name| checkpoint.find("", &name.tensor).is_some());
         let has_decoder = checkpoint.contains(names.decoder);
         self.has_head = if is_matrix_alone {
-            has_decoder || shape.tied_embeddings
+            // EmbeddingGemma sees both ways and predicts no word, though its file ties.
+            has_decoder || shape.tied_embeddings && shape.causal
         } else {
             has_transform
         };
@@ -63,7 +64,7 @@ impl Plan {
         self.doubles.extend(doubles.map(|name| name.to_string()));
         if let Some(bias) = names.missing_bias {
             self.warnings.push(format!(
-                "there is no \"{bias}\": if this is a classifier, its head is not one over the vocabulary, which goes without a bias"
+                "\"{bias}\" is missing: the head is taken for a classifier's, and as a language head it has no bias"
             ));
         }
         let decoder = Wanted {

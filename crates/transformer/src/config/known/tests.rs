@@ -10,7 +10,7 @@ use serde_json::Map;
 const READ_ELSEWHERE: [&str; 3] = ["bos_token_id", "eos_token_id", "model_type"];
 
 /// Names, heads of tasks, what is given back beside the hidden states, memory and speed.
-const WITHOUT_EFFECT: [&str; 26] = [
+const WITHOUT_EFFECT: [&str; 27] = [
     "_name_or_path",
     "architectures",
     "attention_chunk_size", // Of layers that are not "full_attention", as the next two.
@@ -24,6 +24,7 @@ const WITHOUT_EFFECT: [&str; 26] = [
     "is_encoder_decoder",
     "label2id",
     "mask_token_id",
+    "mlp_layer_types",
     "mtp_layer_types",
     "num_labels",
     "output_attentions",
