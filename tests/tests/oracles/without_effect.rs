@@ -48,7 +48,6 @@ const NEVER: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "classifier_bias",
             "classifier_dropout",
             "classifier_dropout_prob",
             "classifier_pooling",
@@ -65,6 +64,10 @@ const NEVER: &[(&[&str], &str)] = &[
             "summary_use_proj",
         ],
         "belongs to heads behind the states",
+    ),
+    (
+        &["legacy"],
+        "says how the language head's tensors are called, and both names are read",
     ),
     (
         &["dtype"],
@@ -97,7 +100,7 @@ const SOMETIMES: &[Depending] = &[
         "padding is hidden by the mask whatever its id is",
     ),
     (
-        &["tie_word_embeddings"],
+        &["final_logit_softcapping", "tie_word_embeddings"],
         |config| !has_language_head(config),
         "the checkpoint has no language head",
     ),
@@ -110,6 +113,11 @@ const SOMETIMES: &[Depending] = &[
         &["original_max_position_embeddings"],
         |config| !is_longrope(config),
         "the rotation is not rescaled",
+    ),
+    (
+        &["rope_parameters.original_max_position_embeddings"],
+        |config| config.contains_key("original_max_position_embeddings"),
+        "the one beside rope_parameters wins",
     ),
     (
         &[
@@ -136,7 +144,7 @@ const SOMETIMES: &[Depending] = &[
         "no window is given",
     ),
     (
-        &["classifier_activation"],
+        &["classifier_activation", "classifier_bias"],
         |config| !config["model_type"].to_string().contains("modernbert"),
         "belongs to heads behind the states",
     ),
