@@ -151,7 +151,8 @@ fn attention_keeps_them_with_and_without_padding() {
 
 #[test]
 fn windows_biases_and_caps_keep_them() {
-    for score_cap in [None, Some(1.5)] {
+    // The composed cap also tells of what is not a number where no query looks, so that it goes without a window.
+    for (reach, score_cap) in [(Some(2), None), (None, Some(1.5))] {
         check_planted(|l| {
             let (q, k, v) = (l.leaf([2, 5, 6]), l.leaf([2, 7, 3]), l.leaf([2, 7, 3]));
             let spec = Attention {
@@ -159,7 +160,7 @@ fn windows_biases_and_caps_keep_them() {
                 kv_heads: 1,
                 scale: 0.4,
                 causal: false,
-                reach: Some(2),
+                reach,
                 score_cap,
                 bias: Some(l.leaf([2, 10])),
                 always: 1,
