@@ -111,14 +111,10 @@ impl Gguf {
         notes::of(self)
     }
 
-    /// What the file calls its model, else the file's own name.
+    /// The file's name without its ending.
     pub(crate) fn name(&self) -> String {
         let own = self.file.file_stem().unwrap_or_default();
-        let own = own.to_string_lossy().into_owned();
-        let named = self.metadata().text("general.name").ok().flatten();
-        named
-            .filter(|name| !name.trim().is_empty())
-            .map_or(own, |name| value::start_of(name))
+        own.to_string_lossy().into_owned()
     }
 
     fn metadata(&self) -> &Metadata {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::kind::Kind;
-use super::{Gguf, config, value};
+use super::{Gguf, config};
 
 /// One sentence each.
 pub(super) fn of(gguf: &Gguf) -> Vec<String> {
@@ -66,6 +66,40 @@ fn stored_as(gguf: &Gguf) -> String {
     let name = gguf.name();
     format!(
         "the weights are those of {}, {how} {named}, and used as float32",
-        value::start_of(&name)
+        without_kind(&name)
     )
+}
+
+/// `SmolLM2-135M-Instruct` of `SmolLM2-135M-Instruct.Q4_1`: the models' names end in their formats.
+fn without_kind(name: &str) -> &str {
+    let is_kind = |part: &str| {
+        let part = part.to_lowercase();
+        let numbers = ["q", "iq", "f", "bf", "mxfp"].iter();
+        let mut numbers = numbers.filter_map(|start| part.strip_prefix(start));
+        let begins = numbers.any(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+        begins && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    match name.rsplit_once(['.', '-']) {
+        Some((start, end)) if is_kind(end) && !start.is_empty() => start,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_kind;
+
+    #[test]
+    fn a_format_at_the_end_of_a_name_is_left_out() {
+        for (name, expected) in [
+            ("SmolLM2-135M-Instruct.Q4_1", "SmolLM2-135M-Instruct"),
+            ("gemma-3-270m-it-Q4_K_M", "gemma-3-270m-it"),
+            ("model-f16", "model"),
+            ("Qwen3-0.6B", "Qwen3-0.6B"),
+            ("falcon-quick", "falcon-quick"),
+            ("q8_0", "q8_0"),
+        ] {
+            assert_eq!(without_kind(name), expected);
+        }
+    }
 }

@@ -104,10 +104,7 @@ impl Source {
     pub(super) fn name(&self) -> String {
         match self {
             Source::Folder(dir) => folder_name(dir),
-            Source::Gguf(gguf) => {
-                let name = gguf.file().file_stem().unwrap_or_default();
-                name.to_string_lossy().into_owned()
-            }
+            Source::Gguf(gguf) => gguf.name(),
         }
     }
 }

@@ -181,14 +181,14 @@ fn the_formats_of_the_weights_stand_beside_the_results() {
     let [note] = &notes[..] else {
         panic!("{notes:?}");
     };
-    let start = "the weights are those of A model for tests, dequantised from Q8_0 (";
+    let start = "the weights are those of llama, dequantised from Q8_0 (";
     assert!(note.starts_with(start), "{note}");
     for kind in [
         "Q4_1 (", "Q5_0 (", "F16 (", "Q5_1 (", "BF16 (", "Q4_0 (", "F32 (",
     ] {
         assert!(note.contains(kind), "{note}");
     }
-    let plain = "the weights are those of A model for tests, stored as F32, and used as float32";
+    let plain = "the weights are those of qwen2, stored as F32, and used as float32";
     assert_eq!(read("qwen2").warnings, [plain]);
     let notes = read("bert").warnings;
     assert!(

@@ -12,8 +12,8 @@ use super::{one_file, said};
 use crate::fixtures::*;
 
 /// What is said of these bytes.
-fn refused(bytes: &[u8]) -> String {
-    let dir = scratch("gguf-hostile");
+fn refused(test: &str, bytes: &[u8]) -> String {
+    let dir = scratch(&format!("gguf-{test}"));
     let file = dir.join("m.gguf");
     std::fs::write(&file, bytes).unwrap();
     let start = Instant::now();
@@ -48,12 +48,12 @@ fn a_file_that_is_none_is_refused_with_what_it_is() {
             "at byte 8 its head asks for 8 more, and 8 are there",
         ),
     ] {
-        let said = refused(bytes);
+        let said = refused("hostile-none", bytes);
         assert!(said.starts_with(&format!("{NOT}{expected}")), "{said}");
     }
-    let said = refused(b"GGUF\x01\0\0\0 and more");
+    let said = refused("hostile-none", b"GGUF\x01\0\0\0 and more");
     assert!(said.starts_with("m.gguf is a GGUF file of version 1, and versions 2 and 3 are read"));
-    let said = refused(b"GGUF\0\0\0\x03 and more");
+    let said = refused("hostile-none", b"GGUF\0\0\0\x03 and more");
     assert!(said.starts_with("m.gguf is a GGUF file for big-endian machines"));
 }
 
@@ -99,7 +99,7 @@ fn counts_and_sizes_beyond_the_file_are_refused_before_memory_is_taken_for_them(
             "\"k\" has a value of the unknown kind 77",
         ),
     ] {
-        let said = refused(&bytes);
+        let said = refused("hostile-counts", &bytes);
         assert!(said.starts_with(&format!("{NOT}{expected}")), "{said}");
     }
 }
