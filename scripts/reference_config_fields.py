@@ -322,11 +322,11 @@ class Folder:
         torch.manual_seed(1)  # What is missing from the file is drawn.
         model = AutoModel.from_pretrained(self.path)
         model.train(training)
-        self.angles = angles(model)
         torch.manual_seed(1)
         mask = self.batch["mask"]
         with torch.no_grad():
             states = model(input_ids=self.batch["ids"], attention_mask=mask)[0]
+        self.angles = angles(model)  # Now those of a text of this length.
         return states[mask.bool()].double(), states.dtype
 
 

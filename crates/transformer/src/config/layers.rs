@@ -58,6 +58,19 @@ impl Config {
         })
     }
 
+    /// The kinds of layers that all have the window, where the file gives one; it may not name their kinds then.
+    pub(super) fn all_alike(
+        &self,
+        layers: usize,
+        reach: Option<usize>,
+    ) -> Result<Vec<LayerKind>, LoadError> {
+        if let Some(types) = self.present("layer_types").filter(|_| reach.is_some()) {
+            let reason = "all layers have the window that \"sliding_window\" gives";
+            return Err(self.unsupported("layer_types", types, reason));
+        }
+        self.kinds(&vec![reach.is_some(); layers], reach, 0)
+    }
+
     /// Of a causal window of so many tokens, the token itself among them.
     pub(super) fn causal_reach(
         &self,

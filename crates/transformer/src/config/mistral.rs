@@ -20,9 +20,8 @@ impl Config {
         let block = self.llama_kin(Architecture::Mistral, &defaults)?;
         let rotation = self.rotation(&block, &WHOLE_HEADS)?;
         let reach = self.causal_reach("sliding_window", Some(4096))?;
-        let sliding = vec![reach.is_some(); block.layers];
         Ok(Shape {
-            kinds: self.kinds(&sliding, reach, 0)?,
+            kinds: self.all_alike(block.layers, reach)?,
             rotations: vec![rotation],
             ..block
         })

@@ -32,9 +32,8 @@ impl Config {
         let block = self.llama_kin(Architecture::Phi3, &defaults)?;
         let rotation = self.rotation(&block, &ROTARY)?;
         let reach = self.causal_reach("sliding_window", None)?;
-        let sliding = vec![reach.is_some(); block.layers];
         Ok(Shape {
-            kinds: self.kinds(&sliding, reach, 0)?,
+            kinds: self.all_alike(block.layers, reach)?,
             rotations: vec![rotation],
             hidden_dropout: self.probability_or("resid_pdrop", 0.0)?,
             ..block

@@ -69,6 +69,10 @@ impl Scaling<'_> {
     /// Peng et al. 2023, <https://arxiv.org/abs/2309.00071>: fast angles stay, slow ones are divided by the factor, with a ramp between.
     pub(super) fn yarn(&self) -> Result<Rotation, LoadError> {
         let inner = self.inner;
+        if self.rotated % 2 == 1 {
+            let expected = "a part of a head with an even number of dimensions";
+            return Err(inner.field("partial_rotary_factor", expected));
+        }
         let (rotated, length) = (self.rotated as f64, self.original as f64);
         let factor = match inner.get("factor") {
             Some(value) if value.is_null() => self.max_length as f64 / length,
