@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use transformer::{
-    At, Backbone, Encoded, Hooks, KeyValue, Linear, Pass, Proj, Rotation, Shape, Side, collate_to,
+    At, Backbone, Depth, DropoutPlan, Encoded, Hooks, KeyValue, Linear, Pass, Point, Proj,
+    Rotation, Shape, Side, collate_to,
 };
 
 use crate::fixtures::*;
@@ -179,6 +180,40 @@ fn hooks_see_the_block_that_layers_share_and_prefixes_the_layer() {
     let blocks: Vec<usize> = outs.map(|(block, _)| *block).collect();
     assert_eq!(blocks, [0, 0, 1, 1]);
     assert_eq!(*note.prefixes.borrow(), [0, 1, 2, 3]);
+}
+
+/// The attention's outputs, as dropout left them.
+#[derive(Default)]
+struct Dropped(RefCell<Vec<Vec<bool>>>);
+
+impl Hooks for Dropped {
+    fn hidden(&self, at: At<Point>, h: Tensor<3>, _: &Tensor<3>) -> Tensor<3> {
+        if at.site == Point::AttentionOut {
+            let dropped = values(h.clone()).into_iter().map(|x| x == 0.0);
+            self.0.borrow_mut().push(dropped.collect());
+        }
+        h
+    }
+}
+
+#[test]
+fn layers_that_share_a_block_drop_each_its_own() {
+    let shape = tiny::shape("albert");
+    let model = tiny::model(&shape);
+    let batch = batch_of(&[&text(9, 1)], 9, Side::Right);
+    let plan = DropoutPlan {
+        hidden: 0.4,
+        attention: 0.0,
+        seed: 3,
+        from: Depth::Block(1),
+    };
+    let hooks = Dropped::default();
+    model.forward(&batch, &Pass::with(&hooks).dropping(plan));
+    let dropped = hooks.0.into_inner();
+    assert_eq!(dropped.len(), 4);
+    assert!(dropped[0].iter().all(|&d| !d), "below the first");
+    assert!(dropped[1..].iter().all(|layer| layer.contains(&true)));
+    assert_ne!(dropped[2], dropped[3], "the same mask twice");
 }
 
 /// A prefix in front of one layer.

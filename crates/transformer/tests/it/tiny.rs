@@ -1,5 +1,8 @@
 //! Tiny models of every kind that is read, with random weights: one config.json each, odd sizes.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::{Map, Value, json};
@@ -181,12 +184,18 @@ fn decoders() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The shape that a config.json describes.
+/// The shape that a kind's config.json describes. Read once: tests run side by side.
 pub(crate) fn shape(name: &str) -> Shape {
-    let (_, config) = configs().into_iter().find(|kind| kind.0 == name).unwrap();
-    let dir = scratch(&format!("tiny-{}", name.replace(' ', "-")));
-    std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-    load_shape(&dir).unwrap_or_else(|error| panic!("{name}: {error}"))
+    static SHAPES: LazyLock<BTreeMap<&str, Shape>> = LazyLock::new(|| {
+        let dir = scratch("tiny");
+        let read = configs().into_iter().map(|(name, config)| {
+            std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
+            let shape = load_shape(&dir);
+            (name, shape.unwrap_or_else(|e| panic!("{name}: {e}")))
+        });
+        read.collect()
+    });
+    SHAPES[name].clone()
 }
 
 /// Random weights, gains and biases too, a function of the shape.
