@@ -95,7 +95,7 @@ impl Described {
         let unknown = keys.find(|(key, value)| {
             let key = key.as_str();
             let known = OF_ALL_KINDS.contains(&key) || OF_SOME_KINDS.contains(&key);
-            !known && !(key == "mixed_b" && value.is_null())
+            !(known || key == "mixed_b" && value.is_null())
         });
         match unknown {
             None => Ok(()),
