@@ -138,7 +138,10 @@ fn a_changed_field_changes_the_shape_where_it_changes_what_transformers_computes
     let mut wrong = Vec::new();
     for (model_type, record) in &records() {
         let plain = parsed(record, &serde_json::json!({})).shape().unwrap();
-        assert!(fits(&plain, record), "{model_type}");
+        if !fits(&plain, record) {
+            wrong.push(format!("{model_type} has other tensors"));
+            continue;
+        }
         for mutation in record["mutations"].as_array().unwrap() {
             let (changes, effect) = (&mutation[0], mutation[1].as_str().unwrap());
             let what = format!("{model_type} with {changes}: {effect}");
