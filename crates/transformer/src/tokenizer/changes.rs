@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::reference::{Case, json_cases};
 
 /// Each has something that one of the fields below tells apart.
-const TEXTS: [(&str, Option<&str>); 7] = [
+const TEXTS: [(&str, Option<&str>); 9] = [
     (" The  Films, was GOOD café!", None),
     ("[MASK]film x[MASK]x <mask>film", None),
     ("the\tfilm q東q", None),
@@ -13,6 +13,8 @@ const TEXTS: [(&str, Option<&str>); 7] = [
     ("qq xyz", None),
     ("ÀÉ, naïve", None),
     ("", Some("film")),
+    ("in the film", None),
+    ("e\u{301} 2024 it's", None),
 ];
 
 fn ids(case: &Case) -> Option<Vec<Vec<u32>>> {
@@ -62,6 +64,10 @@ fn all_change(file: &str, changes: &[(&str, &str, Option<Value>)]) {
 fn every_setting_of_a_class_changes_ids() {
     let on = Some(json!(true));
     let off = Some(json!(false));
+    all_change(
+        "special_tokens_map.json",
+        &[("opt, vocab.json", "/bos_token", Some(json!("<s>")))],
+    );
     let albert = "albert, case and accents kept";
     let deberta = "deberta, lower case, split at punctuation";
     all_change(
@@ -70,7 +76,11 @@ fn every_setting_of_a_class_changes_ids() {
             (albert, "/do_lower_case", on.clone()),
             (albert, "/keep_accents", off.clone()),
             (albert, "/add_prefix_space", off.clone()),
-            (albert, "/cls_token", Some(json!("[MASK]"))),
+            (
+                "albert, no post-processor",
+                "/cls_token",
+                Some(json!("[MASK]")),
+            ),
             (deberta, "/do_lower_case", off.clone()),
             (deberta, "/split_by_punct", off.clone()),
             (deberta, "/add_prefix_space", off.clone()),
@@ -89,7 +99,6 @@ fn every_setting_of_a_class_changes_ids() {
             ("gpt_neox, vocab.json", "/add_bos_token", off.clone()),
             ("opt, vocab.json", "/add_bos_token", off),
             ("opt, vocab.json", "/add_prefix_space", on.clone()),
-            ("opt, vocab.json", "/bos_token", Some(json!("<s>"))),
             ("gemma, backend", "/fix_mistral_regex", on),
             (
                 "albert, backend",

@@ -124,13 +124,18 @@ fn of_name(name: &str, byte_level: bool) -> Option<Class> {
     Some(match name {
         "BertTokenizer"
         | "DistilBertTokenizer"
+        | "ElectraTokenizer"
         | "MobileBertTokenizer"
+        | "LayoutLMTokenizer"
         | "SqueezeBertTokenizer"
+        | "LxmertTokenizer"
         | "ConvBertTokenizer"
         | "DPRContextEncoderTokenizer"
         | "DPRQuestionEncoderTokenizer" => Class::Bert,
         "MPNetTokenizer" => Class::Mpnet,
-        "RobertaTokenizer" | "BartTokenizer" => Class::Roberta,
+        "RobertaTokenizer" | "BartTokenizer" | "LongformerTokenizer" | "LEDTokenizer" => {
+            Class::Roberta
+        }
         "GPT2Tokenizer" => Class::Gpt2,
         "GPTNeoXTokenizer" => Class::GptNeoX,
         "Qwen2Tokenizer" => Class::Qwen2,
