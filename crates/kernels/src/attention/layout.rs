@@ -105,18 +105,18 @@ impl AttentionShape {
         start..end
     }
 
-    /// Queries of a block: all, as long as their scores stay in cache and a window does not ask for fewer.
+    /// Queries of a block: all, as long as their scores stay in cache and a window saves nothing by smaller blocks.
     pub(super) fn block_rows(&self) -> usize {
-        let (columns, most) = match self.reach {
-            None => (self.keys, self.queries),
-            Some(reach) => {
-                let beside = if self.causal { reach } else { 2 * reach };
-                let rows = beside.clamp(16, WINDOW_ROWS);
-                let columns = self.keys.min(self.always + beside + rows);
-                (columns, rows.min(self.queries))
+        let (mut columns, mut most) = (self.keys, self.queries.max(1));
+        if let Some(reach) = self.reach {
+            let beside = if self.causal { reach } else { 2 * reach };
+            let rows = beside.clamp(16, WINDOW_ROWS);
+            let needed = self.always + beside + rows;
+            if needed < self.keys {
+                (columns, most) = (needed, most.min(rows));
             }
-        };
-        (BLOCK / columns.max(1)).max(16).min(most.max(1))
+        }
+        (BLOCK / columns.max(1)).max(16).min(most)
     }
 
     /// The block of at most `step` queries that begins with number `first`.
