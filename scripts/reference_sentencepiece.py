@@ -11,6 +11,7 @@ import argparse
 import base64
 import io
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -60,18 +61,22 @@ TEXTS = [
 ]
 
 
-def train(model_type, size, **more):
-    out = io.BytesIO()
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as rules:
-        rules.write(RULES)
-        rules.flush()
-        if more.pop("rules", True):
-            more["normalization_rule_tsv"] = rules.name
+def train(model_type, size, rules=True, **more):
+    """The model as bytes. The folder is left for the time of training, because a model says where its rules were read."""
+    out, before = io.BytesIO(), Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        if rules:
+            Path("rules.tsv").write_text(RULES, encoding="utf-8")
+            more["normalization_rule_tsv"] = "rules.tsv"
         else:
             more["normalization_rule_name"] = "identity"
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(SENTENCES.split("\n")), model_writer=out, model_type=model_type, vocab_size=size,
-            character_coverage=0.995, num_threads=1, minloglevel=2, hard_vocab_limit=False, **more)
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(SENTENCES.split("\n")), model_writer=out, model_type=model_type, vocab_size=size,
+                character_coverage=0.995, num_threads=1, minloglevel=2, hard_vocab_limit=False, **more)
+        finally:
+            os.chdir(before)
     return out.getvalue()
 
 
