@@ -157,6 +157,8 @@ ROTATIONS = [
     {"rope_parameters": YARN, "original_max_position_embeddings": 32},
     {"rope_parameters": YARN | {"attention_factor": 1.5, "beta_fast": 4.0, "beta_slow": 0.5}},
     {"rope_parameters": YARN | {"truncate": False, "mscale": 0.7, "mscale_all_dim": 1.2}},
+    {"rope_parameters": YARN | {"rope_theta": 10.0, "original_max_position_embeddings": 512}},
+    {"rope_parameters": YARN | {"rope_theta": 10.0, "original_max_position_embeddings": 512, "truncate": False}},
     {"rope_parameters": YARN | {"factor": None}},
     {"rope_parameters": LONG | {"rope_theta": 10000.0, "original_max_position_embeddings": 8}},
     {"rope_parameters": LONG | {"factor": 4.0, "original_max_position_embeddings": 40}},

@@ -236,3 +236,44 @@ fn both_dialects_describe_the_same_model() {
         );
     }
 }
+
+/// What follows from other fields where the file does not say.
+const DERIVED: [&str; 5] = [
+    "head_dim",
+    "layer_types",
+    "no_rope_layers",
+    "num_key_value_heads",
+    "sliding_window",
+];
+
+#[test]
+fn a_field_that_is_left_out_has_the_default_of_transformers() {
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for (model_type, record) in &fixture() {
+        let fields = config_of(model_type, record);
+        for (key, default) in record["defaults"].as_object().unwrap() {
+            let mut without = fields.clone();
+            let had = without.remove(key).is_some();
+            let mut with = fields.clone();
+            with.insert(key.clone(), default.clone());
+            let shapes = (parsed(&without).shape(), parsed(&with).shape());
+            if !had || DERIVED.contains(&key.as_str()) {
+                continue;
+            }
+            // Sizes must be said.
+            if let (Ok(without), Ok(with)) = shapes {
+                compared += 1;
+                // Padding is hidden whatever its id, and a file that names none has none here.
+                let padded = |shape: Shape| Shape {
+                    pad_id: None,
+                    ..shape
+                };
+                if padded(without) != padded(with) {
+                    wrong.push(format!("{model_type}: {key}"));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(compared > 400, "{compared}");
+}
