@@ -16,6 +16,7 @@ mod heads;
 mod hooks;
 mod hub;
 mod kinds;
+mod layers;
 mod loading;
 mod minilm;
 mod padding;
