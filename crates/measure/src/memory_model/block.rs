@@ -142,15 +142,15 @@ impl Pass<'_> {
     fn block_of_scores(&self, layer: u64, queries: u64, keys: u64) -> [u64; 2] {
         const NUMBERS: u64 = 65_536;
         const WINDOW_ROWS: u64 = 64;
-        let (columns, most) = match self.shape.flops.window(layer) {
-            None => (keys, queries),
-            Some(window) => {
-                let beside = window.saturating_sub(1);
-                let rows = beside.clamp(16, WINDOW_ROWS);
-                let in_front = keys.saturating_sub(queries);
-                (keys.min(in_front + beside + rows), rows.min(queries))
+        let (mut columns, mut most) = (keys, queries);
+        if let Some(window) = self.shape.flops.window(layer) {
+            let beside = window.saturating_sub(1);
+            let rows = beside.clamp(16, WINDOW_ROWS);
+            let needed = keys.saturating_sub(queries) + beside + rows;
+            if needed < keys {
+                (columns, most) = (needed, rows.min(queries));
             }
-        };
+        }
         let rows = (NUMBERS / columns.max(1)).max(16).min(most.max(1));
         [rows, columns]
     }

@@ -179,6 +179,9 @@ fn layers_that_share_a_block_hold_its_weights_once_and_their_own_tensors() {
     };
     let (shared, apart) = (one(1), one(3));
     let block = apart.weights_bytes - one(2).weights_bytes;
+    let h = 64;
+    let numbers = 4 * (h * h + h) + 2 * 256 * h + 256 + h + 2 * 2 * h;
+    assert_eq!(block, 4 * numbers);
     assert_eq!(apart.weights_bytes - shared.weights_bytes, 2 * block);
     assert_eq!(apart.optimizer_bytes - shared.optimizer_bytes, 4 * block);
     let tensors = shared.activations_bytes as f64 / apart.activations_bytes as f64;
