@@ -116,7 +116,11 @@ fn refuse_unknown_name(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::R
     let hint = task::did_you_mean(name, &known);
     bail!(
         "no {what} \"{name}\"{hint}: neither a directory{}, nor a Hub id (org/name), nor bundled ({})",
-        if what == "model" { " or a GGUF file" } else { "" },
+        if what == "model" {
+            " nor a GGUF file"
+        } else {
+            ""
+        },
         known.join(", ")
     )
 }
