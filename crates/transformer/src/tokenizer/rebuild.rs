@@ -61,24 +61,15 @@ impl Class {
     fn space_in_front(self, settings: &Settings) -> Result<&'static str, LoadError> {
         let space = settings.flag("add_prefix_space")?.unwrap_or(true);
         let legacy = settings.flag("legacy")?.unwrap_or(false);
-        Ok(match self {
-            Class::Llama if space && !legacy => "first",
+        let (usual, other) = match self {
+            Class::Llama if !legacy => ("first", "never"),
             Class::Llama | Class::XlmRoberta | Class::Camembert | Class::Albert => {
-                if space {
-                    "always"
-                } else {
-                    "never"
-                }
+                ("always", "never")
             }
-            Class::DebertaV2 => {
-                if space {
-                    "always"
-                } else {
-                    "first"
-                }
-            }
-            _ => "never",
-        })
+            Class::DebertaV2 => ("always", "first"),
+            _ => ("never", "never"),
+        };
+        Ok(if space { usual } else { other })
     }
 
     /// Whether it puts a space in front of a text.

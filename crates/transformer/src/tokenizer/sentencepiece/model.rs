@@ -177,13 +177,11 @@ impl PieceModel {
                 (4, value) => {
                     normalizer.removes_spaces = number("remove_extra_whitespaces", value)? != 0;
                 }
-                (5, value) => {
-                    if number("escape_whitespaces", value)? == 0 {
-                        return Err(
-                            "its escape_whitespaces is false, expected pieces with ▁ for a space"
-                                .to_owned(),
-                        );
-                    }
+                (5, value) if number("escape_whitespaces", value)? == 0 => {
+                    return Err(
+                        "its escape_whitespaces is false, expected pieces with ▁ for a space"
+                            .to_owned(),
+                    );
                 }
                 _ => {}
             }
