@@ -51,7 +51,7 @@ fn stored_as(gguf: &Gguf) -> String {
     let quantised = kinds.iter().any(|(kind, _)| kind.is_quantised());
     let named = kinds.iter().map(|(kind, count)| {
         let share = *count as f64 / all as f64 * 100.0;
-        if kinds.len() == 1 {
+        if kinds.len() == 1 || share < 0.05 {
             kind.name().to_owned()
         } else {
             format!("{} ({share:.1} %)", kind.name())
