@@ -1,6 +1,7 @@
 //! Tests: models made by hand, and every way to damage one.
 
 use serde_json::{Value, json};
+use tokenizers::ModelWrapper;
 
 use super::model::{Algorithm, PieceKind, PieceModel};
 use super::*;
@@ -257,6 +258,28 @@ fn every_part_of_a_model_that_decides_ids_changes_them() {
         };
         assert_ne!(ids(&made), before, "{name}");
     }
+}
+
+#[test]
+fn scores_keep_their_last_bit() {
+    let read = |score: f64| serde_json::from_str::<f64>(&json!(score).to_string()).unwrap();
+    let scores = (1..2_000u16).map(|at| -f32::from(at) / 137.0);
+    // Those that they would lose in the text of tokenizer.json.
+    let hard = scores.filter(|score| read(f64::from(*score)) != f64::from(*score));
+    let hard: Vec<f32> = hard.take(3).collect();
+    assert_eq!(hard.len(), 3);
+    let made = hard.iter().enumerate().fold(small(), |made, (at, score)| {
+        made.piece(&format!("▁{at}"), *score, 1)
+    });
+    let folder = Folder::new("albert");
+    folder.write("spiece.model", &made.0);
+    let tokenizer = folder.read().unwrap();
+    let ModelWrapper::Unigram(unigram) = tokenizer.inner.get_model() else {
+        panic!("another model");
+    };
+    let found: Vec<f64> = unigram.iter().skip(6).map(|(_, score)| *score).collect();
+    let expected: Vec<f64> = hard.into_iter().map(f64::from).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]
