@@ -67,7 +67,9 @@ impl Pieces {
             ("unk_token", &self.model.unknown),
         ];
         let there = functions.iter().filter(|(_, function)| function.id >= 0);
-        there.map(|(key, function)| (*key, &function.text[..])).collect()
+        there
+            .map(|(key, function)| (*key, &function.text[..]))
+            .collect()
     }
 
     /// Pieces that are always one token: control symbols, which are special, and those that a user defined.
@@ -186,8 +188,7 @@ impl Pieces {
                 })
             }
         };
-        let spaces =
-            json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+        let spaces = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
         let steps = [self.charsmap(), spaces];
         let steps = steps.into_iter().filter(|step| !step.is_null());
         let mut decoders =
@@ -206,7 +207,10 @@ impl Pieces {
     pub(super) fn set_aside(&self, class: Class, prefix: bool) -> Option<String> {
         let model = &self.model;
         let normalizer = &model.normalizer;
-        let maps = matches!(class, Class::Albert | Class::XlmRoberta | Class::Camembert | Class::AsWritten);
+        let maps = matches!(
+            class,
+            Class::Albert | Class::XlmRoberta | Class::Camembert | Class::AsWritten
+        );
         let byte_fallback = match class {
             Class::Llama | Class::Gemma => true,
             Class::AsWritten => model.byte_fallback,
@@ -215,11 +219,18 @@ impl Pieces {
         let removes_spaces = !matches!(class, Class::Llama | Class::Gemma | Class::AsWritten);
         let mut asked = Vec::new();
         if !maps && !normalizer.charsmap.is_empty() {
-            asked.push(format!("the normalisation \"{}\"", normalizer.name.escape_debug()));
+            asked.push(format!(
+                "the normalisation \"{}\"",
+                normalizer.name.escape_debug()
+            ));
         }
         let flags = [
             ("add_dummy_prefix", normalizer.dummy_prefix, prefix),
-            ("remove_extra_whitespaces", normalizer.removes_spaces, removes_spaces),
+            (
+                "remove_extra_whitespaces",
+                normalizer.removes_spaces,
+                removes_spaces,
+            ),
             ("byte_fallback", model.byte_fallback, byte_fallback),
             ("treat_whitespace_as_suffix", model.spaces_behind, false),
         ];
