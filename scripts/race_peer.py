@@ -33,6 +33,8 @@ import warnings
 
 # The learning rate of each method in `task`; `steps` does not depend on it.
 LEARNING_RATES = {"head": 1e-3, "last1": 5e-5, "full": 5e-5, "lora": 5e-4, "ia3": 5e-3, "bitfit": 1e-3, "layer-norm": 1e-3, "prefix": 1e-2, "prompt": 1e-2}
+# The maps to queries and values, where PEFT's own choice is another one or none.
+QUERY_AND_VALUE = {"bert": ["query", "value"], "roberta": ["query", "value"], "mpnet": ["attn.q", "attn.v"], "modernbert": ["Wqkv"]}
 PREDICTION_BATCH = 32
 
 
@@ -59,8 +61,7 @@ def peft_config(method, model_type):
     import peft
 
     if method == "lora":
-        # Where PEFT knows no default for an architecture, query and value: what its defaults are for BERT.
-        targets = ["query", "value"] if model_type in ("bert", "roberta") else None
+        targets = QUERY_AND_VALUE.get(model_type)
         return peft.LoraConfig(task_type="SEQ_CLS", r=8, lora_alpha=16, lora_dropout=0.0, target_modules=targets)
     if method == "ia3":
         return peft.IA3Config(task_type="SEQ_CLS")
@@ -148,6 +149,7 @@ def forward(a, compiled):
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(a.model).eval()
+    model.config.use_cache = False  # nothing is generated
     run = torch.compile(model) if compiled else model
     batch = random_batch(model.config.vocab_size, a)
     with torch.inference_mode():

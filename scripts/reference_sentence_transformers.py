@@ -111,6 +111,19 @@ def prompt_excluded(folder, generator):
     write(folder, "config_sentence_transformers.json", dict(prompts=prompts, default_prompt_name="query"))
 
 
+def dense_twice(folder, generator):
+    """As EmbeddingGemma has them, with residuals: through a map where the widths differ, else as they are."""
+    write(folder, "modules.json", old_modules("Pooling", "Dense", "Dense", "Normalize"))
+    write(folder, "1_Pooling/config.json", old_pooling(40, "mean_tokens"))
+    identity, tanh = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
+    write(folder, "2_Dense/config.json", dict(in_features=40, out_features=80, bias=False, activation_function=identity, use_residual=True))
+    weights(folder, "2_Dense", generator, linear_weight=(80, 40), residual_weight=(80, 40))
+    write(folder, "3_Dense/config.json", dict(in_features=80, out_features=80, bias=True, activation_function=tanh, use_residual=True))
+    weights(folder, "3_Dense", generator, linear_weight=(80, 80), linear_bias=(80,))
+    write(folder, "sentence_bert_config.json", dict(max_seq_length=24, do_lower_case=False))
+    write(folder, "config_sentence_transformers.json", dict(prompts=dict(query="task: search | query: ", document="title: none | text: ")))
+
+
 def save(folder, base, modules, **more):
     """As today's version writes it, without the checkpoint."""
     model = SentenceTransformer(modules=[Transformer(str(base)), *modules], device="cpu", **more)
@@ -147,6 +160,7 @@ CASES = {
     "max-dense-normalize": ("bert", 64, max_dense, "new"),
     "causal-prompt-excluded": ("gpt2", 64, causal_prompt_excluded, "new"),
     "last-token-prompt": ("llama", 64, last_token, "new"),
+    "dense-twice": ("distilbert", 24, dense_twice, "old"),
 }
 
 

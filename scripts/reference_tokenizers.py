@@ -119,8 +119,85 @@ def xlmr_json(**more):
                           post, None, [added(t, i) for i, t in enumerate(ROBERTA[:4])] + [added("<mask>", 14, lstrip=True)], **more)
 
 
+def around(before, after, second=0, between=()):
+    """A template with these tokens around a text; each a pair of its text and its id."""
+    piece = lambda t, kind: {"SpecialToken": {"id": t[0], "type_id": kind}}
+    text = lambda s, kind: {"Sequence": {"id": s, "type_id": kind}}
+    single = [piece(t, 0) for t in before] + [text("A", 0)] + [piece(t, 0) for t in after]
+    pair = single + [piece(t, 0) for t in between] + [text("B", second)] + [piece(t, second) for t in after]
+    return {"type": "TemplateProcessing", "single": single, "pair": pair,
+            "special_tokens": {t: {"id": t, "ids": [i], "tokens": [t]} for t, i in dict.fromkeys([*before, *after, *between])}}
+
+
+LETTERS = [[letter, -8.0 - i / 16] for i, letter in enumerate("abcdefghilmnostuwTFGOD'`\",.<>[]/-")]
+SCORED = [["▁the", -2.0], ["▁The", -2.25], ["▁film", -2.5], ["▁Films", -2.75], ["▁", -3.0], ["s", -3.0], ["▁good", -3.5], ["▁GOOD", -3.25], ["good", -4.0], ["film", -4.5],
+          ["▁a", -3.0], ["▁café", -4.0], ["▁cafe", -4.5], ["▁not", -3.5], ["▁bad", -3.75], ["東京", -5.0], ["東", -6.0], ["é", -6.0]] + LETTERS
+ALBERT = [[t, 0.0] for t in ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]] + SCORED
+DEBERTA = [[t, 0.0] for t in ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]] + SCORED
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+
+
+def unigram_json(vocab, unknown, normalizer, pre, post, tokens, **more):
+    return tokenizer_json({"type": "Unigram", "unk_id": unknown, "vocab": vocab, "byte_fallback": False}, normalizer, pre, post, METASPACE, tokens, **more)
+
+
+def albert_json(**more):
+    normalizer = {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}]}
+    return unigram_json(ALBERT, 1, normalizer, {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, METASPACE]},
+                        around([("[CLS]", 2)], [("[SEP]", 3)], second=1), [added(t[0], i) for i, t in enumerate(ALBERT[:4])] + [added("[MASK]", 4, lstrip=True)], **more)
+
+
+def deberta_json(vocab=DEBERTA, unknown=3, **more):
+    normalizer = {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": True, "strip_right": True}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]}
+    tokens = [added(t[0], i) for i, t in enumerate(vocab[:4])] + [added("[MASK]", len(vocab))]
+    return unigram_json(vocab, unknown, normalizer, METASPACE, around([("[CLS]", 1)], [("[SEP]", 2)], second=1), tokens, **more)
+
+
+MPNET = ["<s>", "<pad>", "</s>", "<unk>"] + WORDPIECE[1:2] + WORDPIECE[5:] + ["<mask>"]
+
+
+def mpnet_json(**more):
+    ids = {token: i for i, token in enumerate(MPNET)}
+    return tokenizer_json(
+        {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": ids},
+        {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+        {"type": "BertPreTokenizer"}, {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": True, "add_prefix_space": False},
+        {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        [added(t, ids[t]) for t in ["<s>", "<pad>", "</s>", "<unk>", "[UNK]"]] + [added("<mask>", ids["<mask>"], lstrip=True)], **more)
+
+
+GEMMA = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"] + PIECES[3:]
+
+
+def gemma_json(vocab=GEMMA, fallback=True, **more):
+    model = {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": None, "fuse_unk": True,
+             "byte_fallback": fallback, "vocab": {t: i for i, t in enumerate(vocab)}, "merges": PIECE_MERGES}
+    return tokenizer_json(model, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+                          {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
+                          around([("<bos>", 2)], [], between=[("<bos>", 2)]), {"type": "Sequence", "decoders": [{"type": "Fuse"}]},
+                          [added(t, i) for i, t in enumerate(vocab[:5])], **more)
+
+
+QWEN = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+QWEN_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def qwen_json(post=None, composed=True, pre=None, **more):
+    pre = pre or {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": QWEN_WORDS}, "behavior": "Isolated", "invert": False}, BYTES | {"use_regex": False}]}
+    return tokenizer_json(bpe_model(QWEN), {"type": "NFC"} if composed else None, pre, post or BYTES, BYTES, [added(t, i) for i, t in enumerate(QWEN)], **more)
+
+
+NEOX = ["<|endoftext|>", "<|padding|>"]
+
+
+def neox_json(post=None, composed=True, **more):
+    return tokenizer_json(bpe_model(NEOX), {"type": "NFC"} if composed else None, BYTES, post or BYTES, BYTES, [added(t, i) for i, t in enumerate(NEOX)], **more)
+
+
+OPT = ["<s>", "<pad>", "</s>", "<unk>"]
 VOCAB_TXT = "\n".join(WORDPIECE) + "\n"
 VOCAB_JSON = {special[0]: json.dumps(byte_level(special), ensure_ascii=False) for special in (ROBERTA, GPT2)}
+OPT_JSON, QWEN_JSON, NEOX_JSON = (json.dumps(byte_level(special), ensure_ascii=False) for special in (OPT, QWEN, NEOX))
 MERGES_TXT = "#version: 0.2\n" + "\n".join(MERGES) + "\n"
 
 
@@ -226,6 +303,77 @@ def cases():
     yield ("xlm-roberta, additional tokens", "xlm-roberta", {"tokenizer.json": xlmr_json(), "tokenizer_config.json": dict(tokenizer_class="XLMRobertaTokenizerFast", additional_special_tokens=["<ent>"])})
     yield ("camembert", "camembert", {"tokenizer.json": xlmr_json()})
     yield ("bert, a class nobody knows", "bert", {"tokenizer.json": bert_json(), "tokenizer_config.json": dict(tokenizer_class="MyTokenizer", do_lower_case=False)})
+    yield from newer_cases()
+
+
+def newer_cases():
+    """The classes of transformers 5 for ALBERT, DeBERTa, MPNet, Gemma, Qwen, GPT-NeoX and OPT, and models that are read as they are written."""
+    def case(name, model_type, json, files=None, **config):
+        return (name, model_type, {"tokenizer.json": json} | (files or {}) | ({"tokenizer_config.json": config} if config else {}))
+    AL = dict(tokenizer_class="AlbertTokenizer")
+    yield case("albert alone", "albert", albert_json())
+    yield case("albert, case and accents kept", "albert", albert_json(), do_lower_case=False, keep_accents=True, **AL)
+    yield case("albert, accents kept", "albert", albert_json(), keep_accents=True, remove_space=True, tokenizer_class="AlbertTokenizerFast")
+    yield case("albert, no prefix space", "albert", albert_json(), add_prefix_space=False, **AL)
+    yield case("albert, no post-processor", "albert", albert_json(post_processor=None), **AL)
+    yield case("albert, a post-processor of its own", "albert", albert_json(post_processor=around([("[CLS]", 2)], [("[SEP]", 3), ("[SEP]", 3)])), **AL)
+    yield case("albert, backend", "albert", albert_json(), do_lower_case=False, tokenizer_class="TokenizersBackend")
+    yield case("albert with types", "albert", albert_json(), model_input_names=["input_ids", "token_type_ids", "attention_mask"], **AL)
+    DEB = dict(tokenizer_class="DebertaV2Tokenizer")
+    yield case("deberta alone", "deberta-v2", deberta_json())
+    yield case("deberta, lower case, split at punctuation", "deberta-v2", deberta_json(), do_lower_case=True, split_by_punct=True, **DEB)
+    yield case("deberta, no prefix space", "deberta-v2", deberta_json(), add_prefix_space=False, **DEB)
+    yield case("deberta, unk_id", "deberta-v2", deberta_json([[t, s - (t == "[UNK]") * 20] for t, s in DEBERTA]), unk_id=3, **DEB)
+    yield case("deberta, an unknown word with a score", "deberta-v2", deberta_json([[t, s - (t == "[UNK]") * 20] for t, s in DEBERTA]), **DEB)
+    yield case("deberta, backend", "deberta-v2", deberta_json(), do_lower_case=True, tokenizer_class="PreTrainedTokenizerFast")
+    MP = dict(tokenizer_class="MPNetTokenizer")
+    words = {"vocab.txt": "\n".join(MPNET) + "\n"}
+    yield case("mpnet alone", "mpnet", mpnet_json())
+    yield case("mpnet, cased", "mpnet", mpnet_json(), do_lower_case=False, strip_accents=True, tokenizer_class="MPNetTokenizerFast")
+    yield case("mpnet without its tokens", "mpnet", mpnet_json(added_tokens=[]), **MP)
+    yield case("mpnet, backend", "mpnet", mpnet_json(), do_lower_case=False, tokenizer_class="TokenizersBackend")
+    yield ("mpnet, vocab.txt", "mpnet", words)
+    yield ("mpnet, vocab.txt with its tokens", "mpnet", words | {"special_tokens_map.json": {"mask_token": {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False}}})
+    yield ("mpnet, vocab.txt, cased", "mpnet", words | {"tokenizer_config.json": dict(do_lower_case=False, mask_token="[MASK]", **MP)})
+    GEM = dict(tokenizer_class="GemmaTokenizer")
+    yield case("gemma alone", "gemma3_text", gemma_json())
+    yield case("gemma, class rebuilds the fallback", "gemma2", gemma_json(fallback=False), add_bos_token=False, **GEM)
+    yield case("gemma, backend", "gemma2", gemma_json(fallback=False), tokenizer_class="TokenizersBackend")
+    yield case("gemma without a mask token", "gemma3_text", gemma_json(["<pad>", "<eos>", "<bos>", "<unk>"] + PIECES[3:]), **GEM)
+    yield case("gemma, no post-processor", "gemma2", gemma_json(post_processor=None), **GEM)
+    QW = dict(tokenizer_class="Qwen2Tokenizer")
+    ends = {"type": "Sequence", "processors": [BYTES, around([], [("<|endoftext|>", 0)])]}
+    files = {"vocab.json": QWEN_JSON, "merges.txt": MERGES_TXT}
+    yield case("qwen2 alone", "qwen2", qwen_json())
+    yield case("qwen2, whatever class is named", "qwen2", qwen_json(pre=BYTES, composed=False), tokenizer_class="TokenizersBackend")
+    yield case("qwen2, Llama's class", "qwen2", qwen_json(pre=BYTES), tokenizer_class="LlamaTokenizerFast")
+    yield case("qwen3, class", "qwen3", qwen_json(pre=BYTES, composed=False), add_prefix_space=False, bos_token=None, pad_token="<|endoftext|>", additional_special_tokens=["<|im_start|>", "<|im_end|>"], **QW)
+    yield case("qwen3, backend", "qwen3", qwen_json(pre=BYTES, composed=False), tokenizer_class="TokenizersBackend")
+    yield case("qwen3, end of text appended", "qwen3", qwen_json(ends), add_eos_token=True, **QW)
+    yield case("qwen3, prefix space", "qwen3", qwen_json(), add_prefix_space=True, **QW)
+    yield case("qwen3, marks of special tokens", "qwen3", qwen_json(), extra_special_tokens=[{"__type": "AddedToken", "content": "<ent>", "lstrip": True, "rstrip": True, "normalized": True, "single_word": False, "special": False}], **QW)
+    yield ("qwen2, vocab.json", "qwen2", files)
+    yield ("qwen3, vocab.json with the end of text", "qwen3", files | {"tokenizer_config.json": dict(add_eos_token=True, **QW)})
+    NX = dict(tokenizer_class="GPTNeoXTokenizer")
+    begin = around([("<|endoftext|>", 0)], [], between=[("<|endoftext|>", 0)])
+    files = {"vocab.json": NEOX_JSON, "merges.txt": MERGES_TXT}
+    yield case("gpt_neox alone", "gpt_neox", neox_json())
+    yield case("gpt_neox, class drops the post-processor", "gpt_neox", neox_json(begin), add_bos_token=True, **NX)
+    yield case("gpt_neox, prefix space", "gpt_neox", neox_json(composed=False), add_prefix_space=True, tokenizer_class="GPTNeoXTokenizerFast")
+    yield case("gpt_neox, backend", "gpt_neox", neox_json(begin, composed=False), tokenizer_class="PreTrainedTokenizerFast")
+    yield ("gpt_neox, vocab.json", "gpt_neox", files | {"tokenizer_config.json": dict(add_bos_token=True, **NX)})
+    files = {"vocab.json": OPT_JSON, "merges.txt": MERGES_TXT, "special_tokens_map.json": {"bos_token": {"content": "</s>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": True}, "eos_token": "</s>", "unk_token": "</s>", "pad_token": "<pad>"}}
+    yield ("opt, vocab.json", "opt", files | {"tokenizer_config.json": dict(add_prefix_space=False, add_bos_token=True, errors="replace", tokenizer_class="GPT2Tokenizer", bos_token="</s>")})
+    yield ("opt, vocab.json without a class", "opt", files)
+    ROB = dict(tokenizer_class="RobertaTokenizer", add_prefix_space=True)
+    for model_type in ["modernbert", "mistral", "phi3", "olmo2"]:
+        yield case(f"{model_type} is read as it is written", model_type, roberta_json(), **ROB)
+    yield case("mistral with Llama's class", "mistral", llama_json(), tokenizer_class="LlamaTokenizer", legacy=False)
+    yield case("modernbert alone", "modernbert", bert_json(lowercase=False))
+    yield ("electra, vocab.txt", "electra", {"vocab.txt": VOCAB_TXT, "tokenizer_config.json": dict(do_lower_case=True)})
+    yield case("electra, its class", "electra", bert_json(lowercase=False), do_lower_case=True, tokenizer_class="ElectraTokenizerFast")
+    yield case("smollm3, GPT-2's class", "smollm3", gpt2_json(), tokenizer_class="GPT2Tokenizer")
+    yield case("nomic_bert", "nomic_bert", bert_json(), do_lower_case=False, tokenizer_class="BertTokenizer")
 
 
 FUNCTIONS = ["pad", "mask", "bos", "eos", "cls", "sep", "unk"]

@@ -5,7 +5,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group};
-use kernels::attention::{AttentionShape, attention, attention_backward};
+use kernels::attention::{AttentionInputs, AttentionShape, attention, attention_backward};
 use kernels::gemm::{Matrix, Precision, linear, linear_dw, linear_dx, set_precision};
 use kernels::optimizer::{AdamWStep, adamw};
 use kernels::rotary::{RotaryShape, Turn, rotary_in_place};
@@ -77,11 +77,11 @@ fn rows(c: &mut Criterion) {
         values(ROWS * HIDDEN),
     );
     let (gamma, beta) = (values(HIDDEN), values(HIDDEN));
-    let layer = norm::layer_norm_saving(&x, Some(&residual), &gamma, &beta, 1e-12);
+    let layer = norm::layer_norm_saving(&x, Some(&residual), &gamma, Some(&beta), 1e-12);
     let rms = norm::rms_norm_saving(&x, &gamma, 1e-6);
     let n = x.len();
     time(&mut group, "add + layer norm", n, || {
-        norm::layer_norm_saving(&x, Some(&residual), &gamma, &beta, 1e-12)
+        norm::layer_norm_saving(&x, Some(&residual), &gamma, Some(&beta), 1e-12)
     });
     time(&mut group, "add + layer norm, backward", n, || {
         norm::layer_norm_backward(&dy, &layer.normal, &layer.inverse_deviation, &gamma)
@@ -108,6 +108,7 @@ fn rows(c: &mut Criterion) {
         length: LENGTH,
         heads: 12,
         head_dim: 32,
+        pairs: 16,
     };
     in_place(&mut group, "rotary", &x, |x| {
         rotary_in_place(x, &cos, &sin, shape, Turn::Forward)
@@ -143,9 +144,17 @@ fn elements(c: &mut Criterion) {
             activation::activate_dx(&x, &dy, function)
         });
     }
-    time(&mut group, "silu-gated product", x.len(), || {
-        activation::silu_mul(&x, &dy)
-    });
+    for (function, name) in [
+        (activation::Activation::GeluErf, "gelu-gated product"),
+        (activation::Activation::Silu, "silu-gated product"),
+    ] {
+        time(&mut group, name, x.len(), || {
+            activation::gated(&x, &dy, function)
+        });
+        time(&mut group, &format!("{name}, backward"), x.len(), || {
+            activation::gated_dx(&x, &dy, &dy, function)
+        });
+    }
     let n = 1 << 22;
     let gradient = values(n);
     let step = AdamWStep {
@@ -175,29 +184,74 @@ fn elements(c: &mut Criterion) {
 fn attentions(c: &mut Criterion) {
     let mut group = c.benchmark_group("attention");
     group.sample_size(10);
-    let [q, k, v, dy] = [0; 4].map(|_| values(ROWS * HIDDEN));
-    let mask = vec![1.0; ROWS];
-    for (causal, name) in [(false, "padded"), (true, "causal")] {
-        let shape = AttentionShape {
-            batch: SEQUENCES,
-            heads: 12,
-            kv_heads: 12,
-            head_dim: 32,
-            queries: LENGTH,
-            keys: LENGTH,
-            scale: 1.0 / 32f32.sqrt(),
-            causal,
-            dropout: None,
-        };
-        let saved = attention(&q, &k, &v, Some(&mask), &shape);
-        time(&mut group, name, q.len(), || {
-            attention(&q, &k, &v, Some(&mask), &shape)
-        });
-        time(&mut group, &format!("{name}, backward"), q.len(), || {
-            attention_backward(&q, &k, &v, Some(&mask), &saved.statistics, &dy, &shape)
-        });
+    let shape = AttentionShape {
+        batch: SEQUENCES,
+        heads: 12,
+        kv_heads: 12,
+        head_dim: 32,
+        queries: LENGTH,
+        keys: LENGTH,
+        scale: 1.0 / 32f32.sqrt(),
+        causal: false,
+        reach: None,
+        always: 0,
+        score_cap: None,
+        dropout: None,
+    };
+    let causal = AttentionShape {
+        causal: true,
+        ..shape
+    };
+    let capped = AttentionShape {
+        score_cap: Some(50.0),
+        ..shape
+    };
+    let long = AttentionShape {
+        batch: 1,
+        queries: ROWS,
+        keys: ROWS,
+        ..shape
+    };
+    let window = AttentionShape {
+        reach: Some(64),
+        ..long
+    };
+    for (name, shape, biased) in [
+        ("padded", shape, false),
+        ("causal", causal, false),
+        ("bias by distance", shape, true),
+        ("capped scores", capped, false),
+        ("one long text", long, false),
+        ("one long text, window of 64", window, false),
+    ] {
+        time_attention(&mut group, name, &shape, biased);
     }
     group.finish();
+}
+
+fn time_attention(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    shape: &AttentionShape,
+    biased: bool,
+) {
+    let [q, k, v, dy] = [0; 4].map(|_| values(ROWS * HIDDEN));
+    let (mask, bias) = (
+        vec![1.0; ROWS],
+        values(shape.heads * (shape.keys + shape.queries - 1)),
+    );
+    let inputs = AttentionInputs {
+        q: &q,
+        k: &k,
+        v: &v,
+        key_mask: Some(&mask),
+        bias: biased.then_some(bias.as_slice()),
+    };
+    let saved = attention(inputs, shape);
+    time(group, name, q.len(), || attention(inputs, shape));
+    time(group, &format!("{name}, backward"), q.len(), || {
+        attention_backward(inputs, &saved.statistics, &dy, shape, biased)
+    });
 }
 
 /// As [`time`], for a kernel that changes its input: each call gets a copy, which is not timed.

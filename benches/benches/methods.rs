@@ -157,6 +157,7 @@ fn measure(line: &str, arguments: &Arguments) -> anyhow::Result<Row> {
         seed: 1,
         device: &Device::flex().autodiff(),
         events: &mut events,
+        shared: None,
     };
     measure::memory::reset_peak();
     let predictor = plan.fit(setting)?;

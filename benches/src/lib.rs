@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use std::path::Path;
 use task::{Example, Split};
-use transformer::{Backbone, Pretrained, Shape};
+use transformer::{Backbone, LayerKind, Pretrained, Shape};
 
 /// A model of all-MiniLM-L6-v2's sizes: 6 blocks of width 384, inner width 1536, 12 heads, 30522 words.
 pub fn encoder(device: &Device) -> Pretrained {
@@ -36,25 +36,29 @@ fn resized(fixture: &str, device: &Device, change: impl FnOnce(&mut Shape)) -> P
         .join(fixture);
     let mut model = transformer::load(&dir, device).expect("the fixture loads");
     change(&mut model.shape);
-    widen_window(&mut model.shape);
+    settle(&mut model.shape);
     model.backbone = Backbone::random(&model.shape, 1, device);
     model.pooler = None;
     model.language_head = None;
     model
 }
 
-/// The fixtures' windows are 64 tokens; these models take 512.
-fn widen_window(shape: &mut Shape) {
-    if let transformer::Positions::Learned { rows, .. } = &mut shape.positions {
-        *rows = 512;
+/// What follows from the sizes; and the fixtures' tables of 64 positions become those of 512.
+fn settle(shape: &mut Shape) {
+    shape.embedding = shape.hidden;
+    shape.blocks = shape.layers;
+    shape.kinds = vec![LayerKind::default(); shape.layers];
+    shape.score_scale = (shape.head_dim as f64).sqrt().recip();
+    if let Some(positions) = &mut shape.positions {
+        positions.rows = 512;
     }
     shape.max_length = 512;
 }
 
-/// `n` texts that are cut to the same length by any tokenizer, in two classes.
+/// `n` texts of more than 512 words, which are cut to the same length by any tokenizer, in two classes.
 pub fn texts(n: usize) -> Split {
     let sentence =
-        "the winter was long and the harbour froze twice before anybody came back ".repeat(12);
+        "the winter was long and the harbour froze twice before anybody came back ".repeat(40);
     let examples = (0..n).map(|i| Example {
         row: i as u64,
         text: format!("{i} {sentence}"),

@@ -74,6 +74,7 @@ fn measured(method: &dyn Method, base: &Pretrained, validation: usize) -> Measur
         seed: 5,
         device: &device,
         events: &mut events,
+        shared: None,
     };
     let plan = method.plan(json!({})).expect("the defaults are settings");
     plan.fit(setting)

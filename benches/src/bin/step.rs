@@ -7,7 +7,7 @@ use anyhow::Context;
 use benches::texts;
 use burn::tensor::Device;
 use clap::Parser;
-use measure::flops::{FlopShape, Trainable, forward_flops, step_flops};
+use measure::flops::{Trainable, forward_flops, step_flops};
 use serde_json::json;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -106,12 +106,13 @@ fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
             epochs: NonZeroUsize::MIN,
             batch: arguments.batch,
             max_length: arguments.seq,
-            dropout: Some(0.1),
+            dropout: None, // The checkpoint's own rates, as the peer has them.
             ..Budget::default()
         },
         seed: 1,
         device: &device.clone().autodiff(),
         events: &mut events,
+        shared: None,
     };
     let fitted = method.plan(serde_json::Value::Null)?.fit(setting)?;
     let seconds = ends
@@ -126,7 +127,7 @@ fn steps(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
 
 /// Operations of one step by the formula of `measure`, with what lies below the trained part read from the cache.
 fn step_operations(shape: &Shape, arguments: &Arguments, footprint: &Footprint) -> f64 {
-    let sizes = sizes(shape);
+    let sizes = runner::flop_shape(shape);
     let from_layer = match footprint.acts_from {
         Some(Depth::Embeddings) => 0,
         Some(Depth::Block(block)) => block as u64,
@@ -144,17 +145,6 @@ fn step_operations(shape: &Shape, arguments: &Arguments, footprint: &Footprint) 
     let length = arguments.seq.get() as u64 + footprint.extra_tokens as u64;
     let tokens = length * arguments.batch.get() as u64;
     step_flops(&sizes, tokens, length, &trained, from_layer)
-}
-
-fn sizes(shape: &Shape) -> FlopShape {
-    FlopShape {
-        layers: shape.layers as u64,
-        hidden: shape.hidden as u64,
-        query_width: shape.query_width() as u64,
-        key_value_width: shape.key_value_width() as u64,
-        intermediate: shape.intermediate as u64,
-        gated: shape.gated,
-    }
 }
 
 /// Seconds of every forward pass, and the operations of one.
@@ -186,5 +176,7 @@ fn forwards(arguments: &Arguments) -> anyhow::Result<(Vec<f64>, f64)> {
     }
     let length = arguments.seq.get() as u64;
     let tokens = length * arguments.batch.get() as u64;
-    Ok((seconds, forward_flops(&sizes(&model.shape), tokens, length)))
+    let sizes = runner::flop_shape(&model.shape);
+    let all = 0..sizes.layers;
+    Ok((seconds, forward_flops(&sizes, all, tokens, length)))
 }

@@ -3,6 +3,8 @@
 //! Each check returns the reason when it fails, with the numbers. Data is small and uneven on purpose: unequal lengths, an odd number of
 //! examples, three classes.
 
+pub mod kinds;
+
 use crate::{
     Budget, ConfigError, Event, FitError, HEAD_LEARNING_RATE, Head, HeadPolicy, Logits, Method,
     MethodInfo, Plan, Predictor, Score, SearchOutcome, SearchRange, Setting, tune, with_setting,

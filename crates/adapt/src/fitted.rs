@@ -161,7 +161,7 @@ fn attach<P: Peft>(
     let head = Head::new(
         head,
         &base.shape,
-        base.pooler.as_ref(),
+        Some(base),
         classes.len(),
         &mut rng,
         device,

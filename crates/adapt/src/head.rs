@@ -1,11 +1,16 @@
 //! The classification head on the pooled final hidden state, the same for every method of a run that trains one.
 
+mod form;
+
+pub(crate) use form::vectors;
+pub use form::{DropoutPlaces, HeadForm, InnerForm, InnerStart};
+
 use crate::init::{self, InitRng};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use ops::{Activation, to_floats};
 use serde::{Deserialize, Serialize};
-use transformer::{Architecture, Linear, Pooler, Pooling, Shape};
+use transformer::{Embedded, Linear, Norm, NormKind, Pooling, Pretrained, Shape, pool};
 
 /// Deviation of the linear head's initial weights: BERT's `initializer_range` (Devlin et al. 2019).
 const INITIAL_DEVIATION: f64 = 0.02;
@@ -20,138 +25,141 @@ pub enum HeadPolicy {
     /// One linear map with a bias on the pooled hidden state.
     #[default]
     Linear,
-    /// That of transformers' `...ForSequenceClassification`, one a family, so that the result can be used there: BERT's pooler
-    /// (the pretrained one where the file has it) and RoBERTa's dense map with tanh, DistilBERT's with ReLU, each below the
-    /// output layer and on the first token; of GPT-2 and Llama one map without bias on the last token.
+    /// That of transformers' `...ForSequenceClassification`, one a family, so that the result can be used there. Encoders have a map
+    /// with an activation below the output layer, on the first token unless config.json says otherwise (`classifier_pooling`): the
+    /// pretrained pooler of BERT, ALBERT, GTE and nomic-bert where the file has it, ModernBERT's pretrained `head` with its norm, a new
+    /// one elsewhere. Decoders have one map without bias on the last token.
     Transformers,
 }
 
 /// Pooled hidden state to class logits.
 #[derive(Module, Debug)]
 pub struct Head {
-    /// BERT's `pooler.dense`, DistilBERT's `pre_classifier`, RoBERTa's `classifier.dense`.
+    /// BERT's `pooler.dense`, DistilBERT's `pre_classifier`, RoBERTa's `classifier.dense`, ModernBERT's `head`.
     pub inner: Option<Inner>,
     /// `[hidden, classes]`
     pub weight: Param<Tensor<2>>,
     /// `[classes]`
     pub bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
-    dropout: Places,
+    dropout: DropoutPlaces,
+    #[module(skip)]
+    pools_late: bool,
 }
 
 /// The map below the output layer, with its activation.
 #[derive(Module, Debug)]
 pub struct Inner {
-    /// `[hidden, hidden]`, with a bias.
+    /// `[hidden, hidden]`.
     pub dense: Linear,
+    /// After the activation, in ModernBERT.
+    pub norm: Option<Norm>,
     #[module(skip)]
     activation: Activation,
 }
 
-/// Where a head drops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Places {
-    Nowhere,
-    BeforeOutput,
-    BeforeBoth,
-}
-
-/// What a policy means for one family.
-struct Form {
-    inner: Option<Activation>,
-    bias: bool,
-    dropout: Places,
-}
-
-impl Form {
-    fn of(policy: HeadPolicy, architecture: Architecture) -> Self {
-        let (inner, bias, dropout) = match (policy, architecture) {
-            (HeadPolicy::Linear, _) => (None, true, Places::BeforeOutput),
-            (_, Architecture::Bert) => (Some(Activation::Tanh), true, Places::BeforeOutput),
-            (_, Architecture::DistilBert) => (Some(Activation::Relu), true, Places::BeforeOutput),
-            (_, Architecture::Roberta) => (Some(Activation::Tanh), true, Places::BeforeBoth),
-            (_, Architecture::Gpt2 | Architecture::Llama) => (None, false, Places::Nowhere),
-        };
-        Self {
-            inner,
-            bias,
-            dropout,
+impl Inner {
+    /// `[.., hidden] -> [.., hidden]`
+    fn apply<const D: usize>(&self, x: &Tensor<D>) -> Tensor<D> {
+        let x = ops::activate(self.dense.apply(x), self.activation);
+        match &self.norm {
+            Some(norm) => norm.apply(x),
+            None => x,
         }
     }
 }
 
 impl Head {
-    /// A head before training: small random weights and no bias, but for BERT's pooler, which is the pretrained one where
-    /// there is one.
+    /// A head before training: small random weights and no bias, but for a map below the output layer that `base` has pretrained.
     pub fn new(
         policy: HeadPolicy,
         shape: &Shape,
-        pooler: Option<&Pooler>,
+        base: Option<&Pretrained>,
         classes: usize,
         rng: &mut InitRng,
         device: &Device,
     ) -> Self {
-        let form = Form::of(policy, shape.architecture);
+        let form = HeadForm::of(policy, shape);
         let hidden = shape.hidden;
         let deviation = match policy {
             HeadPolicy::Linear => INITIAL_DEVIATION,
             HeadPolicy::Transformers => shape.initializer_range,
         };
         let weight = init::normal(rng, [hidden, classes], deviation, device);
-        let dense = |rng: &mut InitRng| match pooler {
-            Some(pooler) => trainable(&pooler.dense, device),
-            None => Linear {
-                weight: init::normal(rng, [hidden, hidden], deviation, device),
-                bias: Some(init::constant(0.0, [hidden], device)),
-            },
-        };
+        let pretrained = base.and_then(|base| form.pretrained_inner(base));
+        let inner = form.inner.map(|inner| {
+            let (dense, norm) = match pretrained {
+                Some((dense, norm)) => (
+                    trainable(&dense, device),
+                    norm.map(|norm| trainable_norm(&norm, device)),
+                ),
+                None => drawn(&inner, shape, deviation, rng, device),
+            };
+            Inner {
+                dense,
+                norm,
+                activation: inner.activation,
+            }
+        });
         Self {
-            inner: form.inner.map(|activation| Inner {
-                dense: dense(rng),
-                activation,
-            }),
+            inner,
             weight,
             bias: form.bias.then(|| init::constant(0.0, [classes], device)),
             dropout: form.dropout,
+            pools_late: form.pools_late,
         }
     }
 
     /// The head of transformers' model from trained weights; `inner` where the family has one.
-    pub fn of_transformers(shape: &Shape, inner: Option<Linear>, out: Linear) -> Self {
-        let form = Form::of(HeadPolicy::Transformers, shape.architecture);
+    pub fn of_transformers(
+        shape: &Shape,
+        inner: Option<(Linear, Option<Norm>)>,
+        out: Linear,
+    ) -> Self {
+        let form = HeadForm::of(HeadPolicy::Transformers, shape);
         let inner = form.inner.zip(inner);
         Self {
-            inner: inner.map(|(activation, dense)| Inner { dense, activation }),
+            inner: inner.map(|(form, (dense, norm))| Inner {
+                dense,
+                norm,
+                activation: form.activation,
+            }),
             weight: out.weight,
             bias: out.bias,
             dropout: form.dropout,
+            pools_late: form.pools_late,
         }
-    }
-
-    /// Whether the output layer of this policy's heads has a bias on this family.
-    pub fn has_bias(policy: HeadPolicy, architecture: Architecture) -> bool {
-        Form::of(policy, architecture).bias
-    }
-
-    /// Whether this policy's heads have a map below the output layer on this family.
-    pub fn has_inner(policy: HeadPolicy, architecture: Architecture) -> bool {
-        Form::of(policy, architecture).inner.is_some()
     }
 
     /// Number of parameters of such a head, all of them trained.
     pub fn params(policy: HeadPolicy, shape: &Shape, classes: usize) -> u64 {
-        let form = Form::of(policy, shape.architecture);
-        let inner = match form.inner {
-            Some(_) => (shape.hidden + 1) * shape.hidden,
-            None => 0,
-        };
-        let out = (shape.hidden + usize::from(form.bias)) * classes;
-        (inner + out) as u64
+        HeadForm::of(policy, shape).params(shape.hidden, classes)
     }
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.weight.dims()[1]
+    }
+
+    /// Class logits `[batch, classes]` of the backbone's final states `[batch, tokens, hidden]`.
+    pub fn logits(
+        &self,
+        states: Embedded,
+        pooling: Pooling,
+        dropout: Option<ops::Dropout>,
+    ) -> Tensor<2> {
+        match &self.inner {
+            Some(inner) if self.pools_late => {
+                let x = inner.apply(&states.x); // [b,t,h] -> [b,t,h]
+                self.output(pool(&Embedded { x, ..states }, pooling), dropout)
+            }
+            _ => self.forward(pool(&states, pooling), dropout),
+        }
+    }
+
+    /// Whether the pooled state alone decides the logits, so that nothing else need be kept of a frozen backbone.
+    pub(crate) fn reads_pooled(&self) -> bool {
+        !(self.pools_late && self.inner.is_some())
     }
 
     /// # Shapes
@@ -160,12 +168,17 @@ impl Head {
     pub fn forward(&self, pooled: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
         let mut x = pooled;
         if let Some(inner) = &self.inner {
-            if self.dropout == Places::BeforeBoth {
+            if self.dropout == DropoutPlaces::BeforeBoth {
                 x = dropped(x, dropout.map(second));
             }
-            x = ops::activate(inner.dense.apply(&x), inner.activation); // [b,h] -> [b,h]
+            x = inner.apply(&x); // [b,h] -> [b,h]
         }
-        if self.dropout != Places::Nowhere {
+        self.output(x, dropout)
+    }
+
+    /// The output layer.
+    fn output(&self, mut x: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
+        if self.dropout != DropoutPlaces::Nowhere {
             x = dropped(x, dropout);
         }
         let logits = x.matmul(self.weight.val()); // [b,h] x [h,c] -> [b,c]
@@ -190,16 +203,49 @@ fn dropped(x: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
     }
 }
 
+/// A map that starts from small random weights, and a norm that starts as the identity.
+fn drawn(
+    form: &InnerForm,
+    shape: &Shape,
+    deviation: f64,
+    rng: &mut InitRng,
+    device: &Device,
+) -> (Linear, Option<Norm>) {
+    let hidden = shape.hidden;
+    let constant = |value| init::constant(value, [hidden], device);
+    let dense = Linear {
+        weight: init::normal(rng, [hidden, hidden], deviation, device),
+        bias: form.bias.then(|| constant(0.0)),
+    };
+    let norm = form.norm.map(|kind| Norm {
+        weight: constant(1.0),
+        bias: (kind == NormKind::Layer).then(|| constant(0.0)),
+        epsilon: shape.norm_epsilon,
+        kind,
+    });
+    (dense, norm)
+}
+
 /// A copy that trains, whatever the original does.
 fn trainable(map: &Linear, device: &Device) -> Linear {
-    let weight = to_floats(map.weight.val().detach());
     Linear {
-        weight: init::param(weight, map.weight.dims(), device),
-        bias: map.bias.as_ref().map(|bias| {
-            let values = to_floats(bias.val().detach());
-            init::param(values, bias.dims(), device)
-        }),
+        weight: copy(&map.weight, device),
+        bias: map.bias.as_ref().map(|bias| copy(bias, device)),
     }
+}
+
+fn trainable_norm(norm: &Norm, device: &Device) -> Norm {
+    Norm {
+        weight: copy(&norm.weight, device),
+        bias: norm.bias.as_ref().map(|bias| copy(bias, device)),
+        epsilon: norm.epsilon,
+        kind: norm.kind,
+    }
+}
+
+fn copy<const D: usize>(value: &Param<Tensor<D>>, device: &Device) -> Param<Tensor<D>> {
+    let values = to_floats(value.val().detach());
+    init::param(values, value.dims(), device)
 }
 
 /// Mean of the tokens for encoders, the last token for decoders: it alone has seen the whole text.
@@ -211,11 +257,5 @@ pub fn default_pooling(shape: &Shape) -> Pooling {
     }
 }
 
-/// What transformers' heads read: the first token of encoders, the last of decoders.
-pub(crate) fn token_pooling(shape: &Shape) -> Pooling {
-    if shape.causal {
-        Pooling::LastToken
-    } else {
-        Pooling::First
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@
 mod cache;
 mod config;
 pub mod conformance;
+pub mod count;
 mod data;
 mod described;
 mod error;
@@ -45,7 +46,9 @@ pub use described::{Described, SettingDoc};
 pub use error::{ConfigError, FitError, LoadAdapterError, PredictError, SaveError};
 pub use fitted::Fitted;
 pub use folder::note_folder;
-pub use head::{Head, HeadPolicy, Inner, default_pooling};
+pub use head::{
+    DropoutPlaces, Head, HeadForm, HeadPolicy, Inner, InnerForm, InnerStart, default_pooling,
+};
 pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
 pub use look::{Hue, Look, Outline};
 pub use merged::Merged;
@@ -64,7 +67,7 @@ pub use saved::{
 pub use scores::{has_pairs, require_kind};
 pub use setting::{Budget, Event, HEAD_LEARNING_RATE, Phase, Setting};
 pub use shared::Shared;
-pub use sites::{Sites, Target};
+pub use sites::{Sites, Target, first_layer};
 pub use task::{Score, argmax, log_softmax};
 pub use trainable::{Compared, LossAndGradients, Trainable};
 pub use trained::Trained;

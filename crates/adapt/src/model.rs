@@ -43,11 +43,6 @@ impl<A: Adaptation> Adapted<A> {
             rate: plan.hidden,
             seed: plan.seed ^ HEAD_STREAM,
         });
-        let pooled = self.pooled(start, pooling, dropout); // [b,h]
-        self.head.forward(pooled, on_pooled) // [b,classes]
-    }
-
-    fn pooled(&self, start: Start, pooling: Pooling, dropout: Option<DropoutPlan>) -> Tensor<2> {
         let pass = Pass {
             hooks: &self.adaptation,
             dropout,
@@ -55,14 +50,15 @@ impl<A: Adaptation> Adapted<A> {
         };
         let blocks = self.backbone.shape().layers;
         let state = match start {
-            Start::Pooled(pooled) => return pooled,
+            Start::Pooled(pooled) => return self.head.forward(pooled, on_pooled),
             Start::Tokens(batch) => {
                 let embedded = self.backbone.embed(&batch, &pass);
                 self.backbone.blocks(embedded, 0..blocks, &pass)
             }
             Start::Block(from, embedded) => self.backbone.blocks(embedded, from..blocks, &pass),
         };
-        pool(&self.backbone.finish(state), pooling)
+        self.head
+            .logits(self.backbone.finish(state), pooling, on_pooled) // [b,classes]
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a plan is given: model, data, budget, seed, and a place to say what it is doing. The test split is not among it.
 
 use crate::described::check_ranges;
-use crate::head::{default_pooling, token_pooling};
-use crate::{Described, Edge, FitError, HeadPolicy, Range, SearchKind, SettingDoc, Shared};
+use crate::head::default_pooling;
+use crate::{
+    Described, Edge, FitError, HeadForm, HeadPolicy, Range, SearchKind, SettingDoc, Shared,
+};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -80,7 +82,7 @@ pub struct Budget {
     /// method's own rate is the head's, and this one has no effect.
     pub head_learning_rate: Option<f64>,
     /// How hidden states become one vector for the head; `None`: mean for encoders, last token for decoders. The heads of
-    /// transformers have their own way. A head is trained on what it reads, so that the modules.json of a sentence-transformers folder,
+    /// transformers have their own way, see [`HeadForm::pooling`]. A head is trained on what it reads, so that the modules.json of a sentence-transformers folder,
     /// which is made for vectors as they are, decides nothing here; the record notes what it asks for.
     pub pooling: Option<Pooling>,
     /// How `--tune` searches.
@@ -148,10 +150,10 @@ impl Budget {
 
     /// What the head reads of this model's hidden states.
     pub fn pooling_of(&self, shape: &Shape) -> Pooling {
-        match self.head {
-            HeadPolicy::Transformers => token_pooling(shape),
-            HeadPolicy::Linear => self.pooling.unwrap_or_else(|| default_pooling(shape)),
-        }
+        let of_head = HeadForm::of(self.head, shape).pooling;
+        of_head
+            .or(self.pooling)
+            .unwrap_or_else(|| default_pooling(shape))
     }
 }
 

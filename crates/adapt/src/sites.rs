@@ -57,6 +57,13 @@ impl Target {
     }
 }
 
+/// The first layer that uses block `block` or one above it: from there on, a change of these blocks is felt. Without shared blocks, `block`.
+pub fn first_layer(shape: &Shape, block: usize) -> usize {
+    (0..shape.layers)
+        .find(|&layer| shape.block_of(layer) >= block)
+        .unwrap_or(shape.layers)
+}
+
 /// One optional module for each linear map of a block.
 #[derive(Module, Debug)]
 pub struct Sites<M: Module + ModuleDisplay> {

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use task::Split;
 use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
-use transformer::{Depth, DropoutPlan, Pooling, Tokenizer};
+use transformer::{Depth, DropoutPlan, Pooling, Rotation, Shape, Tokenizer};
 
 /// Everything the loop needs beside the model.
 pub struct Job<'a> {
@@ -158,11 +158,7 @@ fn prepare<A: Adaptation>(
 ) -> Result<Rc<Data>, FitError> {
     let plan = DataPlan {
         cache: CachePlan {
-            depth: if job.budget.cache {
-                job.depth
-            } else {
-                Depth::Embeddings
-            },
+            depth: cached_depth(model, job),
             pooling: job.pooling,
             batch: job.budget.eval_batch.get(),
             limit_bytes: job.budget.cache_limit_bytes,
@@ -188,6 +184,25 @@ fn prepare<A: Adaptation>(
         });
     }
     Ok(data)
+}
+
+/// Up to where the states are computed once: to what enters the head, which is what leaves the last block where it reads every token.
+fn cached_depth<A: Adaptation>(model: &Adapted<A>, job: &Job<'_>) -> Depth {
+    let shape = model.backbone.shape();
+    let longest = job.budget.max_length.get().min(job.window);
+    if !job.budget.cache || turns_by_batch(shape, longest) {
+        Depth::Embeddings
+    } else if job.depth == Depth::Head && !model.head.reads_pooled() {
+        Depth::Block(shape.layers)
+    } else {
+        job.depth
+    }
+}
+
+/// Whether the angles of a text depend on the others of its batch: those of longrope do, where one is longer than it was pretrained on.
+fn turns_by_batch(shape: &Shape, longest: usize) -> bool {
+    let beyond = |rotation: &Rotation| rotation.long.as_ref().is_some_and(|l| longest > l.beyond);
+    shape.rotations.iter().any(beyond)
 }
 
 fn compute_data<A: Adaptation>(

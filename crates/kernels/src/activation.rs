@@ -1,7 +1,13 @@
-//! Activation functions and their derivatives, element by element: GELU in both forms, SiLU, ReLU, tanh, and the gated
-//! product SiLU(gate) · up of LLaMA's feed-forward (Shazeer 2020, <https://arxiv.org/abs/2002.05202>).
+//! Activation functions and their derivatives, element by element: GELU in both forms, SiLU, ReLU, tanh; products of
+//! one with a gate; and the cap of logits.
 //!
 //! GELU: Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>.
+
+mod gated;
+mod soft_cap;
+
+pub use gated::{gated, gated_dx};
+pub use soft_cap::{soft_cap_dx_in_place, soft_cap_in_place};
 
 use crate::CHUNK;
 use crate::simd::{exp, simd, unfilled};
@@ -95,45 +101,6 @@ pub fn activate_dx_in_place(x: &[f32], dy: &mut [f32], function: Activation) {
         });
 }
 
-/// SiLU(gate) · up.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn silu_mul(gate: &[f32], up: &[f32]) -> Vec<f32> {
-    assert_eq!(gate.len(), up.len(), "gate and up differ in length");
-    // SAFETY: the three slices have one length, so that every chunk of `y` is written.
-    let mut y = unsafe { unfilled(gate.len()) };
-    gate.par_chunks(CHUNK)
-        .zip(up.par_chunks(CHUNK))
-        .zip(y.par_chunks_mut(CHUNK))
-        .for_each(|((gate, up), y)| silu_mul_chunk(gate, up, y));
-    y
-}
-
-/// Gradients of [`silu_mul`] with respect to gate and up.
-///
-/// # Panics
-/// When the lengths differ.
-pub fn silu_mul_dx(gate: &[f32], up: &[f32], dy: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    assert_eq!(gate.len(), up.len(), "gate and up differ in length");
-    assert_eq!(
-        gate.len(),
-        dy.len(),
-        "gradient of another length than the input"
-    );
-    // SAFETY: all slices have one length, so that every chunk of both outputs is written.
-    let (mut d_gate, mut d_up) = unsafe { (unfilled(gate.len()), unfilled(gate.len())) };
-    gate.par_chunks(CHUNK)
-        .zip(up.par_chunks(CHUNK))
-        .zip(dy.par_chunks(CHUNK))
-        .zip(d_gate.par_chunks_mut(CHUNK))
-        .zip(d_up.par_chunks_mut(CHUNK))
-        .for_each(|((((gate, up), dy), d_gate), d_up)| {
-            silu_mul_dx_chunk(gate, up, dy, d_gate, d_up)
-        });
-    (d_gate, d_up)
-}
-
 /// Distribution function and density of the standard normal at `x`.
 ///
 /// Φ(-|x|) = erfc(z) / 2 with z = |x| / √2, and erfc(z) = e^(-z²) t p(t), t = 1 / (1 + 0.3275911 z): the form of
@@ -222,7 +189,7 @@ fn relu_slope(x: f32) -> f32 {
 
 /// Cephes `tanhf`: a polynomial below 0.625, where 1 - 2 / (e^2x + 1) would cancel.
 #[inline(always)]
-fn tanh_of(x: f32) -> f32 {
+pub(crate) fn tanh_of(x: f32) -> f32 {
     let z = x * x;
     let p = -5.704_988_7e-3_f32;
     let p = p.mul_add(z, 2.063_908_9e-2);
@@ -281,107 +248,5 @@ activation!(silu_of, silu_slope: silu, silu_in_place, silu_dx, silu_dx_in_place)
 activation!(relu_of, relu_slope: relu, relu_in_place, relu_dx, relu_dx_in_place);
 activation!(tanh_of, tanh_slope: tanh, tanh_in_place, tanh_dx, tanh_dx_in_place);
 
-simd! {
-    fn silu_mul_chunk(gate: &[f32], up: &[f32], y: &mut [f32]) {
-        for ((y, gate), up) in y.iter_mut().zip(gate).zip(up) {
-            *y = silu_of(*gate) * up;
-        }
-    }
-
-    fn silu_mul_dx_chunk(gate: &[f32], up: &[f32], dy: &[f32], d_gate: &mut [f32], d_up: &mut [f32]) {
-        for ((((d_gate, d_up), gate), up), dy) in d_gate.iter_mut().zip(d_up).zip(gate).zip(up).zip(dy) {
-            *d_gate = dy * up * silu_slope(*gate);
-            *d_up = dy * silu_of(*gate);
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{assert_close, numeric_gradient, values, wide};
-    use proptest::prelude::*;
-
-    const ALL: [Activation; 5] = [
-        Activation::GeluErf,
-        Activation::GeluTanh,
-        Activation::Silu,
-        Activation::Relu,
-        Activation::Tanh,
-    ];
-
-    /// Φ by Simpson's rule from the density: shares nothing with the kernel.
-    fn normal_distribution(x: f64) -> f64 {
-        let n = 400;
-        let h = x / f64::from(n);
-        let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        let inner: f64 = (1..n)
-            .map(|i| density(h * f64::from(i)) * if i % 2 == 1 { 4.0 } else { 2.0 })
-            .sum();
-        0.5 + h / 3.0 * (density(0.0) + inner + density(x))
-    }
-
-    fn reference(x: f64, function: Activation) -> f64 {
-        match function {
-            Activation::GeluErf => x * normal_distribution(x),
-            Activation::GeluTanh => {
-                0.5 * x
-                    * (1.0
-                        + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
-            }
-            Activation::Silu => x / (1.0 + (-x).exp()),
-            Activation::Relu => x.max(0.0),
-            Activation::Tanh => x.tanh(),
-        }
-    }
-
-    #[test]
-    fn values_are_exact_to_f32_from_minus_12_to_12() {
-        let x: Vec<f32> = (-1200..=1200).map(|i| i as f32 * 0.01).collect();
-        for function in ALL {
-            for (x, y) in x.iter().zip(activate(&x, function)) {
-                let expected = reference(f64::from(*x), function);
-                let error = (f64::from(y) - expected).abs();
-                assert!(
-                    error <= 1e-6 * expected.abs().max(0.02),
-                    "{function:?}({x}) = {y}, expected {expected}"
-                );
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
-        #[test]
-        fn slopes_are_the_derivative(n in 0usize..70, seed: u64) {
-            let x: Vec<f32> = values(seed, n).iter().map(|v| v * 2.0 + 0.001).collect();
-            let dy = values(seed ^ 1, n);
-            for function in ALL {
-                let expected = numeric_gradient(&wide(&x), |x| {
-                    x.iter().zip(&dy).map(|(x, dy)| reference(*x, function) * f64::from(*dy)).sum()
-                });
-                assert_close(&activate_dx(&x, &dy, function), &expected, 1e-6);
-                let mut in_place = dy.clone();
-                activate_dx_in_place(&x, &mut in_place, function);
-                prop_assert_eq!(in_place, activate_dx(&x, &dy, function));
-                let mut in_place = x.clone();
-                activate_in_place(&mut in_place, function);
-                prop_assert_eq!(in_place, activate(&x, function));
-            }
-        }
-
-        #[test]
-        fn the_gated_product_and_its_gradients(n in 0usize..70, seed: u64) {
-            let (gate, up, dy) = (values(seed, n), values(seed ^ 1, n), values(seed ^ 2, n));
-            let expected: Vec<f64> =
-                wide(&gate).iter().zip(&up).map(|(g, u)| reference(*g, Activation::Silu) * f64::from(*u)).collect();
-            assert_close(&silu_mul(&gate, &up), &expected, 1e-6);
-            let loss = |gate: &[f64], up: &[f64]| -> f64 {
-                (0..n).map(|i| reference(gate[i], Activation::Silu) * up[i] * f64::from(dy[i])).sum()
-            };
-            let (d_gate, d_up) = silu_mul_dx(&gate, &up, &dy);
-            assert_close(&d_gate, &numeric_gradient(&wide(&gate), |g| loss(g, &wide(&up))), 1e-6);
-            assert_close(&d_up, &numeric_gradient(&wide(&up), |u| loss(&wide(&gate), u)), 1e-6);
-        }
-    }
-}
+mod tests;

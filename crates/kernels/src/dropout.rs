@@ -56,7 +56,16 @@ impl Dropout {
 
     /// Multiplies one row by its mask: `values[j]` becomes 0 or `values[j] / (1 - rate)`.
     pub(crate) fn apply_to_row(self, row: u64, values: &mut [f32]) {
-        drop_row(values, self.key(row), self.threshold(), self.scale());
+        self.apply_to_part_of_row(row, 0, values);
+    }
+
+    /// As [`Dropout::apply_to_row`], where `values` are those of the row from element `first` on.
+    pub(crate) fn apply_to_part_of_row(self, row: u64, first: usize, values: &mut [f32]) {
+        // The counter wraps around, and so does what it is ahead of the row's key.
+        let counter = self
+            .key(row)
+            .wrapping_add((first as u32).wrapping_mul(STRIDE));
+        drop_row(values, counter, self.threshold(), self.scale());
     }
 }
 
@@ -97,8 +106,8 @@ pub fn row_mask(rows: usize, width: usize, d: Dropout) -> Vec<f32> {
 }
 
 simd! {
-    fn drop_row(values: &mut [f32], key: u32, threshold: u32, scale: f32) {
-        let mut counter = key;
+    fn drop_row(values: &mut [f32], first: u32, threshold: u32, scale: f32) {
+        let mut counter = first;
         for v in values {
             let h = counter ^ (counter >> SHIFTS[0]);
             let h = h.wrapping_mul(MULTIPLIERS[0]);
@@ -165,6 +174,15 @@ mod tests {
             (lag - 0.5).abs() < 0.005,
             "neighbouring elements agree in {lag}"
         );
+    }
+
+    #[test]
+    fn a_part_of_a_row_is_dropped_as_within_the_row() {
+        let d = Dropout::new(0.4, 5);
+        let whole = row_mask(3, 71, d);
+        let mut part = vec![1.0; 40];
+        d.apply_to_part_of_row(2, 29, &mut part);
+        assert_eq!(part, whole[2 * 71 + 29..2 * 71 + 69]);
     }
 
     #[test]

@@ -6,11 +6,11 @@
 //! | module | operations |
 //! |---|---|
 //! | [`gemm`](mod@gemm) | matrix product with strides and accumulation, linear maps with bias, column sums |
-//! | [`activation`] | GELU (erf and tanh form), SiLU, SiLU-gated product, ReLU, tanh |
-//! | [`norm`] | layer norm, with and without a residual; RMS norm |
-//! | [`attention`](mod@attention) | scaled dot-product attention: padding, causal, cached or prefix keys, grouped heads, dropout |
+//! | [`activation`] | GELU (erf and tanh form), SiLU, ReLU, tanh; gated products; the cap of logits |
+//! | [`norm`] | layer norm, with and without a residual and a bias; RMS norm |
+//! | [`attention`](mod@attention) | scaled dot-product attention: padding, causal, windows, cached or prefix keys, grouped heads, bias by distance, capped scores, dropout |
 //! | [`softmax`] | softmax over rows |
-//! | [`rotary`](mod@rotary) | rotary position embedding |
+//! | [`rotary`](mod@rotary) | rotary position embedding, of whole heads or their first values |
 //! | [`embedding`] | gather and scatter-add of rows |
 //! | [`loss`] | cross-entropy with integer targets |
 //! | [`dropout`] | masks computed from a counter, so that nothing is stored for the backward pass |

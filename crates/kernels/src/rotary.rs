@@ -1,5 +1,6 @@
 //! Rotary position embedding (Su et al. 2021, <https://arxiv.org/abs/2104.09864>) in the half-split form of LLaMA
-//! checkpoints: element `i` of a head is rotated with element `i + d/2`.
+//! checkpoints: element `i` of a head is rotated with element `i + r`, where `r` pairs are rotated. In most models they
+//! fill the head, d = 2r; in GPT-NeoX (Black et al. 2022, <https://arxiv.org/abs/2204.06745>) the rest of it stays.
 
 use rayon::prelude::*;
 
@@ -12,8 +13,10 @@ pub struct RotaryShape {
     pub length: usize,
     /// Heads side by side in the last dimension.
     pub heads: usize,
-    /// Values of a head; even.
+    /// Values of a head; at least two for each pair.
     pub head_dim: usize,
+    /// Pairs of a head that are rotated: the first `2 * pairs` values.
+    pub pairs: usize,
 }
 
 /// Direction of a rotation.
@@ -25,48 +28,48 @@ pub enum Turn {
     Back,
 }
 
-/// Rotates `x` [b, t, heads * d] in place by angles whose cosines and sines are [b or 1, t, d/2].
+/// Rotates `x` [b, t, heads * d] in place by angles whose cosines and sines are [b or 1, t, pairs].
 ///
 /// # Panics
-/// When a length does not fit or the head size is odd.
+/// When a length does not fit or a head has fewer values than its pairs take.
 pub fn rotary_in_place(x: &mut [f32], cos: &[f32], sin: &[f32], shape: RotaryShape, turn: Turn) {
     let RotaryShape {
         batch,
         length,
         heads,
         head_dim,
+        pairs,
     } = shape;
     assert!(
-        head_dim.is_multiple_of(2),
-        "rotary embedding of an odd head size {head_dim}"
+        2 * pairs <= head_dim,
+        "rotary embedding of {pairs} pairs in heads of {head_dim}"
     );
-    let half = head_dim / 2;
     assert_eq!(
         x.len(),
         batch * length * heads * head_dim,
         "rotary embedding of a slice that does not fit {shape:?}"
     );
     assert_eq!(cos.len(), sin.len(), "cosines and sines differ in length");
-    let angles = length * half;
+    let angles = length * pairs;
     assert!(
         cos.len() == batch * angles || cos.len() == angles,
         "{} cosines, expected {} (or {angles} for all sequences alike)",
         cos.len(),
         batch * angles
     );
-    if x.is_empty() {
+    if x.is_empty() || pairs == 0 {
         return;
     }
     let sign = if turn == Turn::Forward { 1.0 } else { -1.0 };
-    let positions = cos.len() / half;
+    let positions = cos.len() / pairs;
     x.par_chunks_mut(heads * head_dim)
         .with_min_len(16)
         .enumerate()
         .for_each(|(row, x)| {
-            let at = row % positions * half;
-            let (cos, sin) = (&cos[at..at + half], &sin[at..at + half]);
+            let at = row % positions * pairs;
+            let (cos, sin) = (&cos[at..at + pairs], &sin[at..at + pairs]);
             for head in x.chunks_exact_mut(head_dim) {
-                let (first, second) = head.split_at_mut(half);
+                let (first, second) = head[..2 * pairs].split_at_mut(pairs);
                 for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
                     let sin = sign * sin;
                     (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
@@ -78,33 +81,35 @@ pub fn rotary_in_place(x: &mut [f32], cos: &[f32], sin: &[f32], shape: RotarySha
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{assert_close, values};
+    use crate::testing::{assert_close, values, wide};
     use proptest::prelude::*;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
-        fn rotation_by_the_definition_and_back(batch in 0usize..4, length in 1usize..6, heads in 1usize..4, half in 1usize..9, shared: bool, seed: u64) {
-            let shape = RotaryShape { batch, length, heads, head_dim: 2 * half };
-            let d = 2 * half;
-            let angles: Vec<f64> = values(seed, if shared { 1 } else { batch } * length * half).iter().map(|v| f64::from(*v) * 3.0).collect();
+        fn rotation_by_the_definition_and_back(
+            batch in 0usize..4, length in 1usize..6, heads in 1usize..4, pairs in 0usize..9, rest in 0usize..4, shared: bool, seed: u64,
+        ) {
+            let d = 2 * pairs + rest;
+            let shape = RotaryShape { batch, length, heads, head_dim: d, pairs };
+            let angles: Vec<f64> =
+                values(seed, if shared { 1 } else { batch } * length * pairs).iter().map(|v| f64::from(*v) * 3.0).collect();
             let cos: Vec<f32> = angles.iter().map(|a| a.cos() as f32).collect();
             let sin: Vec<f32> = angles.iter().map(|a| a.sin() as f32).collect();
             let x = values(seed ^ 1, batch * length * heads * d);
             let mut y = x.clone();
             rotary_in_place(&mut y, &cos, &sin, shape, Turn::Forward);
-            let mut expected = vec![0.0; x.len()];
-            for b in 0..batch { for t in 0..length { for h in 0..heads { for i in 0..half {
-                let angle = angles[((if shared { 0 } else { b }) * length + t) * half + i];
+            let mut expected = wide(&x);
+            for b in 0..batch { for t in 0..length { for h in 0..heads { for i in 0..pairs {
+                let angle = angles[((if shared { 0 } else { b }) * length + t) * pairs + i];
                 let at = ((b * length + t) * heads + h) * d + i;
-                let (p, q) = (f64::from(x[at]), f64::from(x[at + half]));
+                let (p, q) = (f64::from(x[at]), f64::from(x[at + pairs]));
                 expected[at] = p * angle.cos() - q * angle.sin();
-                expected[at + half] = q * angle.cos() + p * angle.sin();
+                expected[at + pairs] = q * angle.cos() + p * angle.sin();
             }}}}
             assert_close(&y, &expected, 1e-6);
             rotary_in_place(&mut y, &cos, &sin, shape, Turn::Back);
-            let x: Vec<f64> = x.iter().map(|v| f64::from(*v)).collect();
-            assert_close(&y, &x, 1e-6);
+            assert_close(&y, &wide(&x), 1e-6);
         }
     }
 }

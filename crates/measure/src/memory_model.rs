@@ -8,7 +8,9 @@
 //!
 //! Resident memory is more than the heap: the allocator keeps freed pages for the next step.
 
+mod block;
 mod forward;
+mod maker;
 mod ops;
 mod tape;
 mod training;
@@ -21,31 +23,88 @@ use record::PredictedMemory;
 pub use training::{Texts, Training, texts_only, training, without_model};
 
 /// The plain numbers that decide a model's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelShape {
-    /// Blocks and widths.
+    /// Layers and widths.
     pub flops: FlopShape,
+    /// Blocks with weights of their own, which layers may share.
+    pub blocks: u64,
     /// Query heads.
     pub heads: u64,
     /// Rows of the word embedding.
     pub vocabulary: u64,
-    /// Rows of the position table; 0 where positions are rotations.
+    /// Width of the embeddings.
+    pub embedding: u64,
+    /// Whether the embeddings are multiplied by a number.
+    pub scales_embedding: bool,
+    /// Whether a norm stands above the embeddings.
+    pub has_embedding_norm: bool,
+    /// Rows of the position table; 0 where there is none.
     pub position_rows: u64,
+    /// Numbers of a rotation that a position takes; 0 where nothing is rotated.
+    pub angles: u64,
     /// Rows of the token-type table.
     pub token_types: u64,
-    /// Norms before the sub-layers and after the last block, rather than after each sub-layer.
-    pub is_pre_norm: bool,
-    /// Layer norms, rather than RMS norms.
+    /// The table of distances.
+    pub distances: Option<DistanceTable>,
+    /// Where a block's norms stand.
+    pub norms: NormPlaces,
+    /// The first block has no norm before its attention.
+    pub skips_first_norm: bool,
+    /// Attention and feed-forward both read the block's input.
+    pub is_parallel: bool,
+    /// Whether a norm stands after the last block.
+    pub has_final_norm: bool,
+    /// Whether norms have a bias.
     pub norm_has_bias: bool,
-    /// Whether the attention's maps have a bias.
-    pub attention_has_bias: bool,
-    /// Whether the feed-forward's maps have a bias.
-    pub feed_forward_has_bias: bool,
+    /// Widths of the norms of queries and of keys, where there are.
+    pub query_key_norms: Option<[u64; 2]>,
+    /// Maps with a bias.
+    pub biased: Vec<MapSite>,
     /// Whether dropout runs on the attention's output.
     pub drops_attention_output: bool,
 }
 
+/// A table of distances that all layers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistanceTable {
+    /// Rows.
+    pub rows: u64,
+    /// Numbers of a row: one a head, or the hidden size.
+    pub width: u64,
+    /// Whether it is normalised.
+    pub has_norm: bool,
+}
+
+/// Where a block's norms stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormPlaces {
+    /// After the residual add.
+    Post,
+    /// Before the sub-layer.
+    Pre,
+    /// After the sub-layer, before the residual add.
+    Output,
+    /// Before and after the sub-layer.
+    Both,
+}
+
+impl NormPlaces {
+    fn has_norm(self) -> bool {
+        self != Self::Output
+    }
+
+    fn has_output_norm(self) -> bool {
+        matches!(self, Self::Output | Self::Both)
+    }
+}
+
 impl ModelShape {
+    /// The block that layer `layer` uses.
+    fn block_of(&self, layer: u64) -> usize {
+        (layer * self.blocks / self.flops.layers.max(1)) as usize
+    }
+
     fn widths(&self, site: MapSite) -> [u64; 2] {
         let shape = &self.flops;
         let (h, q, kv, m) = (
@@ -78,7 +137,8 @@ pub enum MapSite {
 }
 
 impl MapSite {
-    const ALL: [Self; 7] = [
+    /// All of them, in the order they run.
+    pub const ALL: [Self; 7] = [
         Self::Query,
         Self::Key,
         Self::Value,
@@ -87,10 +147,6 @@ impl MapSite {
         Self::Up,
         Self::Down,
     ];
-
-    fn is_attention(self) -> bool {
-        matches!(self, Self::Query | Self::Key | Self::Value | Self::Out)
-    }
 
     /// Its place in a block, as parameters are named.
     fn path(self) -> &'static str {
@@ -164,8 +220,17 @@ pub struct HeadShape {
     pub classes: u64,
     /// Whether the output layer has a bias.
     pub has_bias: bool,
-    /// Whether a map of the hidden width stands below it.
-    pub has_inner: bool,
+    /// The map of the hidden width below it.
+    pub inner: Option<HeadInner>,
+}
+
+/// The map below the output layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadInner {
+    /// Whether it has a bias.
+    pub has_bias: bool,
+    /// Vectors of the norm behind it; 0 where there is none.
+    pub norm_vectors: u64,
 }
 
 /// From where on something trains or is inserted.
@@ -190,6 +255,8 @@ pub struct PassShape {
     pub drops_hidden: bool,
     /// Whether the head reads the mean of all tokens, rather than one.
     pub pools_mean: bool,
+    /// Whether the map below the output layer runs on every token.
+    pub pools_late: bool,
     /// Whether tokens are of several types: pairs of texts.
     pub has_types: bool,
     /// Threads.

@@ -1,4 +1,4 @@
-//! Activation functions, and LLaMA's gated product.
+//! Activation functions, gated products, and the cap of logits.
 
 use crate::flex::{self, dense, dims};
 use crate::tape::{Saved, Tape, Want};
@@ -35,19 +35,33 @@ fn gelu_erf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x * 0.5 * twice_share_below
 }
 
-/// SiLU(gate) · up, element by element: the inner activation of LLaMA's feed-forward.
-pub fn silu_mul<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
+/// `function(gate) · up`, element by element: the inside of a gated feed-forward layer.
+///
+/// # Panics
+/// When the shapes differ.
+pub fn gated<const D: usize>(gate: Tensor<D>, up: Tensor<D>, function: Activation) -> Tensor<D> {
     assert_eq!(gate.dims(), up.dims(), "gate and up differ in shape");
     let Some(tape) = Tape::of(&[&gate, &up]) else {
-        return activation::silu(gate) * up;
+        return activate(gate, function) * up;
     };
     let ((gate, gate_edge), (up, up_edge)) = (tape.take(gate), tape.take(up));
     let (gate, up) = (dense(gate), dense(up));
     let y = flex::tensor(
-        kernel::silu_mul(flex::values(&gate), flex::values(&up)),
+        kernel::gated(flex::values(&gate), flex::values(&up), function),
         &dims(&gate),
     );
-    tape.finish([gate_edge, up_edge], y, || Gated { gate, up })
+    tape.finish([gate_edge, up_edge], y, || Gated { gate, up, function })
+}
+
+/// `cap · tanh(x / cap)`, element by element: keeps logits within ±cap.
+pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
+    let Some(tape) = Tape::of(&[&x]) else {
+        return (x / cap).tanh() * cap;
+    };
+    let (x, edge) = tape.take(x);
+    let mut y = dense(x);
+    kernel::soft_cap_in_place(flex::values_mut(&mut y), cap as f32);
+    tape.finish([edge], y.clone(), || Capped { y, cap })
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +93,7 @@ impl Saved<1> for Activated {
 struct Gated {
     gate: FlexTensor,
     up: FlexTensor,
+    function: Activation,
 }
 
 impl Saved<2> for Gated {
@@ -89,11 +104,26 @@ impl Saved<2> for Gated {
     ) -> [Option<FlexTensor>; 2] {
         let dy = dense(grad);
         let (gate, up) = (flex::values(&self.gate), flex::values(&self.up));
-        let (d_gate, d_up) = kernel::silu_mul_dx(gate, up, flex::values(&dy));
+        let (d_gate, d_up) = kernel::gated_dx(gate, up, flex::values(&dy), self.function);
         let sizes = dims(&dy);
         [
             want_gate.give(|| flex::tensor(d_gate, &sizes)),
             want_up.give(|| flex::tensor(d_up, &sizes)),
         ]
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Capped {
+    y: FlexTensor,
+    cap: f64,
+}
+
+impl Saved<1> for Capped {
+    fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
+        let mut dx = dense(grad);
+        let y = flex::values(&self.y);
+        kernel::soft_cap_dx_in_place(y, flex::values_mut(&mut dx), self.cap as f32);
+        [want.give(|| dx)]
     }
 }

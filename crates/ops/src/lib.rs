@@ -29,6 +29,7 @@ mod activation;
 mod attention;
 mod broadcast;
 mod device;
+mod disentangled;
 mod dropout;
 mod embedding;
 mod flex;
@@ -44,11 +45,12 @@ mod rotary;
 mod switch;
 mod tape;
 
-pub use activation::{activate, silu_mul};
+pub use activation::{activate, gated, soft_cap};
 pub use attention::{Attention, attention};
 pub use device::{
     DEVICES, DeviceError, DeviceInfo, FLEX_BF16, compiles_kernels, device, open_device, test_device,
 };
+pub use disentangled::{Disentangled, disentangled_attention};
 pub use dropout::{Dropout, dropout};
 pub use embedding::embedding;
 pub use gradient::{scaled, squared_norm};

@@ -1,4 +1,4 @@
-//! Layer norm, layer norm of a sum, and RMS norm, over the last dimension.
+//! Layer norm, with or without its bias, layer norm of a sum, and RMS norm, over the last dimension.
 
 use crate::broadcast::{add_vector, mul_vector};
 use crate::flex::{self, dense, dims, values};
@@ -8,11 +8,12 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::norm as kernel;
 
-/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` `[h]`.
+/// `gamma · (x - mean) / √(var + eps) + beta` over the last dimension, with `gamma` and `beta` `[h]`; without `beta`
+/// nothing is added.
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     eps: f64,
 ) -> Tensor<D> {
     normed(x, None, gamma, beta, eps)
@@ -23,7 +24,7 @@ pub fn add_layer_norm<const D: usize>(
     x: Tensor<D>,
     residual: Tensor<D>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     eps: f64,
 ) -> Tensor<D> {
     assert_eq!(
@@ -56,7 +57,7 @@ fn normed<const D: usize>(
     x: Tensor<D>,
     residual: Option<Tensor<D>>,
     gamma: Tensor<1>,
-    beta: Tensor<1>,
+    beta: Option<Tensor<1>>,
     eps: f64,
 ) -> Tensor<D> {
     let Some(tape) = Tape::of(&[&x, &residual, &gamma, &beta]) else {
@@ -67,12 +68,16 @@ fn normed<const D: usize>(
         let centred = x.clone() - x.mean_dim(D - 1); // [.., h] - [.., 1]
         let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
         let standard = centred / (variance + eps).sqrt();
-        return add_vector(mul_vector(standard, gamma), beta);
+        let scaled = mul_vector(standard, gamma);
+        return match beta {
+            Some(beta) => add_vector(scaled, beta),
+            None => scaled,
+        };
     };
     let ((x, x_edge), (residual, residual_edge)) = (tape.take(x), tape.take_option(residual));
-    let ((gamma, gamma_edge), (beta, beta_edge)) = (tape.take(gamma), tape.take(beta));
-    let (mut x, mut residual, gamma, beta) =
-        (dense(x), residual.map(dense), dense(gamma), dense(beta));
+    let ((gamma, gamma_edge), (beta, beta_edge)) = (tape.take(gamma), tape.take_option(beta));
+    let (mut x, mut residual) = (dense(x), residual.map(dense));
+    let (gamma, beta) = (dense(gamma), beta.map(dense));
     let edges = [x_edge, residual_edge, gamma_edge, beta_edge];
     if !any_tracked(&edges) {
         // Write over whichever of the two nobody else holds.
@@ -87,7 +92,7 @@ fn normed<const D: usize>(
             flex::values_mut(&mut x),
             residual,
             values(&gamma),
-            values(&beta),
+            beta.as_ref().map(values),
             eps as f32,
         );
         return constant(tape, edges, x);
@@ -97,7 +102,7 @@ fn normed<const D: usize>(
         values(&x),
         residual,
         values(&gamma),
-        values(&beta),
+        beta.as_ref().map(values),
         eps as f32,
     );
     let (y, saved) = Normed::new(normed, &dims(&x), gamma);

@@ -6,33 +6,35 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use kernels::rotary::{RotaryShape, Turn, rotary_in_place};
 
-/// Rotates each head of `x` [b, t, heads * d] by angles with these cosines and sines [b or 1, t, d/2], in the
-/// convention of Hugging Face's LLaMA: `x1' = x1·cos - x2·sin`, `x2' = x2·cos + x1·sin` for the two halves of a head.
+/// Rotates each head of `x` [b, t, heads * d] by angles with these cosines and sines [b or 1, t, r], in the convention of
+/// Hugging Face's LLaMA: `x1' = x1·cos - x2·sin`, `x2' = x2·cos + x1·sin` for the two halves of a head's first 2r values.
+/// The other values, where d > 2r, stay.
 ///
 /// # Panics
 /// When the sizes contradict each other.
 pub fn rotary(x: Tensor<3>, cos: Tensor<3>, sin: Tensor<3>, heads: usize) -> Tensor<3> {
-    let [batch, length, width] = x.dims();
-    let half = width / heads / 2;
-    assert_eq!(
-        width,
-        heads * 2 * half,
-        "{heads} heads of an even size in {width} values"
+    let ([batch, length, width], pairs) = (x.dims(), cos.dims()[2]);
+    let head_dim = width / heads;
+    assert_eq!(width, heads * head_dim, "{heads} heads in {width} values");
+    assert!(
+        2 * pairs <= head_dim,
+        "{pairs} pairs to be rotated in heads of {head_dim}"
     );
-    assert_eq!(cos.dims()[1..], [length, half], "cosines of [b, t, d/2]");
+    assert_eq!(cos.dims()[1], length, "cosines of [b, t, r]");
     assert_eq!(sin.dims(), cos.dims(), "cosines and sines differ in shape");
     let Some(tape) = Tape::of(&[&x, &cos, &sin]) else {
-        let halves = x.reshape([batch, length, heads, 2 * half]);
-        let (first, second) = (
-            halves.clone().narrow(3, 0, half),
-            halves.narrow(3, half, half),
-        );
-        let [cos, sin] = [cos, sin].map(|angle| angle.unsqueeze_dim::<4>(2)); // [b, t, 1, d/2]
-        let rotated = [
+        let heads_of = x.reshape([batch, length, heads, head_dim]);
+        let part = |from, len| heads_of.clone().narrow(3, from, len);
+        let (first, second) = (part(0, pairs), part(pairs, pairs));
+        let [cos, sin] = [cos, sin].map(|angle| angle.unsqueeze_dim::<4>(2)); // [b, t, 1, r]
+        let mut rotated = vec![
             first.clone() * cos.clone() - second.clone() * sin.clone(),
             second * cos + first * sin,
         ];
-        return Tensor::cat(rotated.to_vec(), 3).reshape([batch, length, width]);
+        if 2 * pairs < head_dim {
+            rotated.push(part(2 * pairs, head_dim - 2 * pairs));
+        }
+        return Tensor::cat(rotated, 3).reshape([batch, length, width]);
     };
     let (x, edge) = tape.take(x);
     let [cos, sin] = [cos, sin].map(|angle| dense(tape.take(angle).0)); // angles are constants
@@ -43,7 +45,8 @@ pub fn rotary(x: Tensor<3>, cos: Tensor<3>, sin: Tensor<3>, heads: usize) -> Ten
             batch,
             length,
             heads,
-            head_dim: 2 * half,
+            head_dim,
+            pairs,
         },
     };
     let mut y = dense(x);

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod attention;
+mod disentangled;
 mod elementwise;
 mod not_a_number;
 mod optimizer;
@@ -319,8 +320,10 @@ fn a_tensor_that_somebody_else_holds_is_not_written_over() {
     let (gamma, before) = (constant(2, [4], &device), numbers(x.clone()));
     let _ = activate(x.clone(), Activation::GeluErf);
     let _ = dropout(x.clone(), Dropout { rate: 0.5, seed: 1 });
-    let _ = layer_norm(x.clone(), gamma.clone(), gamma.clone(), 1e-5);
-    let _ = add_layer_norm(x.clone(), x.clone(), gamma.clone(), gamma.clone(), 1e-5);
+    let beta = || Some(gamma.clone());
+    let _ = layer_norm(x.clone(), gamma.clone(), beta(), 1e-5);
+    let _ = add_layer_norm(x.clone(), x.clone(), gamma.clone(), beta(), 1e-5);
+    let _ = soft_cap(x.clone(), 1.5);
     let _ = rms_norm(x.clone(), gamma, 1e-5);
     let angle = constant(3, [1, 3, 2], &device);
     let _ = rotary(x.clone(), angle.clone(), angle, 1);

@@ -110,7 +110,7 @@ pub enum PeftError {
     },
     /// Tensors that nothing here uses.
     #[error(
-        "{count} tensors have no place in {architecture} with {peft_type}: {first}; adapters are read on the linear maps and norms of the blocks, BERT's pooler, and the classification head"
+        "{count} tensors have no place in {architecture} with {peft_type}: {first}; adapters are read on the linear maps and norms of the model, its pooler, and the classification head"
     )]
     LeftOver {
         /// How many.
@@ -156,7 +156,15 @@ pub enum PeftError {
     },
     /// The base model lacks what the head reads.
     #[error(
-        "the base model's file has no pooler.dense, which a BERT classification head reads; use the checkpoint that the adapter was trained on"
+        "neither the base model's file nor the adapter's has the weights of {module}, which the classification head of {architecture} reads; \
+         use the checkpoint that the adapter was trained on, or train it again with modules_to_save=[\"{to_save}\"]"
     )]
-    NoPooler,
+    NoInner {
+        /// The map, in PEFT's spelling.
+        module: String,
+        /// The base model's family.
+        architecture: &'static str,
+        /// What PEFT is to save with the adapter.
+        to_save: &'static str,
+    },
 }

@@ -3,7 +3,8 @@
 use crate::PeftError;
 use crate::config::{Config, Lora};
 use crate::head::frozen;
-use crate::modules::{Map, Model, Place, maps, norms};
+use crate::modules::{Map, Model, NormPlace, Place, maps, norms};
+use crate::outputs::Outputs;
 use crate::targets::Targets;
 use crate::tensors::Tensors;
 use burn::tensor::Tensor;
@@ -58,18 +59,18 @@ pub(crate) fn lora(
             )?),
             _ => None,
         };
-        change_parts(model, &map, |part, columns| {
-            let weight = part.weight.val() + columns.of(&change);
+        change_parts(model, &map, |part, outputs| {
+            let weight = part.weight.val() + outputs.columns(&change);
             let weight = match &magnitude {
-                Some(magnitude) => rescaled(weight, columns.of_vector(magnitude)),
+                Some(magnitude) => rescaled(weight, outputs.elements(magnitude)),
                 None => weight,
             };
             part.weight = frozen(weight);
             if let Some(bias) = &trained_bias {
-                part.bias = Some(frozen(columns.of_vector(bias)));
+                part.bias = Some(frozen(outputs.elements(bias)));
             }
             if let Some(more) = &bias_of_b {
-                let more = columns.of_vector(more) * scale;
+                let more = outputs.elements(more) * scale;
                 let bias = part.bias.as_ref().map(|bias| bias.val());
                 part.bias = Some(frozen(match bias {
                     Some(bias) => bias + more,
@@ -124,12 +125,12 @@ pub(crate) fn ia3(
         let why = " ([1, in] where feedforward_modules names the map, else [out, 1])";
         let factor: Tensor<2> = tensors.take(&name, expected, why)?;
         let factor: Tensor<1> = factor.flatten(0, 1);
-        change_parts(model, &map, |part, columns| {
+        change_parts(model, &map, |part, outputs| {
             let weight = part.weight.val();
             if scales_input {
                 part.weight = frozen(weight * factor.clone().unsqueeze_dim::<2>(1)); // [in, out] x [in, 1]
             } else {
-                let factor = columns.of_vector(&factor);
+                let factor = outputs.elements(&factor);
                 part.weight = frozen(weight * factor.clone().unsqueeze::<2>()); // [in, out] x [1, out]
                 let bias = part.bias.as_ref().map(|bias| bias.val());
                 part.bias = bias.map(|bias| frozen(bias * factor));
@@ -160,8 +161,8 @@ pub(crate) fn vera(
         let b = b.clone().narrow(0, 0, map.d_out) * outer.unsqueeze_dim::<2>(1); // [out, r] x [out, 1]
         let change = a.transpose().matmul(b.transpose()); // [in, r] x [r, out] -> [in, out]
         require_numbers(&map, &change, &|| "the product of its matrices".to_owned())?;
-        change_parts(model, &map, |part, columns| {
-            part.weight = frozen(part.weight.val() + columns.of(&change));
+        change_parts(model, &map, |part, outputs| {
+            part.weight = frozen(part.weight.val() + outputs.columns(&change));
         });
     }
     Ok(())
@@ -176,7 +177,8 @@ pub(crate) fn layer_norm(
     for module in norms(&model.backbone) {
         let at = |part: &str| format!("{WRAPPED}{}.ln_tuning_layers.{part}", module.name);
         let absent = tensors.dims(&at("weight")).is_none();
-        if !config.targets.contains(&module.name) || config.targets.is_any() && absent {
+        let may_lack = config.targets.is_any() || module.place == NormPlace::Head;
+        if !config.targets.contains(&module.name) || may_lack && absent {
             continue;
         }
         let Some(norm) = model.norm_mut(module.place) else {
@@ -184,7 +186,12 @@ pub(crate) fn layer_norm(
         };
         let why = ", although target_modules names its norm";
         let dims = norm.weight.dims();
-        norm.weight = frozen(tensors.take(&at("weight"), dims, why)?);
+        let stored: Tensor<1> = tensors.take(&at("weight"), dims, why)?;
+        norm.weight = frozen(if module.offset == 0.0 {
+            stored
+        } else {
+            stored + module.offset
+        });
         if norm.bias.is_some() {
             norm.bias = Some(frozen(tensors.take(&at("bias"), dims, why)?));
         }
@@ -192,13 +199,13 @@ pub(crate) fn layer_norm(
     Ok(())
 }
 
-/// The linear maps meant. A pooler that was saved whole is not adapted as well, whatever its name matches.
+/// The linear maps meant. A map of the head that was saved whole is not adapted as well, whatever its name matches.
 fn targeted(model: &Model, tensors: &Tensors, targets: &Targets, part: &str) -> Vec<Map> {
     let there = |map: &Map| {
         let tensor = format!("{WRAPPED}{}.{part}", map.name);
         tensors.dims(&tensor).is_some()
     };
-    let may_lack = |map: &Map| targets.is_any() || map.parts[0].0 == Place::Pooler;
+    let may_lack = |map: &Map| targets.is_any() || map.parts[0].0 == Place::Head;
     let all = maps(&model.backbone).into_iter();
     all.filter(|map| targets.contains(&map.name) && (there(map) || !may_lack(map)))
         .collect()
@@ -209,31 +216,10 @@ fn has_bias(model: &mut Model, map: &Map) -> bool {
     part.is_some_and(|part| part.bias.is_some())
 }
 
-/// The columns that one map here has of a wider one.
-struct Columns {
-    start: usize,
-    length: usize,
-}
-
-impl Columns {
-    /// `[in, all] -> [in, own]`.
-    fn of(&self, matrix: &Tensor<2>) -> Tensor<2> {
-        matrix.clone().narrow(1, self.start, self.length)
-    }
-
-    fn of_vector(&self, vector: &Tensor<1>) -> Tensor<1> {
-        vector.clone().narrow(0, self.start, self.length)
-    }
-}
-
-fn change_parts(model: &mut Model, map: &Map, mut change: impl FnMut(&mut Linear, &Columns)) {
-    for (place, range) in &map.parts {
-        let columns = Columns {
-            start: range.start,
-            length: range.len(),
-        };
+fn change_parts(model: &mut Model, map: &Map, mut change: impl FnMut(&mut Linear, &Outputs)) {
+    for (place, outputs) in &map.parts {
         if let Some(part) = model.map_mut(*place) {
-            change(part, &columns);
+            change(part, outputs);
         }
     }
 }

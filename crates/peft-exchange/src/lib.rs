@@ -8,7 +8,7 @@
 //!
 //! | `peft_type` | read | refused |
 //! |---|---|---|
-//! | `LORA` | rsLoRA, DoRA, rank and alpha patterns, chosen layers, lists and regular expressions of modules, `lora_bias`, `bias: lora_only` | `bias: all`, embeddings, initialisations that change the base weights (PiSSA, OLoRA, LoftQ, CorDA), every `use_...` not named here |
+//! | `LORA` | rsLoRA, DoRA, rank and alpha patterns, chosen layers, lists and regular expressions of modules, projections of embeddings, poolers, `lora_bias`, `bias: lora_only` | `bias: all`, embeddings, initialisations that change the base weights (PiSSA, OLoRA, LoftQ, CorDA), every `use_...` not named here |
 //! | `IA3` | attention and feed-forward kinds | |
 //! | `VERA` | with the projection saved | `save_projection: false` |
 //! | `LN_TUNING` | any of the model's norms | |
@@ -21,7 +21,9 @@
 //!
 //! What a method trained comes as an [`adapt::Portable`], which knows no method's name. The head must be that of transformers
 //! (`budget.head=transformers`): the linear head on mean-pooled states exists in none of its models. Where PEFT has one module and
-//! this project three maps (GPT-2's `c_attn`), corrections are written in block form, with more ranks and the same result.
+//! this project several maps (GPT-2's `c_attn`, ModernBERT's `Wqkv` and `Wi`, Phi-3's `qkv_proj` and `gate_up_proj`, GPT-NeoX's
+//! `query_key_value`), corrections are written in block form, with more ranks and the same result. GTE's and nomic-bert's modules have
+//! the names of their authors' code (`trust_remote_code=True`).
 //! Adapters, BitFit and finetuned weights have no equivalent and are refused.
 
 mod config;
@@ -30,6 +32,7 @@ mod fields;
 mod fold;
 mod head;
 mod modules;
+mod outputs;
 mod predictor;
 mod prompt;
 mod read;

@@ -1,8 +1,10 @@
-//! The base model's modules as PEFT calls them, and where each stands here; GPT-2's one map for queries, keys and values is three here.
+//! The base model's modules as PEFT calls them, and where each stands here. Names and widths come from what the loader knows of the family's
+//! files; what one module holds there may be several maps here (GPT-2's `c_attn`, ModernBERT's `Wqkv`, Phi-3's `gate_up_proj`).
 
+use crate::head;
+use crate::outputs::Outputs;
 use adapt::Head;
-use std::ops::Range;
-use transformer::{Architecture, Backbone, Linear, Norm, ParameterName, Proj, Storage};
+use transformer::{Backbone, Linear, Norm, ParameterName, Proj, Shape, Storage, classifier_prefix};
 
 /// What a checkpoint's tensors go into.
 pub(crate) struct Model {
@@ -16,70 +18,101 @@ pub(crate) struct Map {
     pub(crate) name: String,
     pub(crate) d_in: usize,
     pub(crate) d_out: usize,
-    /// The maps here, with the columns that each has of it.
-    pub(crate) parts: Vec<(Place, Range<usize>)>,
+    /// Stored as `[in, out]`: GPT-2's Conv1D.
+    pub(crate) is_conv: bool,
+    /// The maps here, with the outputs that each has of it.
+    pub(crate) parts: Vec<(Place, Outputs)>,
 }
 
 /// A linear map here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Block(usize, Proj),
-    Pooler,
+    /// Between the embeddings and the first block.
+    Projection,
+    /// Below the output layer of the head.
+    Head,
 }
 
 /// A norm of the base model.
 pub(crate) struct NormModule {
     pub(crate) name: String,
     pub(crate) place: NormPlace,
+    /// What our gain has over the stored one.
+    pub(crate) offset: f32,
 }
 
 /// A norm here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NormPlace {
     Embeddings,
-    Attention(usize),
-    FeedForward(usize),
+    Distances,
+    Block(usize, InBlock),
     Final,
+    /// Of the map below the output layer.
+    Head,
+}
+
+/// A norm of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InBlock {
+    Attention,
+    AttentionOutput,
+    Query,
+    Key,
+    FeedForward,
+    FeedForwardOutput,
 }
 
 impl Model {
     pub(crate) fn map_mut(&mut self, place: Place) -> Option<&mut Linear> {
         match place {
-            Place::Block(layer, site) => self.backbone.blocks[layer].map_mut(site),
-            Place::Pooler => self.head.inner.as_mut().map(|inner| &mut inner.dense),
+            Place::Block(block, site) => self.backbone.blocks[block].map_mut(site),
+            Place::Projection => self.backbone.embeddings.projection.as_mut(),
+            Place::Head => self.head.inner.as_mut().map(|inner| &mut inner.dense),
         }
     }
 
     pub(crate) fn norm_mut(&mut self, place: NormPlace) -> Option<&mut Norm> {
+        let backbone = &mut self.backbone;
         match place {
-            NormPlace::Embeddings => self.backbone.embeddings.norm.as_mut(),
-            NormPlace::Attention(layer) => Some(&mut self.backbone.blocks[layer].attention.norm),
-            NormPlace::FeedForward(layer) => {
-                Some(&mut self.backbone.blocks[layer].feed_forward.norm)
+            NormPlace::Embeddings => backbone.embeddings.norm.as_mut(),
+            NormPlace::Distances => backbone.distances.as_mut()?.norm.as_mut(),
+            NormPlace::Block(block, which) => {
+                let block = &mut backbone.blocks[block];
+                match which {
+                    InBlock::Attention => block.attention.norm.as_mut(),
+                    InBlock::AttentionOutput => block.attention.output_norm.as_mut(),
+                    InBlock::Query => block.attention.query_norm.as_mut(),
+                    InBlock::Key => block.attention.key_norm.as_mut(),
+                    InBlock::FeedForward => block.feed_forward.norm.as_mut(),
+                    InBlock::FeedForwardOutput => block.feed_forward.output_norm.as_mut(),
+                }
             }
-            NormPlace::Final => self.backbone.final_norm.as_mut(),
+            NormPlace::Final => backbone.final_norm.as_mut(),
+            NormPlace::Head => self.head.inner.as_mut()?.norm.as_mut(),
         }
     }
 }
 
-/// The norm at a place, to be read.
+/// The norm at a place of the backbone, to be read.
 pub(crate) fn norm(backbone: &Backbone, place: NormPlace) -> Option<&Norm> {
     match place {
         NormPlace::Embeddings => backbone.embeddings.norm.as_ref(),
-        NormPlace::Attention(layer) => Some(&backbone.blocks[layer].attention.norm),
-        NormPlace::FeedForward(layer) => Some(&backbone.blocks[layer].feed_forward.norm),
+        NormPlace::Distances => backbone.distances.as_ref()?.norm.as_ref(),
+        NormPlace::Block(block, which) => {
+            let block = &backbone.blocks[block];
+            match which {
+                InBlock::Attention => block.attention.norm.as_ref(),
+                InBlock::AttentionOutput => block.attention.output_norm.as_ref(),
+                InBlock::Query => block.attention.query_norm.as_ref(),
+                InBlock::Key => block.attention.key_norm.as_ref(),
+                InBlock::FeedForward => block.feed_forward.norm.as_ref(),
+                InBlock::FeedForwardOutput => block.feed_forward.output_norm.as_ref(),
+            }
+        }
         NormPlace::Final => backbone.final_norm.as_ref(),
-    }
-}
-
-/// What a model with a classification head calls its backbone.
-pub(crate) fn prefix(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::Bert => "bert.",
-        Architecture::DistilBert => "distilbert.",
-        Architecture::Roberta => "roberta.",
-        Architecture::Gpt2 => "transformer.",
-        Architecture::Llama => "model.",
+        NormPlace::Head => None,
     }
 }
 
@@ -91,54 +124,89 @@ pub(crate) fn maps(backbone: &Backbone) -> Vec<Map> {
         let Some(place) = map_place(&parameter.path) else {
             continue;
         };
-        let name = module_name(shape.architecture, &parameter);
-        let (columns, d_out) = match &parameter.storage {
-            Storage::Columns { range, of } => (range.clone(), *of),
-            _ => (0..parameter.dims[1], parameter.dims[1]),
-        };
+        let name = module_name(shape, &parameter);
+        let (outputs, d_out) = outputs(&parameter);
         match maps.iter_mut().find(|map| map.name == name) {
-            Some(map) => map.parts.push((place, columns)),
+            Some(map) => map.parts.push((place, outputs)),
             None => maps.push(Map {
                 name,
                 d_in: parameter.dims[0],
                 d_out,
-                parts: vec![(place, columns)],
+                is_conv: matches!(parameter.storage, Storage::Same | Storage::Columns { .. }),
+                parts: vec![(place, outputs)],
             }),
         }
     }
-    if shape.architecture == Architecture::Bert {
+    if let Some(inner) = head::names(shape).inner
+        && inner.is_of_base
+    {
         maps.push(Map {
-            name: "bert.pooler.dense".to_owned(),
+            name: inner.dense,
             d_in: shape.hidden,
             d_out: shape.hidden,
-            parts: vec![(Place::Pooler, 0..shape.hidden)],
+            is_conv: false,
+            parts: vec![(Place::Head, Outputs::all(shape.hidden))],
         });
     }
     maps
 }
 
-/// All norms.
-pub(crate) fn norms(backbone: &Backbone) -> Vec<NormModule> {
-    let architecture = backbone.shape().architecture;
-    let names = backbone.parameter_names().into_iter();
-    names
-        .filter_map(|parameter| {
-            let place = norm_place(parameter.path.strip_suffix(".weight")?)?;
-            let name = module_name(architecture, &parameter);
-            Some(NormModule { name, place })
-        })
-        .collect()
+/// Which outputs of a stored map a parameter has, and how many there are.
+fn outputs(parameter: &ParameterName) -> (Outputs, usize) {
+    match &parameter.storage {
+        Storage::Same | Storage::Transposed => {
+            let all = parameter.dims[1];
+            (Outputs::all(all), all)
+        }
+        Storage::Columns { range, of } | Storage::Rows { range, of } => {
+            (Outputs::of(range.clone()), *of)
+        }
+        Storage::PerHead {
+            part,
+            parts,
+            heads,
+            head_dim,
+        } => {
+            let outputs = Outputs::of_heads(*part, *parts, *heads, *head_dim);
+            (outputs, heads * parts * head_dim)
+        }
+    }
 }
 
-fn module_name(architecture: Architecture, parameter: &ParameterName) -> String {
+/// All norms.
+pub(crate) fn norms(backbone: &Backbone) -> Vec<NormModule> {
+    let shape = backbone.shape();
+    let names = backbone.parameter_names().into_iter();
+    let of_backbone = names.filter_map(|parameter| {
+        let place = norm_place(parameter.path.strip_suffix(".weight")?)?;
+        Some(NormModule {
+            name: module_name(shape, &parameter),
+            place,
+            offset: parameter.offset,
+        })
+    });
+    let of_head = head::names(shape).inner.and_then(|inner| inner.norm);
+    let of_head = of_head.map(|name| NormModule {
+        name,
+        place: NormPlace::Head,
+        offset: 0.0,
+    });
+    of_backbone.chain(of_head).collect()
+}
+
+fn module_name(shape: &Shape, parameter: &ParameterName) -> String {
     let tensor = &parameter.tensor;
     let module = tensor.strip_suffix(".weight").unwrap_or(tensor);
-    format!("{}{module}", prefix(architecture))
+    format!("{}{module}", classifier_prefix(shape.architecture))
 }
 
 /// `blocks.3.attention.query.weight`.
 fn map_place(path: &str) -> Option<Place> {
-    let (layer, part) = in_block(path.strip_suffix(".weight")?)?;
+    let module = path.strip_suffix(".weight")?;
+    if module == "embeddings.projection" {
+        return Some(Place::Projection);
+    }
+    let (block, part) = in_block(module)?;
     let site = match part {
         "attention.query" => Proj::Query,
         "attention.key" => Proj::Key,
@@ -149,23 +217,30 @@ fn map_place(path: &str) -> Option<Place> {
         "feed_forward.down" => Proj::Down,
         _ => return None,
     };
-    Some(Place::Block(layer, site))
+    Some(Place::Block(block, site))
 }
 
 fn norm_place(module: &str) -> Option<NormPlace> {
     match module {
         "embeddings.norm" => return Some(NormPlace::Embeddings),
+        "distances.norm" => return Some(NormPlace::Distances),
         "final_norm" => return Some(NormPlace::Final),
         _ => {}
     }
-    match in_block(module)? {
-        (layer, "attention.norm") => Some(NormPlace::Attention(layer)),
-        (layer, "feed_forward.norm") => Some(NormPlace::FeedForward(layer)),
-        _ => None,
-    }
+    let (block, part) = in_block(module)?;
+    let which = match part {
+        "attention.norm" => InBlock::Attention,
+        "attention.output_norm" => InBlock::AttentionOutput,
+        "attention.query_norm" => InBlock::Query,
+        "attention.key_norm" => InBlock::Key,
+        "feed_forward.norm" => InBlock::FeedForward,
+        "feed_forward.output_norm" => InBlock::FeedForwardOutput,
+        _ => return None,
+    };
+    Some(NormPlace::Block(block, which))
 }
 
 fn in_block(path: &str) -> Option<(usize, &str)> {
-    let (layer, part) = path.strip_prefix("blocks.")?.split_once('.')?;
-    Some((layer.parse().ok()?, part))
+    let (block, part) = path.strip_prefix("blocks.")?.split_once('.')?;
+    Some((block.parse().ok()?, part))
 }

@@ -3,7 +3,7 @@
 use crate::modules::Model;
 use crate::prompt::Front;
 use crate::{CONFIG_FILE, LABELS_FILE, TENSORS_FILE};
-use adapt::{Budget, Footprint, Logits, PredictError, Predictor, SaveError};
+use adapt::{Budget, Footprint, HeadForm, HeadPolicy, Logits, PredictError, Predictor, SaveError};
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use std::num::NonZeroUsize;
@@ -82,13 +82,16 @@ impl PeftPredictor {
         let device = backbone.device();
         let batch = collate(texts, self.tokenizer.pad_id(), Side::Right, &device);
         let states = backbone.forward(&batch, &Pass::with(&self.front));
-        let pooled = match (&self.front, self.shape.causal) {
-            (_, false) => pool(&states, Pooling::First),
-            // With embeddings in place of ids, `transformers` takes the last position.
-            (Front::Prompt(_), true) => pool(&states, Pooling::LastToken),
-            (_, true) => self.last_that_is_not_padding(states, texts),
-        };
-        self.model.head.forward(pooled, None)
+        let form = HeadForm::of(HeadPolicy::Transformers, &self.shape);
+        let pooling = form.pooling.unwrap_or(Pooling::First);
+        // With embeddings in place of ids, `transformers` takes the last position.
+        let by_id = pooling == Pooling::LastToken && !matches!(self.front, Front::Prompt(_));
+        if by_id {
+            let pooled = self.last_that_is_not_padding(states, texts);
+            self.model.head.forward(pooled, None)
+        } else {
+            self.model.head.logits(states, pooling, None)
+        }
     }
 
     /// `transformers` looks at ids, not at the mask: the rightmost token that is not `pad_token_id`, even where that is also

@@ -15,7 +15,7 @@ const TENSOR: &str = "prompt_embeddings";
 /// What stands before every text.
 pub(crate) enum Front {
     Nothing,
-    /// `[p, hidden]`.
+    /// `[p, embedding]`.
     Prompt(Box<Tensor<2>>),
     /// By layer, `[1, p, kv]`.
     Prefix(Vec<KeyValue>),
@@ -28,9 +28,9 @@ impl Front {
         config: &Tokens,
     ) -> Result<Front, PeftError> {
         let tokens = config.tokens;
-        require("token_dim", config.token_dim, shape.hidden)?;
-        let why = " (num_virtual_tokens by the model's width)";
-        let prompt = tensors.take(TENSOR, [tokens, shape.hidden], why)?;
+        require("token_dim", config.token_dim, shape.embedding)?;
+        let why = " (num_virtual_tokens by the width of the model's embeddings)";
+        let prompt = tensors.take(TENSOR, [tokens, shape.embedding], why)?;
         Ok(Front::Prompt(Box::new(prompt)))
     }
 
@@ -89,7 +89,7 @@ pub(crate) fn put_prompt(
 ) {
     draft.tensors.put(TENSOR, vectors.clone());
     let heads = shape.heads;
-    set(draft, shape, vectors.dims()[0], [shape.hidden, heads]);
+    set(draft, shape, vectors.dims()[0], [shape.embedding, heads]);
     match network {
         None => {
             let start = json!({"prompt_tuning_init": "RANDOM"});
@@ -110,6 +110,22 @@ pub(crate) fn put_prompt(
     }
 }
 
+/// Whether `transformers`' model of this family takes `past_key_values`, which PEFT hands a prefix over as.
+fn takes_past(architecture: Architecture) -> bool {
+    use Architecture as A;
+    !matches!(
+        architecture,
+        A::DistilBert
+            | A::Mpnet
+            | A::Albert
+            | A::DebertaV2
+            | A::ModernBert
+            | A::EuroBert
+            | A::GteNew
+            | A::NomicBert
+    )
+}
+
 /// Puts a prefix as PEFT saves it; the opposite of [`Front::prefix`].
 pub(crate) fn put_prefix(
     draft: &mut Draft,
@@ -117,7 +133,7 @@ pub(crate) fn put_prefix(
     layers: &[KeyValue],
     network_width: Option<usize>,
 ) -> Result<(), PeftError> {
-    if shape.architecture == Architecture::DistilBert {
+    if !takes_past(shape.architecture) {
         return Err(PeftError::NotInPeft {
             what: "a prefix",
             architecture: shape.architecture.name(),

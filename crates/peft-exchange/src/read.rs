@@ -43,11 +43,7 @@ pub fn read(dir: &Path, base: &Pretrained) -> Result<PeftPredictor, PeftError> {
     let mut tensors = Tensors::open(&dir.join(TENSORS_FILE), backbone.device())?;
     let values = tensors.values();
     let prefix = prefix(config.kind.is_prompt_learning());
-    let pooler = base
-        .pooler
-        .as_ref()
-        .map(|pooler| pooler.clone().no_grad().valid());
-    let head = head::take(&mut tensors, prefix, shape, pooler.as_ref())?;
+    let head = head::take(&mut tensors, prefix, base)?;
     let mut model = Model { backbone, head };
     let mut front = Front::Nothing;
     match &config.kind {

@@ -1,16 +1,17 @@
 //! Trained changes of weights under PEFT's names and in its orientation: the way back of `fold.rs`. Matrices are [d_in, d_out] here
-//! and [out, in] there. GPT-2's queries, keys and values are one map there: corrections of its parts become one of block form.
+//! and [out, in] there. Where several maps here are one there (GPT-2's queries, keys and values), corrections of its parts become one of
+//! block form.
 
 use crate::fold::WRAPPED;
 use crate::head;
-use crate::modules::{Map, Place, maps, norm, norms};
+use crate::modules::{Map, NormPlace, Place, maps, norm, norms};
+use crate::outputs::Outputs;
 use crate::spelling::endings;
 use crate::write::Draft;
 use adapt::{LowRankMap, ProjectedMap, RescaledMap};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use serde_json::{Map as JsonMap, Value, json};
-use std::ops::Range;
-use transformer::{Architecture, At, Backbone, Pretrained, Proj};
+use transformer::{At, Backbone, Pretrained, Proj};
 
 /// A map of the base model, and what was trained at each of its parts.
 struct Adapted<'a, T> {
@@ -19,14 +20,24 @@ struct Adapted<'a, T> {
 }
 
 struct Part<'a, T> {
-    columns: Range<usize>,
+    outputs: Outputs,
     trained: Option<&'a T>,
 }
 
 impl<'a, T> Adapted<'a, T> {
-    fn trained(&self) -> impl Iterator<Item = (&Range<usize>, &'a T)> {
+    fn trained(&self) -> impl Iterator<Item = (&Outputs, &'a T)> {
         let parts = self.parts.iter();
-        parts.filter_map(|part| Some((&part.columns, part.trained?)))
+        parts.filter_map(|part| Some((&part.outputs, part.trained?)))
+    }
+
+    /// The parts' vectors in their places, `[out]`.
+    fn whole(&self, of_part: impl Fn(usize, &Part<'a, T>) -> Tensor<1>) -> Tensor<1> {
+        let parts = self.parts.iter().enumerate();
+        let placed = parts.map(|(number, part)| {
+            let vector = of_part(number, part);
+            part.outputs.placed_elements(&vector, self.map.d_out)
+        });
+        placed.reduce(|a, b| a + b).expect("a map has parts")
     }
 }
 
@@ -44,8 +55,8 @@ pub(crate) fn lora(
         let name = &adapted.map.name;
         let a = adapted.trained().map(|(_, pair)| pair.a.clone()).collect();
         let a = Tensor::cat(a, 1); // n x [in, r] -> [in, n r]
-        let b = adapted.trained().map(|(columns, pair)| {
-            placed(pair.b.clone(), columns.start, adapted.map.d_out) // [r, own] -> [r, out]
+        let b = adapted.trained().map(|(outputs, pair)| {
+            outputs.placed(&pair.b, adapted.map.d_out) // [r, own] -> [r, out]
         });
         let b = Tensor::cat(b.collect(), 0); // n x [r, out] -> [n r, out]
         ranks.push((name.clone(), a.dims()[1]));
@@ -95,21 +106,18 @@ pub(crate) fn lora(
 
 /// The lengths that DoRA brings columns to; parts that were not trained keep the lengths they have.
 fn magnitude(adapted: &Adapted<LowRankMap>, backbone: &Backbone) -> Tensor<1> {
-    let parts = adapted.parts.iter().zip(&adapted.map.parts);
-    let lengths = parts.map(|(part, (place, _))| {
+    adapted.whole(|number, part| {
         let trained = part.trained.and_then(|pair| pair.magnitude.clone());
-        trained.unwrap_or_else(|| match place {
-            Place::Block(layer, site) => {
-                let map = backbone.blocks[*layer]
-                    .map(*site)
-                    .expect("a map with a name");
-                let lengths = map.weight.val().powi_scalar(2).sum_dim(0).sqrt(); // [in, out] -> [1, out]
+        trained.unwrap_or_else(|| match adapted.map.parts[number].0 {
+            Place::Block(block, site) => {
+                let map = backbone.blocks[block].map(site);
+                let weight = map.expect("a map with a name").weight.val();
+                let lengths = weight.powi_scalar(2).sum_dim(0).sqrt(); // [in, out] -> [1, out]
                 lengths.squeeze_dim::<1>(0)
             }
-            Place::Pooler => unreachable!("no method trains there"),
+            Place::Projection | Place::Head => unreachable!("no method trains there"),
         })
-    });
-    Tensor::cat(lengths.collect(), 0)
+    })
 }
 
 /// (IA)³.
@@ -120,14 +128,16 @@ pub(crate) fn ia3(draft: &mut Draft, base: &Pretrained, trained: &[RescaledMap])
     for adapted in &all {
         let name = format!("{WRAPPED}{}.ia3_l", adapted.map.name);
         let device = base.backbone.device();
-        let factors = adapted.parts.iter().map(|part| match part.trained {
-            Some(vector) => vector.factor.clone(),
-            None => Tensor::ones([part.columns.len()], &device),
-        });
-        let factor = Tensor::cat(factors.collect(), 0);
-        match scales_input(adapted) {
-            true => draft.tensors.put(name, factor.unsqueeze_dim::<2>(0)), // [1, in]
-            false => draft.tensors.put(name, factor.unsqueeze_dim::<2>(1)), // [out, 1]
+        if scales_input(adapted) {
+            let (_, vector) = adapted.trained().next().expect("a trained map"); // one part: nothing reads beside it
+            let factor = vector.factor.clone();
+            draft.tensors.put(name, factor.unsqueeze_dim::<2>(0)); // [1, in]
+        } else {
+            let factor = adapted.whole(|_, part| match part.trained {
+                Some(vector) => vector.factor.clone(),
+                None => Tensor::ones([part.outputs.len()], &device),
+            });
+            draft.tensors.put(name, factor.unsqueeze_dim::<2>(1)); // [out, 1]
         }
     }
     let (before, after): (Vec<_>, Vec<_>) = all.iter().partition(|adapted| scales_input(adapted));
@@ -166,23 +176,24 @@ pub(crate) fn vera(
         .map(|adapted| adapted.map.d_out)
         .max()
         .unwrap_or(0);
-    // Which columns a slot of `rank` ranks is for; none for maps that are one here as well.
-    let slot_of = |adapted: &Adapted<ProjectedMap>, columns: &Range<usize>| {
-        (adapted.parts.len() > 1).then(|| columns.clone())
+    // Which outputs a slot of `rank` ranks is for; none for maps that are one here as well.
+    let slot_of = |adapted: &Adapted<ProjectedMap>, outputs: &Outputs| {
+        (adapted.parts.len() > 1).then(|| outputs.clone())
     };
-    let mut slots: Vec<Option<Range<usize>>> = Vec::new();
+    let mut slots: Vec<Option<Outputs>> = Vec::new();
     for adapted in &all {
-        for (columns, _) in adapted.trained() {
-            let slot = slot_of(adapted, columns);
+        for (outputs, _) in adapted.trained() {
+            let slot = slot_of(adapted, outputs);
             if !slots.contains(&slot) {
                 slots.push(slot);
             }
         }
     }
     let a = Tensor::cat(vec![a.clone(); slots.len()], 1); // n x [in, r] -> [in, n r]
-    let of_slot = |slot: &Option<Range<usize>>| match slot {
-        Some(columns) => placed(b.clone().narrow(1, 0, columns.len()), columns.start, widest),
-        None => placed(b.clone(), 0, widest),
+    let of_slot = |slot: &Option<Outputs>| {
+        let outputs = slot.clone().unwrap_or_else(|| Outputs::all(b.dims()[1]));
+        let own = b.clone().narrow(1, 0, outputs.len());
+        outputs.placed(&own, widest)
     };
     let b = Tensor::cat(slots.iter().map(of_slot).collect(), 0); // n x [r, out] -> [n r, out]
     draft.tensors.put("base_model.vera_A", a.transpose());
@@ -190,22 +201,20 @@ pub(crate) fn vera(
     for adapted in &all {
         let inner = slots.iter().map(|slot| {
             let mut own = adapted.trained();
-            match own.find(|(columns, _)| slot_of(adapted, columns) == *slot) {
+            match own.find(|(outputs, _)| slot_of(adapted, outputs) == *slot) {
                 Some((_, vectors)) => vectors.d.clone(),
                 None => Tensor::zeros([rank], &device),
             }
         });
-        let outer = adapted.parts.iter().map(|part| match part.trained {
+        let outer = adapted.whole(|_, part| match part.trained {
             Some(vectors) => vectors.b.clone(),
-            None => Tensor::zeros([part.columns.len()], &device),
+            None => Tensor::zeros([part.outputs.len()], &device),
         });
         let at = |part: &str| format!("{WRAPPED}{}.{part}", adapted.map.name);
         draft
             .tensors
             .put(at("vera_lambda_d"), Tensor::cat(inner.collect(), 0));
-        draft
-            .tensors
-            .put(at("vera_lambda_b"), Tensor::cat(outer.collect(), 0));
+        draft.tensors.put(at("vera_lambda_b"), outer);
     }
     set(
         draft,
@@ -229,12 +238,19 @@ pub(crate) fn layer_norm(draft: &mut Draft, backbone: &Backbone) {
             continue;
         };
         let at = |part: &str| format!("{WRAPPED}{}.ln_tuning_layers.{part}", module.name);
-        draft.tensors.put(at("weight"), norm.weight.val());
+        let gain = norm.weight.val();
+        let stored = if module.offset == 0.0 {
+            gain
+        } else {
+            gain - module.offset
+        };
+        draft.tensors.put(at("weight"), stored);
         if let Some(bias) = &norm.bias {
             draft.tensors.put(at("bias"), bias.val());
         }
     }
-    let is_norm = |name: &str| all.iter().any(|module| module.name == name);
+    let of_backbone = || all.iter().filter(|module| module.place != NormPlace::Head);
+    let is_norm = |name: &str| of_backbone().any(|module| module.name == name);
     let targets = spelled(backbone, is_norm);
     draft
         .config
@@ -248,9 +264,9 @@ fn adapted<'a, T>(
     at: impl Fn(&T) -> At<Proj>,
 ) -> Vec<Adapted<'a, T>> {
     let all = maps(backbone).into_iter().map(|mut map| {
-        map.parts.sort_by_key(|(_, columns)| columns.start);
-        let parts = map.parts.iter().map(|(place, columns)| Part {
-            columns: columns.clone(),
+        map.parts.sort_by_key(|(_, outputs)| outputs.first());
+        let parts = map.parts.iter().map(|(place, outputs)| Part {
+            outputs: outputs.clone(),
             trained: trained.iter().find(|one| {
                 let At { layer, site } = at(one);
                 *place == Place::Block(layer, site)
@@ -276,7 +292,7 @@ fn set(draft: &mut Draft, base: &Pretrained, names: &[&str], settings: Value) {
         .config
         .insert("target_modules".to_owned(), json!(targets));
     // GPT-2's maps are Conv1D, stored as [in, out].
-    let conv = base.shape.architecture == Architecture::Gpt2;
+    let conv = maps(&base.backbone).iter().any(|map| map.is_conv);
     draft
         .config
         .insert("fan_in_fan_out".to_owned(), conv.into());
@@ -287,31 +303,17 @@ fn set(draft: &mut Draft, base: &Pretrained, names: &[&str], settings: Value) {
 
 /// The modules meant, told from all other modules of the model with its head.
 fn spelled(backbone: &Backbone, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let (inner, out) = head::names(backbone.shape().architecture);
+    let head = head::names(backbone.shape());
     let maps = maps(backbone).into_iter().map(|map| map.name);
     let norms = norms(backbone).into_iter().map(|norm| norm.name);
-    let heads = inner.into_iter().chain([out]).map(str::to_owned);
+    let inner = head.inner.map(|inner| inner.dense).into_iter();
+    let heads = inner.chain([head.out.to_owned()]);
     let all: Vec<String> = maps.chain(norms).chain(heads).collect();
     let (wanted, others): (Vec<&str>, Vec<&str>) = all
         .iter()
         .map(String::as_str)
         .partition(|name| wanted(name));
     endings(&wanted, &others)
-}
-
-/// `matrix` among columns of zeros: `[r, own] -> [r, width]`.
-fn placed(matrix: Tensor<2>, start: usize, width: usize) -> Tensor<2> {
-    let [rows, own] = matrix.dims();
-    if own == width {
-        return matrix;
-    }
-    let device: Device = matrix.device();
-    let zeros = |columns: usize| Tensor::zeros([rows, columns], &device);
-    let all = [zeros(start), matrix, zeros(width - start - own)];
-    Tensor::cat(
-        all.into_iter().filter(|part| part.dims()[1] > 0).collect(),
-        1,
-    )
 }
 
 /// 16 rather than 16.000000000000004: a scale times a rank.

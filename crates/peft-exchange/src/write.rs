@@ -10,7 +10,7 @@ use adapt::{Change, HeadPolicy, Portable};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use transformer::{Architecture, Pretrained};
+use transformer::{Pretrained, Shape};
 
 /// What has an equivalent in PEFT.
 const EQUIVALENTS: &str =
@@ -83,7 +83,7 @@ fn draft(portable: &Portable, base: &Pretrained, base_name: &str) -> Result<Draf
         Change::Prompt { .. } | Change::Prefix { .. }
     );
     let mut draft = Draft {
-        config: general(portable, shape.architecture, base_name),
+        config: general(portable, shape, base_name),
         tensors: Stored::default(),
     };
     match &portable.change {
@@ -104,21 +104,15 @@ fn draft(portable: &Portable, base: &Pretrained, base_name: &str) -> Result<Draf
         } => prompt::put_prefix(&mut draft, shape, layers, *network_width)?,
     }
     let prefix = crate::read::prefix(prompt_learning);
-    head::put(
-        &mut draft.tensors,
-        prefix,
-        shape.architecture,
-        &portable.head,
-    );
+    head::put(&mut draft.tensors, prefix, shape, &portable.head);
     Ok(draft)
 }
 
 /// What stands in every adapter_config.json.
-fn general(portable: &Portable, architecture: Architecture, base_name: &str) -> Map<String, Value> {
-    let mut to_save = vec!["classifier", "score"];
-    if architecture == Architecture::Bert {
-        to_save.insert(0, "pooler"); // Part of the base model there, and trained here.
-    }
+fn general(portable: &Portable, shape: &Shape, base_name: &str) -> Map<String, Value> {
+    let inner = head::names(shape).inner.filter(|inner| inner.is_of_base);
+    let inner = inner.map(|inner| inner.module); // Part of the base model there, and trained here.
+    let to_save: Vec<&str> = inner.into_iter().chain(["classifier", "score"]).collect();
     let general = json!({
         "base_model_name_or_path": base_name,
         "inference_mode": true,

@@ -30,14 +30,14 @@ pub(crate) fn fresh(
             sinusoids(values, width, shape.initializer_range);
         });
         backbone.embeddings.position = Some(Embedding { weight });
-        if !shape.causal {
+        if !shape.causal && backbone.embeddings.projection.is_none() {
             look_near(&mut backbone, shape);
         }
     }
     if settings.embeddings == Embeddings::Cooccurrence {
         let seed = training::sub_seed(settings.seed, "embeddings");
         let host = device.clone().inner();
-        let rows = cooccurrence::vectors(stream, shape.vocab, shape.hidden, seed, &host);
+        let rows = cooccurrence::vectors(stream, shape.vocab, shape.embedding, seed, &host);
         let words = &mut backbone.embeddings.word;
         words.weight = changed(words.weight.clone(), |values, width| {
             known_rows(values, width, &rows, shape.initializer_range);
@@ -94,7 +94,7 @@ fn sinusoids(table: &mut [f32], width: usize, spread: f64) {
 /// anything, and finds late from learned positions. Keys are the fastest waves of a token's position, queries the same turned by the offset; what
 /// else a head sees of a token is noise to this product. That first weights may carry such structure: Trockman & Kolter 2023 (arXiv:2305.09828).
 fn look_near(backbone: &mut Backbone, shape: &Shape) {
-    let head_width = shape.hidden / shape.heads;
+    let head_width = shape.head_dim;
     let size = SHARPNESS.sqrt();
     let attention = &mut backbone.blocks[0].attention;
     let write = |parameter: Param<Tensor<2>>, offset: &dyn Fn(usize) -> f64| {

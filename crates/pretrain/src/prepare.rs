@@ -19,7 +19,7 @@ use transformer::{Architecture, Precision, Shape, load_backbone, load_shape, sav
 /// Settings of the pretraining that a directory holds.
 pub(crate) const SETTINGS_FILE: &str = "pretraining.json";
 /// The model's description and its tokenizer, which every checkpoint carries too.
-const MODEL_FILES: [&str; 8] = [
+const MODEL_FILES: [&str; 12] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -28,6 +28,10 @@ const MODEL_FILES: [&str; 8] = [
     "vocab.json",
     "merges.txt",
     "added_tokens.json",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
 ];
 
 /// Texts to train on and texts to measure on.
@@ -184,7 +188,17 @@ fn end_of_text(tokenizer: &Tokenizer) -> Option<u32> {
 /// # Errors
 /// A tokenizer without them.
 pub(crate) fn masked(tokenizer: &Tokenizer, shape: &Shape) -> Result<Masked, PretrainError> {
-    let id = |names: [&str; 2]| {
+    // MPNet's vocabulary holds BERT's names too, as words that stand for nothing: the family's own come first.
+    let begins_as_roberta = matches!(
+        shape.architecture,
+        Architecture::Roberta | Architecture::Mpnet
+    );
+    let id = |[bert, roberta]: [&str; 2]| {
+        let names = if begins_as_roberta {
+            [roberta, bert]
+        } else {
+            [bert, roberta]
+        };
         let found = names.iter().find_map(|name| tokenizer.token_to_id(name));
         found.ok_or_else(|| {
             PretrainError::Settings(format!(
@@ -198,9 +212,10 @@ pub(crate) fn masked(tokenizer: &Tokenizer, shape: &Shape) -> Result<Masked, Pre
         id(["[SEP]", "</s>"])?,
         id(["[MASK]", "<mask>"])?,
     );
-    let first_word = match shape.architecture {
-        Architecture::Roberta => 4,
-        _ => vocabulary::BERT_TOKENS.len() as u32,
+    let first_word = if begins_as_roberta {
+        4
+    } else {
+        vocabulary::BERT_TOKENS.len() as u32
     };
     // Random replacements come from ids that the tokenizer can give.
     let size = (tokenizer.get_vocab_size(true) as u32).min(shape.vocab as u32);

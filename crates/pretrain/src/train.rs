@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokenizers::Tokenizer;
 use training::{LoopAdamW, Quantity, clip_by_global_norm, linear_with_warmup};
-use transformer::{Precision, Shape, load_shape};
+use transformer::{Precision, ScoreBias, Shape, load_shape};
 
 /// What the loop tells whoever watches.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +145,13 @@ fn check_shape(settings: &Pretraining, shape: &Shape) -> Result<(), PretrainErro
     if shape.causal && settings.neighbour_weight > 0.0 {
         return Err(PretrainError::Settings(format!(
             "recognising neighbours is for masked models, and {} is a causal one; give --neighbours 0",
+            shape.architecture.name()
+        )));
+    }
+    let disentangled = matches!(shape.score_bias, ScoreBias::Disentangled { .. });
+    if disentangled && settings.left_to_right_share > 0.0 {
+        return Err(PretrainError::Settings(format!(
+            "next tokens are predicted by reading from the left only, and {}'s attention reads both ways; give --left-to-right 0",
             shape.architecture.name()
         )));
     }

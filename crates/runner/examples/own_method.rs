@@ -69,7 +69,7 @@ impl Peft for ResidualScale {
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<ResidualScaling, FitError> {
         let ones = || {
-            let blocks = 0..to.shape.layers;
+            let blocks = 0..to.shape.blocks;
             blocks
                 .map(|_| init::constant(1.0, [to.shape.hidden], to.device))
                 .collect()
@@ -86,6 +86,6 @@ impl Peft for ResidualScale {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        (2 * shape.layers * shape.hidden) as u64
+        (2 * shape.blocks * shape.hidden) as u64
     }
 }

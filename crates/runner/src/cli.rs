@@ -226,7 +226,7 @@ pub(crate) struct RunArgs {
     /// A plan: the same settings as below as TOML keys (models, tasks, methods, seeds, epochs, .., [settings.METHOD], [[variant]])
     #[arg(value_parser = path())]
     pub(crate) plan: Option<PathBuf>,
-    /// Models, commas between them: directories in Hugging Face layout, Hub ids, or bundled names; repeatable
+    /// Models, commas between them: directories in Hugging Face layout, GGUF files, Hub ids, or bundled names; repeatable
     #[arg(long, value_name = "M")]
     pub(crate) model: Vec<String>,
     /// Tasks, commas between them: directories with train, validation and test files, Hub data set ids, or bundled names; repeatable
@@ -309,7 +309,7 @@ pub(crate) enum PoolingArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct FeaturesArgs {
-    /// Model: a directory in Hugging Face layout, a Hub id, or a bundled name
+    /// Model: a directory in Hugging Face layout, a GGUF file, a Hub id, or a bundled name
     #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: String,
     /// Texts: one a line (.txt), or a task file (.tsv, .csv, .jsonl, .parquet)
@@ -331,7 +331,7 @@ pub(crate) struct FeaturesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name
+    /// Model that was adapted: a directory in Hugging Face layout, a GGUF file, a Hub id, or a bundled name
     #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: String,
     /// What `run --keep-adapters` saved (RUN/trials/<id>), or a PEFT checkpoint
@@ -356,7 +356,7 @@ pub(crate) struct ExportArgs {
     /// What `run --keep-adapters` saved (RUN/trials/<id>), trained with `--set budget.head=transformers`
     #[arg(value_name = "TRIAL_DIR", value_parser = path())]
     pub(crate) trial: PathBuf,
-    /// Model that was adapted: a directory in Hugging Face layout, a Hub id, or a bundled name [default: as the trial's record has it]
+    /// Model that was adapted: a directory in Hugging Face layout, a GGUF file, a Hub id, or a bundled name [default: as the trial's record has it]
     #[arg(long, value_name = "M", value_parser = model)]
     pub(crate) model: Option<String>,
     /// The directory to make: adapter_config.json, adapter_model.safetensors, labels.txt

@@ -33,6 +33,7 @@ pub use adapt::{
     parse_config,
 };
 pub use registry::METHODS;
+pub use run::flops::flop_shape;
 pub use transformer::{self, At, Depth, Hooks, Linear, Point, Proj, Shape};
 
 /// Counts the heap by phase; mimalloc because the system's allocator gives pages back between steps and faults them in again.

@@ -3,16 +3,18 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::Device;
 
 use crate::batch::Batch;
 use crate::block::Block;
-use crate::dropout::{Depth, DropoutPlan, Place};
+use crate::context::BlockContext;
+use crate::distances::Distances;
+use crate::dropout::DropoutPlan;
 use crate::embedding::Embeddings;
 use crate::hooks::{Embedded, Hooks, KeyValue, Unhooked};
 use crate::norm::Norm;
 use crate::past::Past;
-use crate::shape::{Positions, Shape};
+use crate::shape::{NormOrder, Shape};
 
 /// A pretrained transformer without its task head. Parameter paths are close to the checkpoint's names:
 /// `embeddings.word.weight`, `blocks.3.attention.query.bias`, `blocks.3.feed_forward.norm.weight`, `final_norm.weight`.
@@ -20,9 +22,11 @@ use crate::shape::{Positions, Shape};
 pub struct Backbone {
     /// Words, positions, types.
     pub embeddings: Embeddings,
-    /// From the lowest to the highest.
+    /// What attention adds by distance, one table for all layers.
+    pub distances: Option<Distances>,
+    /// From the lowest to the highest, [`Shape::blocks`] of them; layer `l` is computed by `blocks[shape.block_of(l)]`.
     pub blocks: Vec<Block>,
-    /// After the last block, in pre-norm models.
+    /// After the last layer, where [`Shape::final_norm`] has one.
     pub final_norm: Option<Norm>,
     #[module(skip)]
     shape: Shape,
@@ -75,11 +79,17 @@ impl Backbone {
     pub(crate) fn assemble(
         shape: Shape,
         embeddings: Embeddings,
+        distances: Option<Distances>,
         blocks: Vec<Block>,
         final_norm: Option<Norm>,
     ) -> Backbone {
+        assert!(
+            !shape.parallel || shape.norm_order != NormOrder::Post,
+            "side by side, attention and feed-forward have no sum of their own to normalise"
+        );
         Backbone {
             embeddings,
+            distances,
             blocks,
             final_norm,
             shape,
@@ -115,10 +125,10 @@ impl Backbone {
         self.embeddings.forward(&self.shape, batch, pass)
     }
 
-    /// Runs blocks `range`. `blocks(blocks(x, 0..k), k..layers)` equals `blocks(x, 0..layers)` bit for bit.
+    /// Runs the layers `range`. `blocks(blocks(x, 0..k), k..layers)` equals `blocks(x, 0..layers)` bit for bit.
     ///
     /// # Panics
-    /// If the range does not lie within the blocks.
+    /// If the range does not lie within the layers.
     pub fn blocks(&self, x: Embedded, range: Range<usize>, pass: &Pass) -> Embedded {
         self.run(x, range, pass, &mut |_| ())
     }
@@ -158,81 +168,15 @@ impl Backbone {
         pass: &Pass,
         keep: &mut dyn FnMut(KeyValue),
     ) -> Embedded {
-        let mut context = BlockContext::new(&self.shape, &x, pass);
+        let mut context = BlockContext::new(self, &x, pass);
         let mut h = x.x;
         for layer in range {
-            context.layer = layer;
-            let (next, seen) = self.blocks[layer].forward(&self.shape, h, &context);
+            context.enter(layer);
+            let block = &self.blocks[context.block];
+            let (next, seen) = block.forward(&self.shape, h, &context);
             keep(seen);
             h = next;
         }
         Embedded { x: h, ..x }
     }
-}
-
-/// What every block of one pass shares.
-pub(crate) struct BlockContext<'a> {
-    pub(crate) layer: usize,
-    pub(crate) pass: &'a Pass<'a>,
-    /// `[b, p + t]`: past and own keys; without hooked prefixes.
-    key_mask: Tensor<2>,
-    /// Cosines and sines, `[b, t, head_dim / 2]` each.
-    rotation: Option<(Tensor<3>, Tensor<3>)>,
-}
-
-impl<'a> BlockContext<'a> {
-    fn new(shape: &Shape, e: &Embedded, pass: &'a Pass<'a>) -> Self {
-        let rotation = match &shape.positions {
-            Positions::Learned { .. } => None,
-            Positions::Rotary {
-                inverse_frequencies,
-            } => Some(rotation(&e.positions, inverse_frequencies)),
-        };
-        let key_mask = match pass.past {
-            Some(past) => past.mask_followed_by(e.mask.clone()),
-            None => e.mask.clone(),
-        };
-        BlockContext {
-            layer: 0,
-            pass,
-            key_mask,
-            rotation,
-        }
-    }
-
-    /// The block's own keys and values behind the past's, or behind what a hook puts in front; and the mask of all keys.
-    pub(crate) fn with_earlier(&self, own: KeyValue, hooks: &dyn Hooks) -> (KeyValue, Tensor<2>) {
-        let mask = self.key_mask.clone();
-        if let Some(past) = self.pass.past {
-            return (past.layer(self.layer).followed_by(own), mask);
-        }
-        match hooks.prefix(self.layer) {
-            Some(prefix) => {
-                let [b, _] = mask.dims();
-                let ones = Tensor::ones([b, prefix.key.dims()[1]], &mask.device());
-                (prefix.followed_by(own), Tensor::cat(vec![ones, mask], 1)) // [b, p] + [b, t] -> [b, p + t]
-            }
-            None => (own, mask),
-        }
-    }
-
-    pub(crate) fn rotate(&self, x: Tensor<3>, heads: usize) -> Tensor<3> {
-        match &self.rotation {
-            Some((cos, sin)) => ops::rotary(x, cos.clone(), sin.clone(), heads),
-            None => x,
-        }
-    }
-
-    pub(crate) fn dropout(&self, place: Place) -> Option<ops::Dropout> {
-        let plan = self.pass.dropout.as_ref()?;
-        plan.at(Depth::Block(self.layer), place)
-    }
-}
-
-/// Angles in f32, as `transformers` computes them: `[b, t]` positions -> cosines and sines `[b, t, head_dim / 2]`.
-fn rotation(positions: &Tensor<2, Int>, inverse_frequencies: &[f64]) -> (Tensor<3>, Tensor<3>) {
-    let frequencies: Vec<f32> = inverse_frequencies.iter().map(|&f| f as f32).collect();
-    let frequencies = Tensor::<1>::from_floats(frequencies.as_slice(), &positions.device());
-    let angles = positions.clone().float().unsqueeze_dim::<3>(2) * frequencies.unsqueeze::<3>(); // [b, t, 1] x [1, 1, d/2]
-    (angles.clone().cos(), angles.sin())
 }

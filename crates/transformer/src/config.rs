@@ -1,36 +1,116 @@
-//! From `config.json` to a [`Shape`]. Names and defaults are those of `transformers`; what would change the arithmetic and is not
-//! implemented is refused by name ([`known`]), and so is a value out of its range ([`fields`]).
+//! From `config.json` to a [`Shape`]: what all families share. Each family reads its own fields in a file of its own; names and defaults
+//! are those of `transformers`. What would change the arithmetic and is not implemented is refused by name ([`known`]), and so is a value
+//! out of its range ([`fields`]).
 
+mod albert;
+mod bert;
+mod deberta;
+mod distilbert;
+mod electra;
 mod fields;
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod gte;
 mod known;
+mod layers;
+mod llama;
+mod mistral;
+mod modernbert;
+mod mpnet;
+mod nearest;
+mod nomic;
 mod notes;
+mod olmo2;
+mod opt;
+mod phi3;
 mod python;
+mod qwen;
 mod rotary;
+mod smollm3;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::load::LoadError;
-use crate::shape::{Architecture, NormKind, NormOrder, Positions, Shape};
+use crate::shape::{
+    Architecture, ClassifierSettings, LayerKind, NormKind, NormOrder, QueryKeyNorm, ScoreBias,
+    Shape,
+};
 use ops::Activation;
 
-/// Every `model_type` that is read.
-pub const MODEL_TYPES: [&str; 7] = [
-    "bert",
-    "distilbert",
-    "roberta",
-    "xlm-roberta",
-    "camembert",
-    "gpt2",
-    "llama",
+/// Every `model_type` that is read, and the family that it is read as.
+const FAMILIES: [(&str, Architecture); 27] = [
+    ("bert", Architecture::Bert),
+    ("distilbert", Architecture::DistilBert),
+    ("roberta", Architecture::Roberta),
+    ("xlm-roberta", Architecture::Roberta),
+    ("camembert", Architecture::Roberta),
+    ("electra", Architecture::Electra),
+    ("mpnet", Architecture::Mpnet),
+    ("albert", Architecture::Albert),
+    ("deberta-v2", Architecture::DebertaV2),
+    ("modernbert", Architecture::ModernBert),
+    ("modernbert-decoder", Architecture::ModernBertDecoder),
+    ("eurobert", Architecture::EuroBert),
+    ("new", Architecture::GteNew),
+    ("gte", Architecture::GteNew),
+    ("nomic_bert", Architecture::NomicBert),
+    ("gpt2", Architecture::Gpt2),
+    ("gpt_neox", Architecture::GptNeoX),
+    ("opt", Architecture::Opt),
+    ("llama", Architecture::Llama),
+    ("mistral", Architecture::Mistral),
+    ("qwen2", Architecture::Qwen2),
+    ("qwen3", Architecture::Qwen3),
+    ("phi3", Architecture::Phi3),
+    ("olmo2", Architecture::Olmo2),
+    ("smollm3", Architecture::SmolLm3),
+    ("gemma2", Architecture::Gemma2),
+    ("gemma3_text", Architecture::Gemma3),
 ];
+
+/// Every `model_type` that is read.
+pub const MODEL_TYPES: [&str; FAMILIES.len()] = {
+    let mut types = [""; FAMILIES.len()];
+    let mut at = 0;
+    while at < types.len() {
+        types[at] = FAMILIES[at].0;
+        at += 1;
+    }
+    types
+};
+
+/// No model is deeper; a description of each layer is kept.
+const MOST_LAYERS: u64 = 1 << 16;
 
 /// A parsed `config.json`.
 pub(crate) struct Config {
     file: PathBuf,
     fields: Map<String, Value>,
+    /// The fields that were asked for: tests know by them what is read.
+    #[cfg(test)]
+    asked: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
+
+/// The names of the sizes that every family has, where they are not those of most.
+struct Sizes {
+    hidden: &'static str,
+    layers: &'static str,
+    heads: &'static str,
+    intermediate: &'static str,
+    /// Four times the width where the file does not say.
+    intermediate_is_optional: bool,
+}
+
+const USUAL_SIZES: Sizes = Sizes {
+    hidden: "hidden_size",
+    layers: "num_hidden_layers",
+    heads: "num_attention_heads",
+    intermediate: "intermediate_size",
+    intermediate_is_optional: false,
+};
 
 impl Config {
     pub(crate) fn read(dir: &Path) -> Result<Config, LoadError> {
@@ -48,8 +128,22 @@ impl Config {
 
     pub(crate) fn parse(file: PathBuf, text: &str) -> Result<Config, LoadError> {
         match serde_json::from_str(&python::to_json(text)) {
-            Ok(fields) => Ok(Config { file, fields }.with_own_names()),
+            Ok(fields) => Ok(Config::from_fields(file, fields)),
             Err(source) => Err(LoadError::Json { file, source }),
+        }
+    }
+
+    /// From the fields of a config.json; `file` is where they come from.
+    pub(crate) fn from_fields(file: PathBuf, fields: Map<String, Value>) -> Config {
+        Config::new(file, fields).with_own_names()
+    }
+
+    fn new(file: PathBuf, fields: Map<String, Value>) -> Config {
+        Config {
+            file,
+            fields,
+            #[cfg(test)]
+            asked: Default::default(),
         }
     }
 
@@ -57,193 +151,120 @@ impl Config {
         let architecture = self.architecture()?;
         self.refuse_what_is_not_implemented(architecture)?;
         match architecture {
-            Architecture::Bert | Architecture::Roberta => self.bert(architecture),
+            Architecture::Bert => self.bert(),
+            Architecture::Roberta => self.roberta(),
             Architecture::DistilBert => self.distilbert(),
+            Architecture::Electra => self.electra(),
+            Architecture::Mpnet => self.mpnet(),
+            Architecture::Albert => self.albert(),
+            Architecture::DebertaV2 => self.deberta_v2(),
+            Architecture::ModernBert => self.modernbert(),
+            Architecture::ModernBertDecoder => self.modernbert_decoder(),
+            Architecture::EuroBert => self.eurobert(),
+            Architecture::GteNew => self.gte_new(),
+            Architecture::NomicBert => self.nomic_bert(),
             Architecture::Gpt2 => self.gpt2(),
+            Architecture::GptNeoX => self.gpt_neox(),
+            Architecture::Opt => self.opt(),
             Architecture::Llama => self.llama(),
+            Architecture::Mistral => self.mistral(),
+            Architecture::Qwen2 => self.qwen2(),
+            Architecture::Qwen3 => self.qwen3(),
+            Architecture::Phi3 => self.phi3(),
+            Architecture::Olmo2 => self.olmo2(),
+            Architecture::SmolLm3 => self.smollm3(),
+            Architecture::Gemma2 => self.gemma2(),
+            Architecture::Gemma3 => self.gemma3(),
         }
     }
 
     fn architecture(&self) -> Result<Architecture, LoadError> {
         let model_type = self.text("model_type", None)?;
-        match model_type.as_str() {
-            "bert" => Ok(Architecture::Bert),
-            "roberta" | "xlm-roberta" | "camembert" => Ok(Architecture::Roberta),
-            "distilbert" => Ok(Architecture::DistilBert),
-            "gpt2" => Ok(Architecture::Gpt2),
-            "llama" => Ok(Architecture::Llama),
-            _ => Err(LoadError::UnsupportedModel {
+        let family = FAMILIES.iter().find(|(name, _)| *name == model_type);
+        match family {
+            Some((_, architecture)) => Ok(*architecture),
+            None => Err(LoadError::UnsupportedModel {
                 file: self.file.clone(),
+                nearest: nearest::hint(&model_type),
                 found: model_type,
                 supported: MODEL_TYPES.join(", "),
             }),
         }
     }
 
-    fn bert(&self, architecture: Architecture) -> Result<Shape, LoadError> {
-        let hidden = self.count("hidden_size")?;
-        let heads = self.count("num_attention_heads")?;
-        let rows = self.count_or("max_position_embeddings", 512)?;
-        let offset = match architecture {
-            // RoBERTa counts positions from the padding id + 1; fairseq kept one table for both.
-            Architecture::Roberta => self.counted_from()? + 1,
-            _ => 0,
+    /// An encoder with norms behind the residuals, biases everywhere, no positions and no dropout: what a family has otherwise it sets.
+    fn plain(
+        &self,
+        architecture: Architecture,
+        sizes: &Sizes,
+        max_length: usize,
+    ) -> Result<Shape, LoadError> {
+        let hidden = self.count(sizes.hidden)?;
+        let heads = self.count(sizes.heads)?;
+        let head_dim = self.whole_heads(hidden, heads, sizes.hidden, sizes.heads)?;
+        self.plain_of(architecture, sizes, max_length, head_dim)
+    }
+
+    /// The same with heads of any width.
+    fn plain_of(
+        &self,
+        architecture: Architecture,
+        sizes: &Sizes,
+        max_length: usize,
+        head_dim: usize,
+    ) -> Result<Shape, LoadError> {
+        let hidden = self.count(sizes.hidden)?;
+        let heads = self.count(sizes.heads)?;
+        let layers = self.count_to(sizes.layers, MOST_LAYERS)?;
+        let intermediate = if sizes.intermediate_is_optional {
+            self.count_or(sizes.intermediate, 4 * hidden)?
+        } else {
+            self.count(sizes.intermediate)?
         };
-        if rows <= offset {
-            let expected = format!("more than {offset}, since positions begin at pad_token_id + 1");
-            return Err(self.field("max_position_embeddings", &expected));
-        }
         Ok(Shape {
             architecture,
             vocab: self.count("vocab_size")?,
             hidden,
-            layers: self.count("num_hidden_layers")?,
+            embedding: hidden,
+            embedding_projection: false,
+            embedding_scale: None,
+            embedding_norm: false,
+            layers,
+            kinds: vec![LayerKind::default(); layers],
+            blocks: layers,
             heads,
             kv_heads: heads,
-            head_dim: self.whole_heads(hidden, heads, "hidden_size", "num_attention_heads")?,
-            intermediate: self.count("intermediate_size")?,
-            max_length: rows - offset,
-            token_types: self.count_or("type_vocab_size", 2)?,
-            causal: false,
-            positions: Positions::Learned { rows, offset },
-            norm: NormKind::Layer,
-            norm_order: NormOrder::Post,
-            norm_epsilon: self.epsilon_or("layer_norm_eps", 1e-12)?,
-            activation: self.activation("hidden_act", "gelu")?,
-            gated: false,
-            attention_bias: true,
-            feed_forward_bias: true,
-            scale_by_inverse_layer: false,
-            scale_scores: true,
-            attention_dropout: self.probability_or("attention_probs_dropout_prob", 0.1)?,
-            hidden_dropout: self.probability_or("hidden_dropout_prob", 0.1)?,
-            initializer_range: self.deviation_or("initializer_range", 0.02)?,
-            pad_id: self.id_in_table("pad_token_id")?,
-            tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
-        })
-    }
-
-    /// RoBERTa's padding id: -1 stands for none elsewhere, and positions can't be counted from it.
-    fn counted_from(&self) -> Result<usize, LoadError> {
-        match (self.present("pad_token_id"), self.id("pad_token_id")?) {
-            (_, Some(id)) => Ok(id as usize),
-            (None, None) => Ok(1),
-            (Some(_), None) => Err(self.field("pad_token_id", "the id that positions count from")),
-        }
-    }
-
-    fn distilbert(&self) -> Result<Shape, LoadError> {
-        let hidden = self.count("dim")?;
-        let heads = self.count("n_heads")?;
-        let rows = self.count_or("max_position_embeddings", 512)?;
-        Ok(Shape {
-            architecture: Architecture::DistilBert,
-            vocab: self.count("vocab_size")?,
-            hidden,
-            layers: self.count("n_layers")?,
-            heads,
-            kv_heads: heads,
-            head_dim: self.whole_heads(hidden, heads, "dim", "n_heads")?,
-            intermediate: self.count("hidden_dim")?,
-            max_length: rows,
-            token_types: 0,
-            causal: false,
-            positions: Positions::Learned { rows, offset: 0 },
-            norm: NormKind::Layer,
-            norm_order: NormOrder::Post,
-            norm_epsilon: 1e-12, // Fixed in the reference code, not a field of the configuration.
-            activation: self.activation("activation", "gelu")?,
-            gated: false,
-            attention_bias: true,
-            feed_forward_bias: true,
-            scale_by_inverse_layer: false,
-            scale_scores: true,
-            attention_dropout: self.probability_or("attention_dropout", 0.1)?,
-            hidden_dropout: self.probability_or("dropout", 0.1)?,
-            initializer_range: self.deviation_or("initializer_range", 0.02)?,
-            pad_id: self.id_in_table("pad_token_id")?,
-            tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
-        })
-    }
-
-    fn gpt2(&self) -> Result<Shape, LoadError> {
-        let hidden = self.count("n_embd")?;
-        let heads = self.count("n_head")?;
-        let rows = self.count_or("n_positions", 1024)?;
-        Ok(Shape {
-            architecture: Architecture::Gpt2,
-            vocab: self.count("vocab_size")?,
-            hidden,
-            layers: self.count("n_layer")?,
-            heads,
-            kv_heads: heads,
-            head_dim: self.whole_heads(hidden, heads, "n_embd", "n_head")?,
-            intermediate: self.count_or("n_inner", 4 * hidden)?,
-            max_length: rows,
-            token_types: 0,
-            causal: true,
-            positions: Positions::Learned { rows, offset: 0 },
-            norm: NormKind::Layer,
-            norm_order: NormOrder::Pre,
-            norm_epsilon: self.epsilon_or("layer_norm_epsilon", 1e-5)?,
-            activation: self.activation("activation_function", "gelu_new")?,
-            gated: false,
-            attention_bias: true,
-            feed_forward_bias: true,
-            scale_by_inverse_layer: self.flag_or("scale_attn_by_inverse_layer_idx", false)?,
-            scale_scores: self.flag_or("scale_attn_weights", true)?,
-            attention_dropout: self.probability_or("attn_pdrop", 0.1)?,
-            hidden_dropout: self.probability_or("resid_pdrop", 0.1)?,
-            initializer_range: self.deviation_or("initializer_range", 0.02)?,
-            pad_id: self.id_in_table("pad_token_id")?,
-            tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
-        })
-    }
-
-    fn llama(&self) -> Result<Shape, LoadError> {
-        let hidden = self.count("hidden_size")?;
-        let heads = self.count("num_attention_heads")?;
-        let kv_heads = self.count_or("num_key_value_heads", heads)?;
-        self.whole_heads(
-            heads,
-            kv_heads,
-            "num_attention_heads",
-            "num_key_value_heads",
-        )?;
-        let head_dim = match self.present("head_dim") {
-            Some(_) => self.count("head_dim")?,
-            None => self.whole_heads(hidden, heads, "hidden_size", "num_attention_heads")?,
-        };
-        let max_length = self.count_or("max_position_embeddings", 2048)?;
-        Ok(Shape {
-            architecture: Architecture::Llama,
-            vocab: self.count("vocab_size")?,
-            hidden,
-            layers: self.count("num_hidden_layers")?,
-            heads,
-            kv_heads,
             head_dim,
-            intermediate: self.count("intermediate_size")?,
+            intermediate,
             max_length,
             token_types: 0,
-            causal: true,
-            positions: Positions::Rotary {
-                inverse_frequencies: self.inverse_frequencies(head_dim, max_length)?,
-            },
-            norm: NormKind::Rms,
-            norm_order: NormOrder::Pre,
-            norm_epsilon: self.epsilon_or("rms_norm_eps", 1e-6)?,
-            activation: self.activation("hidden_act", "silu")?,
-            gated: true,
-            attention_bias: self.flag_or("attention_bias", false)?,
-            feed_forward_bias: self.flag_or("mlp_bias", false)?,
+            causal: false,
+            positions: None,
+            rotations: Vec::new(),
+            score_bias: ScoreBias::None,
+            query_key_norm: QueryKeyNorm::None,
+            score_scale: 1.0 / (head_dim as f64).sqrt(),
             scale_by_inverse_layer: false,
-            scale_scores: true,
-            attention_dropout: self.probability_or("attention_dropout", 0.0)?,
+            score_cap: None,
+            logit_cap: None,
+            norm: NormKind::Layer,
+            norm_order: NormOrder::Post,
+            skips_first_norm: false,
+            parallel: false,
+            final_norm: false,
+            norm_epsilon: 1e-12,
+            activation: Activation::GeluErf,
+            gated: false,
+            query_key_value_bias: true,
+            attention_out_bias: true,
+            feed_forward_up_bias: true,
+            feed_forward_down_bias: true,
+            attention_dropout: 0.0,
             hidden_dropout: 0.0,
             initializer_range: self.deviation_or("initializer_range", 0.02)?,
             pad_id: self.id_in_table("pad_token_id")?,
-            tied_embeddings: self.flag_or("tie_word_embeddings", false)?,
+            tied_embeddings: self.flag_or("tie_word_embeddings", true)?,
+            classifier: ClassifierSettings::default(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Which files of a model's folder decide what it computes, and one digest of them.
+//! Which files of a model decide what it computes, and one digest of them.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -12,8 +12,15 @@ use crate::sentence::sentence_files;
 use crate::tokenizer::TOKENIZER_FILES;
 
 /// Names, relative to `dir`, of the files that decide what the model in it computes: the configuration, everything that the tokenizer
-/// is read from, the weights, and what sentence-transformers has behind them.
+/// is read from, the weights, and what sentence-transformers has behind them. Of a model that is one file (GGUF), that file's own name.
 pub fn model_files(dir: &Path) -> BTreeSet<String> {
+    if dir.is_file() {
+        let name = dir.file_name();
+        return name
+            .map(|name| name.to_string_lossy().into_owned())
+            .into_iter()
+            .collect();
+    }
     let there = |name: &str| dir.join(name).is_file();
     let beside = ["config.json"].into_iter().chain(TOKENIZER_FILES);
     let beside = beside.filter(|name| there(name));
@@ -33,7 +40,7 @@ pub fn model_files(dir: &Path) -> BTreeSet<String> {
 }
 
 /// sha256 over names and contents of [`model_files`], as lower-case hexadecimal digits: another one wherever the model would compute
-/// something else.
+/// something else. Of a model that is one file, the sha256 of that file.
 ///
 /// # Errors
 /// Files that cannot be read.
@@ -41,8 +48,14 @@ pub fn model_digest(dir: &Path) -> Result<String, LoadError> {
     model_digest_with(dir, None)
 }
 
-/// [`model_digest`], where the sha256 of model.safetensors may be known already.
+/// [`model_digest`], where the sha256 of the weights may be known already: of model.safetensors, or of the one file.
 pub(crate) fn model_digest_with(dir: &Path, weights: Option<&str>) -> Result<String, LoadError> {
+    if dir.is_file() {
+        return match weights {
+            Some(known) => Ok(known.to_owned()),
+            None => digest_files(&[dir.to_path_buf()]),
+        };
+    }
     let mut all = Sha256::new();
     for name in model_files(dir) {
         let own = match weights {
@@ -137,6 +150,23 @@ mod tests {
             write(&dir, name, "x");
             assert_eq!(model_digest(&dir).unwrap(), before, "{name}");
         }
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_model_of_one_file_has_that_files_digest() {
+        let dir = std::env::temp_dir().join(format!("digest-of-one-{}", std::process::id()));
+        write(&dir, "model.gguf", "GGUF");
+        write(&dir, "other.gguf", "GGUF and more");
+        let file = dir.join("model.gguf");
+        assert_eq!(
+            model_files(&file),
+            BTreeSet::from(["model.gguf".to_owned()])
+        );
+        let digest = model_digest(&file).unwrap();
+        assert_eq!(digest, digest_files(std::slice::from_ref(&file)).unwrap());
+        assert_ne!(digest, model_digest(&dir.join("other.gguf")).unwrap());
+        assert_eq!(model_digest_with(&file, Some("known")).unwrap(), "known");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

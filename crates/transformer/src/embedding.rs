@@ -1,4 +1,4 @@
-//! From token ids to the first hidden states: words, positions, types, norm.
+//! From token ids to the first hidden states: words, positions, types, norm, projection.
 
 use burn::module::Module;
 use burn::nn::Embedding;
@@ -8,26 +8,33 @@ use crate::backbone::Pass;
 use crate::batch::Batch;
 use crate::dropout::{Depth, Place};
 use crate::hooks::Embedded;
+use crate::linear::Linear;
 use crate::norm::Norm;
-use crate::shape::{Positions, Shape};
+use crate::shape::{LearnedPositions, Shape};
 
 /// The tables below the first block.
 #[derive(Module, Debug)]
 pub struct Embeddings {
-    /// `[vocab, hidden]`.
+    /// `[vocab, embedding]`.
     pub word: Embedding,
-    /// `[rows, hidden]`, where positions are learned.
+    /// `[rows, embedding]`, where positions are learned.
     pub position: Option<Embedding>,
-    /// `[token_types, hidden]`, where there are types.
+    /// `[token_types, embedding]`, where there are types.
     pub token_type: Option<Embedding>,
-    /// In post-norm models.
+    /// Of the sum, where [`Shape::embedding_norm`] has one.
     pub norm: Option<Norm>,
+    /// `[embedding, hidden]`, of the normalised sum (ELECTRA, ALBERT).
+    pub projection: Option<Linear>,
 }
 
 impl Embeddings {
     /// `[b, t]` ids to `[b, t', hidden]`; t' is longer than t where a hook lengthened the sequence.
     pub(crate) fn forward(&self, shape: &Shape, batch: &Batch, pass: &Pass) -> Embedded {
-        let words = ops::embedding(self.word.weight.val(), batch.ids.clone()); // [b, t] -> [b, t, hidden]
+        let words = ops::embedding(self.word.weight.val(), batch.ids.clone()); // [b, t] -> [b, t, embedding]
+        let words = match shape.embedding_scale {
+            Some(scale) => words.mul_scalar(scale as f32),
+            None => words,
+        };
         let mut e = Embedded {
             x: words,
             mask: batch.mask.clone(),
@@ -50,8 +57,8 @@ impl Embeddings {
         }
         e.types = e.types.map(|types| fill_front(types, e.x.dims()[1]));
 
-        if let Some(table) = &self.position {
-            let vectors = position_vectors(table, shape, &e, pass);
+        if let (Some(table), Some(learned)) = (&self.position, &shape.positions) {
+            let vectors = position_vectors(table, learned, &e, pass);
             e.x = ops::add(e.x, vectors);
         }
         if let Some(table) = &self.token_type {
@@ -59,15 +66,21 @@ impl Embeddings {
             let types = e.types.as_ref().filter(|_| shape.token_types > 1);
             e.x = match types {
                 Some(types) => ops::add(e.x, ops::embedding(table.weight.val(), types.clone())),
-                None => e.x + table.weight.val().narrow(0, 0, 1).unsqueeze::<3>(), // [1, 1, hidden]
+                None => e.x + table.weight.val().narrow(0, 0, 1).unsqueeze::<3>(), // [1, 1, embedding]
             };
         }
         if let Some(norm) = &self.norm {
             e.x = norm.apply(e.x);
         }
-        let dropout = pass.dropout.as_ref();
-        if let Some(dropout) = dropout.and_then(|d| d.at(Depth::Embeddings, Place::Embeddings)) {
+        let dropout = pass.dropout.as_ref().and_then(|plan| {
+            let (depth, place) = (Depth::Embeddings, Place::Embeddings);
+            plan.at(shape.architecture, depth, place)
+        });
+        if let Some(dropout) = dropout {
             e.x = ops::dropout(e.x, dropout);
+        }
+        if let Some(projection) = &self.projection {
+            e.x = projection.apply(&e.x); // [b, t, embedding] -> [b, t, hidden]
         }
         e
     }
@@ -87,10 +100,13 @@ fn count_past_padding(batch: &Batch, pad: usize, prefix: usize) -> Tensor<2, Int
     (seen.cumsum(1) + prefix as i64) * words - 1
 }
 
-fn position_vectors(table: &Embedding, shape: &Shape, e: &Embedded, pass: &Pass) -> Tensor<3> {
-    let Positions::Learned { rows, offset } = shape.positions else {
-        unreachable!("a position table without learned positions")
-    };
+fn position_vectors(
+    table: &Embedding,
+    learned: &LearnedPositions,
+    e: &Embedded,
+    pass: &Pass,
+) -> Tensor<3> {
+    let LearnedPositions { rows, offset, .. } = *learned;
     let (length, prefix) = (e.x.dims()[1], pass.hooks.prefix_length());
     assert!(
         pass.past.is_some() || offset + prefix + length <= rows,

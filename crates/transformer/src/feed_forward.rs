@@ -3,14 +3,14 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::backbone::BlockContext;
+use crate::context::BlockContext;
+use crate::dropout::Place;
 use crate::hooks::{At, Point, Proj};
 use crate::linear::Linear;
 use crate::norm::Norm;
 use crate::shape::Shape;
-use ops::Activation;
 
-/// The feed-forward of one block, with the norm that stands before it (pre-norm) or after its residual add (post-norm).
+/// The feed-forward of one block, with the norms around it that [`NormOrder`](crate::NormOrder) gives it.
 #[derive(Module, Debug)]
 pub struct FeedForward {
     /// `[hidden, intermediate]`, in gated ones only.
@@ -19,15 +19,17 @@ pub struct FeedForward {
     pub up: Linear,
     /// `[intermediate, hidden]`.
     pub down: Linear,
-    /// Before the maps or after the residual add, as `Shape::norm_order` says.
-    pub norm: Norm,
+    /// Before the maps or after the residual add.
+    pub norm: Option<Norm>,
+    /// Of the result, before the residual add.
+    pub output_norm: Option<Norm>,
 }
 
 impl FeedForward {
-    /// `[b, t, hidden] -> [b, t, hidden]`, before dropout and residual.
+    /// `[b, t, hidden] -> [b, t, hidden]`, before the dropout of the result, output norm and residual.
     pub(crate) fn forward(&self, shape: &Shape, x: Tensor<3>, context: &BlockContext) -> Tensor<3> {
         let hooks = context.pass.hooks;
-        let layer = context.layer;
+        let layer = context.block;
         let project = |site, map: &Linear, x: Tensor<3>| {
             let at = At { layer, site };
             hooks.project(at, &hooks.project_input(at, x), map)
@@ -36,19 +38,12 @@ impl FeedForward {
             Some(gate) => {
                 let gate = project(Proj::Gate, gate, x.clone()); // [b, t, intermediate]
                 let up = project(Proj::Up, &self.up, x.clone());
-                gated(gate, up, shape.activation)
+                ops::gated(gate, up, shape.activation)
             }
             None => ops::activate(project(Proj::Up, &self.up, x.clone()), shape.activation),
         };
-        let site = Point::FfnInner;
-        let inner = hooks.hidden(At { layer, site }, inner, &x); // [b, t, intermediate]
+        let inner = context.drop(inner, Place::FeedForwardInner);
+        let inner = context.hidden(Point::FfnInner, inner, &x); // [b, t, intermediate]
         project(Proj::Down, &self.down, inner)
-    }
-}
-
-fn gated(gate: Tensor<3>, up: Tensor<3>, activation: Activation) -> Tensor<3> {
-    match activation {
-        Activation::Silu => ops::silu_mul(gate, up),
-        other => ops::activate(gate, other) * up,
     }
 }

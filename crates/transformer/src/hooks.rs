@@ -8,8 +8,8 @@ use crate::linear::Linear;
 
 /// The sites of a backbone. Every function is the identity unless overridden.
 pub trait Hooks {
-    /// Token embeddings, before positions and types are added. May lengthen the sequence: `x` and `mask` (and `types`, else
-    /// the new tokens in front are of type 0). Positions are counted anew from the mask afterwards.
+    /// Token embeddings, `[b, t, embedding]`, scaled where the model scales them, before positions and types are added. May lengthen the
+    /// sequence: `x` and `mask` (and `types`, else the new tokens in front are of type 0). Positions are counted anew from the mask afterwards.
     /// Not called when a [`Past`](crate::Past) stands in front: what it prepended is already in there.
     fn embed(&self, x: Embedded) -> Embedded {
         x
@@ -25,12 +25,19 @@ pub trait Hooks {
         x
     }
 
+    /// Vectors of distances, `[1, n, hidden]`, through the map to queries or keys, where a model projects them with it (DeBERTa): as tokens
+    /// are, unless overridden.
+    fn project_distances(&self, at: At<Proj>, x: &Tensor<3>, map: &Linear) -> Tensor<3> {
+        self.project(at, &self.project_input(at, x.clone()), map)
+    }
+
     /// A hidden state inside a block, see [`Point`]. `block_input`: what the sub-layer's first linear maps read, `[b, t, hidden]`.
     fn hidden(&self, _at: At<Point>, h: Tensor<3>, _block_input: &Tensor<3>) -> Tensor<3> {
         h
     }
 
-    /// Keys and values in front of a block's own, seen by every token of every text. Not called when a
+    /// Keys and values in front of a layer's own, seen by every token of every text: `layer` counts the layers, also where they share a
+    /// block. In causal models they take places as a past does, so that a window may end before them. Not called when a
     /// [`Past`](crate::Past) stands in front: the prefix it was computed with is already in there.
     fn prefix(&self, _layer: usize) -> Option<KeyValue> {
         None
@@ -83,18 +90,18 @@ impl Proj {
 /// Hidden states of a block that a method may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Point {
-    /// The attention's output, after dropout, before the residual add; `[b, t, hidden]`.
+    /// The attention's output, after dropout, before an output norm and the residual add; `[b, t, hidden]`.
     AttentionOut,
-    /// The feed-forward's inner activation, after the non-linearity (and the gate); `[b, t, intermediate]`.
+    /// The feed-forward's inner activation, after the non-linearity (the gate, and dropout); `[b, t, intermediate]`.
     FfnInner,
-    /// The feed-forward's output, after dropout, before the residual add; `[b, t, hidden]`.
+    /// The feed-forward's output, after dropout, before an output norm and the residual add; `[b, t, hidden]`.
     FfnOut,
 }
 
 /// A site of a given block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct At<S> {
-    /// Index of the block, from 0.
+    /// Index of the block, from 0. Layers that share a block (ALBERT's) share its index.
     pub layer: usize,
     /// Which site of it.
     pub site: S,
@@ -103,7 +110,7 @@ pub struct At<S> {
 /// Hidden states on their way through the backbone. Movable from one call to the next, and cacheable.
 #[derive(Clone, Debug)]
 pub struct Embedded {
-    /// `[b, t, hidden]`.
+    /// `[b, t, hidden]`; `[b, t, embedding]` in [`Hooks::embed`].
     pub x: Tensor<3>,
     /// `[b, t]`, 1 for a token, 0 for padding.
     pub mask: Tensor<2>,
@@ -113,7 +120,7 @@ pub struct Embedded {
     pub types: Option<Tensor<2, Int>>,
 }
 
-/// Keys and values of one block, `[1 or b, p, kv_heads * head_dim]`. A batch of 1 is shared by all texts.
+/// Keys and values of one layer, `[1 or b, p, kv_heads * head_dim]`. A batch of 1 is shared by all texts.
 #[derive(Clone, Debug)]
 pub struct KeyValue {
     /// Keys, after rotation where positions are rotary.

@@ -8,24 +8,28 @@ use crate::linear::Linear;
 use crate::norm::Norm;
 use ops::Activation;
 
-/// `decoder · norm(act(dense(h))) + bias` for masked language models (BERT and its kin), `decoder · h` for causal ones.
+/// `decoder · norm(act(dense(h))) + bias` for masked language models (BERT and its kin) and ModernBERT's decoder, `decoder · h` for
+/// other causal ones; capped in Gemma 2.
 #[derive(Module, Debug)]
 pub struct LanguageHead {
     /// In masked language models.
     pub transform: Option<Transform>,
-    /// `[vocab, hidden]`, one row a token. Where [`tied`](LanguageHead::tied), the word embeddings as they were read; then it
+    /// `[vocab, embedding]`, one row a token. Where [`tied`](LanguageHead::tied), the word embeddings as they were read; then it
     /// needs no gradient, and a backbone whose embeddings train must pass them to [`logits_tied`](LanguageHead::logits_tied).
     pub decoder: Param<Tensor<2>>,
     /// `[vocab]`, in masked language models.
     pub bias: Option<Param<Tensor<1>>>,
     /// The output matrix is the word embedding.
     pub tied: bool,
+    /// Logits become `cap · tanh(logits / cap)`.
+    #[module(skip)]
+    pub logit_cap: Option<f64>,
 }
 
 /// What a masked language model does before its decoder.
 #[derive(Module, Debug)]
 pub struct Transform {
-    /// `[hidden, hidden]`.
+    /// `[hidden, embedding]`.
     pub dense: Linear,
     /// After the activation.
     pub norm: Norm,
@@ -51,7 +55,11 @@ impl LanguageHead {
             None => hidden,
         };
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        ops::linear(h, decoder.transpose(), bias) // [.., hidden] x [hidden, vocab]
+        let logits = ops::linear(h, decoder.transpose(), bias); // [.., embedding] x [embedding, vocab]
+        match self.logit_cap {
+            Some(cap) => ops::soft_cap(logits, cap),
+            None => logits,
+        }
     }
 }
 
@@ -62,16 +70,20 @@ impl Transform {
     }
 }
 
-/// BERT's pooler: `tanh(W h_first + b)`, pretrained on next-sentence prediction and read by Hugging Face's classification head.
+/// `act(W h_first + b)`: BERT's, with tanh, pretrained on next-sentence prediction; also ALBERT's, MPNet's and DeBERTa's (with GELU).
+/// Hugging Face's classification head reads it.
 #[derive(Module, Debug)]
 pub struct Pooler {
     /// `[hidden, hidden]`.
     pub dense: Linear,
+    /// Of its result.
+    #[module(skip)]
+    pub activation: Activation,
 }
 
 impl Pooler {
     /// `[b, hidden] -> [b, hidden]`; the input is the first token's vector.
     pub fn apply(&self, first: Tensor<2>) -> Tensor<2> {
-        ops::activate(self.dense.apply(&first), Activation::Tanh)
+        ops::activate(self.dense.apply(&first), self.activation)
     }
 }

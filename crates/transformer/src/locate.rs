@@ -1,4 +1,5 @@
-//! From what a user calls a model to a directory: a path, or an id of the Hugging Face Hub, fetched once and kept in its cache.
+//! From what a user calls a model to a directory or a GGUF file: a path, or an id of the Hugging Face Hub, fetched once and kept in its
+//! cache.
 
 mod error;
 
@@ -9,15 +10,17 @@ use hub::{Api, ApiRepo, Cache, HubSettings, Repo, RepoType};
 
 pub use error::LocateError;
 
+use crate::gguf;
 use crate::load::index::{self, INDEX, SINGLE};
 use crate::load::instead;
 use crate::tokenizer::TOKENIZER_FILES;
 
 /// The directory of a model: `model` itself where it is a directory with a config.json, else the Hub's cache, filled where
-/// needed. `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured. Shows progress on a terminal.
+/// needed. Or its file: `model` itself where it is a GGUF file, or the one GGUF file of a directory without a config.json.
+/// `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and `HF_TOKEN` are honoured. Shows progress on a terminal.
 ///
 /// # Errors
-/// If there is no such directory, the Hub does not have it or cannot be reached.
+/// If there is no such directory or file, the Hub does not have it or cannot be reached.
 pub fn locate(model: &str) -> Result<PathBuf, LocateError> {
     locate_with(model, &HubSettings::from_env())
 }
@@ -36,7 +39,15 @@ pub fn locate_with(model: &str, settings: &HubSettings) -> Result<PathBuf, Locat
         let model = model.to_owned();
         return Err(LocateError::Adapter { model, base });
     }
+    if let Some(file) = gguf::file_of(dir) {
+        return Ok(file);
+    }
     if dir.is_dir() {
+        let files = gguf::files_in(dir);
+        if !files.is_empty() {
+            let dir = dir.to_path_buf();
+            return Err(LocateError::SeveralFiles { dir, files });
+        }
         let hint = instead::of_config(dir);
         let dir = dir.to_path_buf();
         return Err(LocateError::NoConfig { dir, hint });
@@ -124,7 +135,9 @@ impl<'a> Fetch<'a> {
         self.weights(&repo, &dir)?;
         for name in TOKENIZER_FILES {
             // Word lists are not needed beside tokenizer.json, and are large.
-            let needless = name.starts_with("vocab") || name.starts_with("merges");
+            let lists = ["vocab", "merges"];
+            let needless =
+                lists.iter().any(|list| name.starts_with(list)) || name.ends_with(".model");
             if needless && dir.join("tokenizer.json").is_file() {
                 continue;
             }
@@ -144,6 +157,10 @@ impl<'a> Fetch<'a> {
             Ok(file) => Err(LocateError::Adapter {
                 model: self.model.to_owned(),
                 base: instead::base_of_adapter(&file),
+            }),
+            Err(_) if self.model.to_ascii_lowercase().contains("gguf") => Err(LocateError::Gguf {
+                model: self.model.to_owned(),
+                endpoint: self.settings.endpoint.clone(),
             }),
             Err(_) => Err(missing),
         }

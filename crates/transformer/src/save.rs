@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::backbone::Backbone;
 use crate::language_head::LanguageHead;
-use crate::load::{ParameterName, Storage, head_names, save_prefix};
+use crate::load::{ParameterName, head_names, place, save_prefix};
 
 /// How weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub fn save_weights(
     let mut values = Values::of(backbone);
     for name in backbone.parameter_names() {
         let value = values.take(&name.path);
-        place(
+        put(
             &mut stored,
             format!("{prefix}{}", name.tensor),
             &name,
@@ -70,7 +70,7 @@ pub fn save_weights(
         let mut values = Values::of(head);
         for name in head_names(shape, head.tied) {
             if let Some(value) = values.0.remove(&name.path) {
-                place(&mut stored, name.tensor.clone(), &name, value);
+                put(&mut stored, name.tensor.clone(), &name, value);
             }
         }
     }
@@ -118,35 +118,18 @@ impl Values {
     }
 }
 
-/// Puts a parameter where the checkpoint has it: as it is, transposed, or beside others in one wider tensor.
-fn place(
+/// Puts a parameter where the checkpoint has it: in a tensor of its own or beside others.
+fn put(
     stored: &mut BTreeMap<String, Stored>,
     tensor: String,
     name: &ParameterName,
     value: Vec<f32>,
 ) {
-    let dims = name.stored_dims();
-    match &name.storage {
-        Storage::Same => {
-            let values = value;
-            stored.insert(tensor, Stored { dims, values });
-        }
-        Storage::Transposed => {
-            let [rows, columns] = [name.dims[0], name.dims[1]];
-            let transposed = (0..columns).flat_map(|c| (0..rows).map(move |r| (r, c)));
-            let values = transposed.map(|(r, c)| value[r * columns + c]).collect();
-            stored.insert(tensor, Stored { dims, values });
-        }
-        Storage::Columns { range, of } => {
-            let whole = stored.entry(tensor).or_insert_with(|| Stored {
-                values: vec![0.0; dims.iter().product()],
-                dims,
-            });
-            for (row, part) in value.chunks_exact(range.len()).enumerate() {
-                whole.values[row * of..][range.clone()].copy_from_slice(part);
-            }
-        }
-    }
+    let whole = stored.entry(tensor).or_insert_with(|| Stored {
+        dims: name.stored_dims(),
+        values: Vec::new(),
+    });
+    place(&mut whole.values, name, value);
 }
 
 fn write(

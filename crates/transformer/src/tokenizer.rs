@@ -1,8 +1,13 @@
 //! From text to token ids, as the checkpoint's own tokenizer does it.
 
 mod added;
+mod around;
+mod base64;
 mod build;
+#[cfg(test)]
+mod changes;
 mod class;
+mod cuts;
 mod effects;
 mod errors;
 mod files;
@@ -11,20 +16,26 @@ mod limits;
 #[cfg(test)]
 mod long_texts;
 mod lower_case;
+pub(crate) mod merges;
+mod open;
+mod parts;
 mod pieces;
 mod rebuild;
+#[cfg(test)]
+mod reference;
+mod sentencepiece;
 mod settings;
 mod special;
 mod truncate;
+mod values;
+mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use tokenizers::{Encoding, TruncationDirection};
 
-use crate::config::Config;
-use crate::shape::{Architecture, Shape};
 pub use errors::{TokenizeError, TokenizerError};
 pub(crate) use files::TOKENIZER_FILES;
 use pieces::{Cuts, Keep};
@@ -61,45 +72,6 @@ pub struct Encoded {
 }
 
 impl Tokenizer {
-    pub(crate) fn read(
-        dir: &Path,
-        shape: &Shape,
-        config: &Config,
-    ) -> Result<Tokenizer, crate::LoadError> {
-        let read = build::read(dir, shape.architecture == Architecture::Roberta, config)?;
-        let mut inner = read.tokenizer;
-        let file = &read.files[0];
-        let broken = |source| files::broken(file, source);
-        // Some checkpoints carry a fixed truncation or padding; both are ours to decide.
-        inner.with_truncation(None).map_err(broken)?;
-        inner.with_padding(None);
-        let split = read.settings.flag("split_special_tokens")?;
-        inner.set_encode_special_tokens(split == Some(true));
-        special::check_around(&inner, shape, file)?;
-        let count = inner.get_vocab_size(true);
-        let mut warnings = read.notes;
-        if count > shape.vocab {
-            warnings.push(format!(
-                "the tokenizer knows {count} tokens, the model has embeddings for {}; a text that needs one of the others is refused",
-                shape.vocab
-            ));
-        }
-        let special =
-            SpecialTokens::resolve(&inner, &read.functions, config, shape.vocab, &mut warnings)?;
-        let tells_apart = tells_pairs_apart(&inner);
-        Ok(Tokenizer {
-            cuts: Cuts::of(&inner, &read.normalizer, &read.pre_tokenizer, &read.model),
-            inner: Arc::new(inner),
-            special,
-            truncation: read.truncation,
-            types: read.types,
-            types_unlisted: read.types_unlisted && shape.token_types > 1 && tells_apart,
-            vocab: shape.vocab,
-            files: read.files,
-            warnings,
-        })
-    }
-
     /// Encodes texts and pairs with the checkpoint's special tokens, in parallel. What exceeds `max_length` tokens is cut off,
     /// from the longer text of a pair first, and counted. Where a model has no special tokens, an empty text becomes its
     /// beginning-of-text (else end-of-text, else padding) token: no row is without a token.
@@ -306,12 +278,6 @@ impl std::fmt::Debug for Tokenizer {
         out.field("files", &self.files).field("vocab", &self.vocab);
         out.finish_non_exhaustive()
     }
-}
-
-/// Whether the second text of a pair has another token type than the first.
-fn tells_pairs_apart(tokenizer: &tokenizers::Tokenizer) -> bool {
-    let pair = guard::caught(|| tokenizer.encode_fast(("a", "a"), true));
-    pair.is_ok_and(|pair| pair.get_type_ids().iter().any(|id| *id != 0))
 }
 
 fn failed(text: &str, source: tokenizers::Error) -> TokenizeError {

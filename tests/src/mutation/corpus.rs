@@ -32,8 +32,9 @@ impl Corpus {
     pub(crate) fn make(root: &Path, readers: &[&Reader]) -> anyhow::Result<Self> {
         let corpus = Self::at(root);
         let is_read = |part: &str| readers.iter().any(|reader| reader.part == part);
-        let makers: [(&[&str], Make); 6] = [
+        let makers: [(&[&str], Make); 7] = [
             (&["models"], Self::make_models),
+            (&["gguf"], Self::make_gguf),
             (&["peft"], Self::make_peft),
             (&["adapters", "texts"], Self::make_adapters),
             (&["tasks", "texts"], Self::make_tasks),
@@ -97,8 +98,10 @@ impl Corpus {
         fs::create_dir_all(&to)?;
         for file in fs::read_dir(from)? {
             let file = file?;
-            let expected = file.file_name().to_string_lossy().starts_with("expected");
-            if file.path().is_file() && !expected {
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            let is_reference = name.starts_with("expected") || name.starts_with("gradients");
+            if file.path().is_file() && !is_reference {
                 symlink(file.path(), to.join(file.file_name()))?;
             }
         }
@@ -288,7 +291,7 @@ impl Corpus {
     }
 }
 
-fn fixtures() -> PathBuf {
+pub(super) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 

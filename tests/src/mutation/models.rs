@@ -1,7 +1,7 @@
 //! The corpus' checkpoints: the fixtures as they are, with the tokenizer files of older versions, and in shards.
 
 use super::change::safetensors;
-use super::corpus::{Corpus, FAMILIES};
+use super::corpus::{Corpus, FAMILIES, fixtures};
 use serde_json::{Map, Value, json};
 use std::fs;
 
@@ -9,6 +9,14 @@ impl Corpus {
     pub(super) fn make_models(&self) -> anyhow::Result<()> {
         for family in FAMILIES {
             self.link(&self.model(family), &format!("models/{family}"))?;
+        }
+        for feature in fs::read_dir(fixtures().join("features"))? {
+            let feature = feature?;
+            let name = feature.file_name();
+            self.link(
+                &feature.path(),
+                &format!("models/{}", name.to_string_lossy()),
+            )?;
         }
         for (family, kind, class) in [
             ("bert", "words", "BertTokenizer"),
@@ -19,6 +27,15 @@ impl Corpus {
             self.make_model_of_old_files(family, kind, class)?;
         }
         self.make_sharded("distilbert")
+    }
+
+    /// Files of llama.cpp, each of them a model.
+    pub(super) fn make_gguf(&self) -> anyhow::Result<()> {
+        for name in ["llama", "gpt2"] {
+            let file = fs::read(fixtures().join(format!("gguf/{name}.gguf")))?;
+            self.file(&format!("gguf/{name}/model.gguf"), file)?;
+        }
+        Ok(())
     }
 
     /// The tokenizer as it was saved before tokenizer.json: `vocab.txt`, or `vocab.json` and `merges.txt`.

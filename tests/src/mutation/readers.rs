@@ -51,9 +51,9 @@ pub(crate) struct Place<'a> {
 }
 
 /// All of them; the shares add up to 100.
-pub(crate) const READERS: [Reader; 13] = [
+pub(crate) const READERS: [Reader; 14] = [
     reader("config", 12, "models", &["config.json"], read_model),
-    reader("weights", 8, "models", &[".safetensors"], read_model),
+    reader("weights", 7, "models", &[".safetensors"], read_model),
     reader(
         "index",
         4,
@@ -61,7 +61,8 @@ pub(crate) const READERS: [Reader; 13] = [
         &["model.safetensors.index.json"],
         read_model,
     ),
-    reader("tokenizer", 12, "models", &["tokenizer.json"], read_model),
+    reader("gguf", 3, "gguf", &["model.gguf"], read_model),
+    reader("tokenizer", 10, "models", &["tokenizer.json"], read_model),
     reader(
         "tokenizer-settings",
         8,

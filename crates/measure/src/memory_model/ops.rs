@@ -175,8 +175,8 @@ pub(super) fn activate(tape: &Tape, x: Var) -> Var {
     })
 }
 
-/// `ops::silu_mul`.
-pub(super) fn silu_mul(tape: &Tape, gate: Var, up: Var) -> Var {
+/// `ops::gated`.
+pub(super) fn gated(tape: &Tape, gate: Var, up: Var) -> Var {
     let numbers = gate.numbers();
     let inputs = [gate.node, up.node];
     let saved = (gate.value, up.value);
@@ -191,30 +191,33 @@ pub(super) fn silu_mul(tape: &Tape, gate: Var, up: Var) -> Var {
     })
 }
 
-/// `ops::attention`: two numbers a row and head are kept of the probabilities. `scratch` numbers are held by each of the workers.
+/// `ops::attention`: two numbers a row and head are kept of the probabilities. `more`: biases or vectors of distances. `scratch` numbers
+/// are held by all workers together.
 pub(super) fn attention(
     tape: &Tape,
     [q, k, v]: [Var; 3],
+    more: Vec<Var>,
     statistics: u64,
     [scratch, scratch_backward]: [u64; 2],
 ) -> Var {
     let (queries, keys) = (q.numbers(), k.numbers());
-    let inputs = [q.node, k.node, v.node];
+    let mut inputs = vec![q.node, k.node, v.node];
+    inputs.extend(more.iter().map(|var| var.node));
+    let sizes: Vec<u64> = more.iter().map(Var::numbers).collect();
     let saved = [q.value, k.value, v.value].map(|value| tape.dense(value));
+    let more: Vec<Value> = more.into_iter().map(|var| var.value).collect();
     let y = tape.activation(queries);
     let statistics = tape.activation(2 * statistics);
     drop(tape.activation(scratch));
     tape.fused(&inputs, y, move |tape, dy, wants| {
-        let [want_q, want_k, want_v] = take(wants);
         let _dy = tape.dense(dy);
-        let [dq, dk, dv] = [queries, keys, keys].map(|numbers| tape.activation(numbers));
+        let sizes = [queries, keys, keys].into_iter().chain(sizes);
+        let gradients: Vec<Value> = sizes.map(|numbers| tape.activation(numbers)).collect();
         drop(tape.activation(scratch_backward));
-        let all = vec![
-            want_q.give(tape, || dq),
-            want_k.give(tape, || dk),
-            want_v.give(tape, || dv),
-        ];
-        drop((saved, statistics));
+        let all = wants.into_iter().zip(gradients);
+        let all = all.map(|(want, gradient)| want.give(tape, || gradient));
+        let all = all.collect();
+        drop((saved, more, statistics));
         all
     })
 }

@@ -1,24 +1,38 @@
 use super::*;
 
-const SHAPE: ModelShape = ModelShape {
-    flops: FlopShape {
-        layers: 3,
-        hidden: 64,
-        query_width: 64,
-        key_value_width: 64,
-        intermediate: 256,
-        gated: false,
-    },
-    heads: 4,
-    vocabulary: 1000,
-    position_rows: 128,
-    token_types: 2,
-    is_pre_norm: false,
-    norm_has_bias: true,
-    attention_has_bias: true,
-    feed_forward_has_bias: true,
-    drops_attention_output: true,
-};
+fn shape() -> ModelShape {
+    ModelShape {
+        flops: FlopShape {
+            layers: 3,
+            hidden: 64,
+            query_width: 64,
+            key_value_width: 64,
+            intermediate: 256,
+            gated: false,
+            windows: Vec::new(),
+            distances: None,
+            projected_embedding: None,
+        },
+        blocks: 3,
+        heads: 4,
+        vocabulary: 1000,
+        embedding: 64,
+        scales_embedding: false,
+        has_embedding_norm: true,
+        position_rows: 128,
+        angles: 0,
+        token_types: 2,
+        distances: None,
+        norms: NormPlaces::Post,
+        skips_first_norm: false,
+        is_parallel: false,
+        has_final_norm: false,
+        norm_has_bias: true,
+        query_key_norms: None,
+        biased: MapSite::ALL.to_vec(),
+        drops_attention_output: true,
+    }
+}
 
 const HELD: Holding = Holding {
     heap_bytes: 0,
@@ -26,20 +40,30 @@ const HELD: Holding = Holding {
 };
 
 fn peak(trains: &dyn Fn(&str) -> bool, from: Start, parts: &[BatchShape]) -> PredictedMemory {
+    peak_of(shape(), trains, from, parts)
+}
+
+fn peak_of(
+    shape: ModelShape,
+    trains: &dyn Fn(&str) -> bool,
+    from: Start,
+    parts: &[BatchShape],
+) -> PredictedMemory {
     training(&Training {
-        shape: SHAPE,
+        shape,
         trains,
         inserted: Inserted::default(),
         head: HeadShape {
             classes: 2,
             has_bias: true,
-            has_inner: false,
+            inner: None,
         },
         passes: PassShape {
             from,
             is_cached: true,
             drops_hidden: true,
             pools_mean: true,
+            pools_late: false,
             has_types: false,
             workers: 2,
         },
@@ -125,12 +149,13 @@ fn micro_batches_hold_the_activations_of_one_and_the_gradients_of_all() {
 fn texts_that_are_only_read_take_what_one_block_takes() {
     let read = |rows| {
         texts_only(&Texts {
-            shape: SHAPE,
+            shape: shape(),
             passes: PassShape {
                 from: Start::Head,
                 is_cached: true,
                 drops_hidden: false,
                 pools_mean: true,
+                pools_late: false,
                 has_types: false,
                 workers: 2,
             },
@@ -143,4 +168,56 @@ fn texts_that_are_only_read_take_what_one_block_takes() {
     let a_token = (read(128).activations_bytes - read(64).activations_bytes) / (64 * 64 * 4);
     assert!((5 * 64..=9 * 64).contains(&a_token), "{a_token}");
     assert_eq!(read(64).cache_bytes, 4000);
+}
+
+#[test]
+fn layers_that_share_a_block_hold_its_weights_once_and_their_own_tensors() {
+    let all = |_: &str| true;
+    let one = |blocks| {
+        let shared = ModelShape { blocks, ..shape() };
+        peak_of(shared, &all, Start::Embeddings, &[batch(64)])
+    };
+    let (shared, apart) = (one(1), one(3));
+    let block = apart.weights_bytes - one(2).weights_bytes;
+    let h = 64;
+    let numbers = 4 * (h * h + h) + 2 * 256 * h + 256 + h + 2 * 2 * h;
+    assert_eq!(block, 4 * numbers);
+    assert_eq!(apart.weights_bytes - shared.weights_bytes, 2 * block);
+    assert_eq!(apart.optimizer_bytes - shared.optimizer_bytes, 4 * block);
+    let tensors = shared.activations_bytes as f64 / apart.activations_bytes as f64;
+    assert!((tensors - 1.0).abs() < 0.1, "{tensors}");
+}
+
+#[test]
+fn norms_tables_and_projections_have_the_parameters_that_the_shape_says() {
+    let weights = |shape: ModelShape| {
+        peak_of(shape, &|_| true, Start::Embeddings, &[batch(8)]).weights_bytes / 4
+    };
+    let plain = weights(shape());
+    let more = |change: fn(&mut ModelShape)| {
+        let mut changed = shape();
+        change(&mut changed);
+        weights(changed) - plain
+    };
+    assert_eq!(more(|s| s.norms = NormPlaces::Both), 3 * 2 * 2 * 64);
+    assert_eq!(more(|s| s.has_final_norm = true), 2 * 64);
+    assert_eq!(more(|s| s.query_key_norms = Some([16, 16])), 3 * 2 * 2 * 16);
+    assert_eq!(more(|s| s.token_types = 3), 64);
+    let vectors = |s: &mut ModelShape| {
+        s.flops.distances = Some(crate::flops::Distances {
+            span: 8,
+            products: 2,
+        });
+        s.distances = Some(DistanceTable {
+            rows: 16,
+            width: 64,
+            has_norm: true,
+        });
+    };
+    assert_eq!(more(vectors), 16 * 64 + 2 * 64);
+    let mut narrow = shape();
+    narrow.embedding = 24;
+    narrow.flops.projected_embedding = Some(24);
+    let tables = (1000 + 128 + 2 + 2) * (64 - 24);
+    assert_eq!(weights(narrow), plain - tables + 24 * 64 + 64);
 }

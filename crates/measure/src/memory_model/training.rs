@@ -123,7 +123,7 @@ pub fn texts_only(of: &Texts) -> PredictedMemory {
     let head = HeadShape {
         classes: 0,
         has_bias: false,
-        has_inner: false,
+        inner: None,
     };
     let (weights, _) = Weights::new(&tape, &of.shape, &|_| false, &Inserted::default(), &head);
     let rest = of.held.heap_bytes.saturating_sub(of.params_bytes);

@@ -66,6 +66,18 @@ impl From<Activation> for ops::Activation {
     }
 }
 
+impl Adapter {
+    fn params_of_block(&self, shape: &Shape) -> usize {
+        let (h, m) = (shape.hidden, self.bottleneck.get());
+        let bottlenecks = if self.placement == Placement::Houlsby {
+            2
+        } else {
+            1
+        };
+        bottlenecks * (2 * h * m + m + h)
+    }
+}
+
 impl Peft for Adapter {
     const INFO: MethodInfo = MethodInfo {
         name: "adapter",
@@ -92,7 +104,7 @@ impl Peft for Adapter {
     }
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<AdapterAdaptation, FitError> {
-        let (hidden, layers, device) = (to.shape.hidden, to.shape.layers, to.device);
+        let (hidden, blocks, device) = (to.shape.hidden, to.shape.blocks, to.device);
         let mut bottleneck = || {
             Bottleneck::new(
                 hidden,
@@ -102,7 +114,7 @@ impl Peft for Adapter {
                 device,
             )
         };
-        let blocks = (0..layers)
+        let blocks = (0..blocks)
             .map(|_| BlockAdapters {
                 attention: (self.placement == Placement::Houlsby).then(&mut bottleneck),
                 feed_forward: bottleneck(),
@@ -116,18 +128,12 @@ impl Peft for Adapter {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let (h, m) = (shape.hidden, self.bottleneck.get());
-        let per_block = if self.placement == Placement::Houlsby {
-            2
-        } else {
-            1
-        };
-        (shape.layers * per_block * (2 * h * m + m + h)) as u64
+        (shape.blocks * self.params_of_block(shape)) as u64
     }
 
-    /// Every weight and bias of a bottleneck is used once.
+    /// Every weight and bias of a bottleneck is used once by each layer.
     fn added_per_token(&self, shape: &Shape) -> u64 {
-        Peft::trainable_params(self, shape)
+        (shape.layers * self.params_of_block(shape)) as u64
     }
 
     fn inserted(&self, _shape: &Shape) -> Option<Inserted> {

@@ -1,10 +1,10 @@
 //! Settings of BitFit and of LayerNorm tuning, and which of the backbone's parameters each trains.
 
 use adapt::{
-    Attach, Change, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained,
+    Attach, Change, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained, count,
 };
 use burn::module::ParamGroup;
-use transformer::{Depth, NormKind, NormOrder, Shape};
+use transformer::{Depth, Shape};
 
 /// `bitfit` in the registry.
 pub static BITFIT: Trained<Bitfit> = Trained::new();
@@ -37,7 +37,10 @@ impl Peft for Bitfit {
     }
 
     fn not_applicable(&self, shape: &Shape) -> Option<String> {
-        (bias_params(shape) == 0).then(|| "the model has no bias terms".to_owned())
+        (count::backbone(shape).all_biases() == 0).then(|| {
+            "the model has no bias terms; layer-norm trains the gains that it has in their place"
+                .to_owned()
+        })
     }
 
     fn attach(&self, _to: &mut Attach<'_>) -> Result<Frozen, FitError> {
@@ -49,11 +52,11 @@ impl Peft for Bitfit {
     }
 
     fn acts_from(&self, shape: &Shape) -> Depth {
-        norms_act_from(shape)
+        acts_from(count::embeddings(shape).all_biases())
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        bias_params(shape)
+        count::backbone(shape).all_biases()
     }
 }
 
@@ -96,16 +99,11 @@ impl Peft for LayerNorm {
     }
 
     fn acts_from(&self, shape: &Shape) -> Depth {
-        norms_act_from(shape)
+        acts_from(count::embeddings(shape).of_norms())
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let vectors = match shape.norm {
-            NormKind::Layer => 2,
-            NormKind::Rms => 1,
-        };
-        // Two norms a block, and one above the embeddings (post-norm) or after the last block (pre-norm).
-        ((2 * shape.layers + 1) * vectors * shape.hidden) as u64
+        count::backbone(shape).of_norms()
     }
 
     fn change(&self, _adaptation: &Frozen) -> Option<Change> {
@@ -113,33 +111,11 @@ impl Peft for LayerNorm {
     }
 }
 
-/// The norm above the embeddings trains in post-norm models.
-fn norms_act_from(shape: &Shape) -> Depth {
-    match shape.norm_order {
-        NormOrder::Post => Depth::Embeddings,
-        NormOrder::Pre => Depth::Block(0),
+/// From the embeddings on where so many parameters train there, such as their norm's in post-norm models.
+fn acts_from(in_embeddings: u64) -> Depth {
+    if in_embeddings > 0 {
+        Depth::Embeddings
+    } else {
+        Depth::Block(0)
     }
-}
-
-/// All bias terms, those of the norms included.
-fn bias_params(shape: &Shape) -> u64 {
-    let (h, f, q, kv) = (
-        shape.hidden,
-        shape.intermediate,
-        shape.query_width(),
-        shape.key_value_width(),
-    );
-    let attention = if shape.attention_bias {
-        q + 2 * kv + h
-    } else {
-        0
-    };
-    let ups = if shape.gated { 2 } else { 1 };
-    let feed_forward = if shape.feed_forward_bias {
-        ups * f + h
-    } else {
-        0
-    };
-    let norm = if shape.norm == NormKind::Layer { h } else { 0 };
-    (shape.layers * (attention + feed_forward + 2 * norm) + norm) as u64
 }

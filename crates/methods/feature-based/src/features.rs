@@ -43,15 +43,15 @@ impl Extractor {
 
     /// Number of features of one text after so many blocks.
     pub fn width(&self, layer: usize) -> usize {
-        if layer == self.blocks() {
+        if layer == self.layers() {
             self.embedder.width()
         } else {
             self.embedder.pooled_width()
         }
     }
 
-    /// Number of blocks of the model.
-    pub fn blocks(&self) -> usize {
+    /// Number of layers that a token goes through.
+    pub fn layers(&self) -> usize {
         self.shape.layers
     }
 
@@ -70,11 +70,14 @@ impl Extractor {
 
     /// Parameters that run for features after `layer` blocks.
     pub(crate) fn params_below(&self, layer: usize) -> u64 {
-        let blocks: usize = self.backbone.blocks[..layer]
+        let used = (0..layer).map(|below| self.shape.block_of(below) + 1).max();
+        let blocks: usize = self.backbone.blocks[..used.unwrap_or(0)]
             .iter()
             .map(Module::num_params)
             .sum();
-        let behind = if layer == self.blocks() {
+        let distances = self.backbone.distances.as_ref().filter(|_| layer > 0);
+        let blocks = blocks + distances.map_or(0, Module::num_params);
+        let behind = if layer == self.layers() {
             let norm = self.backbone.final_norm.as_ref();
             norm.map_or(0, Module::num_params) + self.embedder.params()
         } else {
@@ -129,7 +132,7 @@ impl Extractor {
     ) -> Result<Vec<Features>, PredictError> {
         assert!(
             layers.is_sorted_by(|a, b| a < b)
-                && layers.last().is_none_or(|&last| last <= self.blocks()),
+                && layers.last().is_none_or(|&last| last <= self.layers()),
             "{layers:?}"
         );
         let encoded = self.embedder.encode(&texts(examples, encoding)?)?;
@@ -188,7 +191,7 @@ impl Extractor {
             state = self.backbone.blocks(state, done..layer, &pass);
             done = layer;
             // Only the last block's states go through the final norm, as in `transformers`' hidden_states.
-            vectors.push(if layer == self.blocks() {
+            vectors.push(if layer == self.layers() {
                 let finished = self.backbone.finish(state.clone());
                 self.embedder.embed(&finished)
             } else {

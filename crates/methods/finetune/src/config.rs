@@ -1,7 +1,9 @@
 //! Settings of the three rungs, and what each trains.
 
-use crate::count::{block_params, embedding_params, final_norm_params};
-use adapt::{Attach, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained};
+use adapt::{
+    Attach, FitError, Frozen, Hue, Level, Look, MethodInfo, Outline, Peft, Trained, count,
+    first_layer,
+};
 use burn::module::ParamGroup;
 use std::num::NonZeroUsize;
 use transformer::{Depth, Shape};
@@ -58,14 +60,15 @@ adapt::settings! {
     pub struct FinetuneLast {
         /// Peak learning rate. Between the two others.
         learning_rate: f64 = 1e-4 => adapt::Range::LEARNING_RATE,
-        /// k; at most the model's number of blocks. The smallest step up from the output layer.
+        /// k; at most the model's number of blocks. The smallest step up from the output layer. Blocks are counted by their weights: where
+        /// several layers share one (ALBERT), it trains for all of them, from the first that uses it on.
         blocks: NonZeroUsize = NonZeroUsize::MIN => adapt::Range::whole(1, 1000),
     }
 }
 
 impl FinetuneLast {
     fn first(&self, shape: &Shape) -> usize {
-        shape.layers.saturating_sub(self.blocks.get())
+        shape.blocks.saturating_sub(self.blocks.get())
     }
 }
 
@@ -89,27 +92,32 @@ impl Peft for FinetuneLast {
     }
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<Frozen, FitError> {
-        if self.blocks.get() > to.shape.layers {
-            let (found, have) = (self.blocks, to.shape.layers);
+        let (found, have) = (self.blocks, to.shape.blocks);
+        if found.get() > have {
+            let shared = if to.shape.shares_blocks() {
+                format!(", which its {} layers share", to.shape.layers)
+            } else {
+                String::new()
+            };
             return Err(FitError::NotApplicable(format!(
-                "finetune-last.blocks is {found}, the model has {have} blocks; use at most {have}, or finetune-all"
+                "finetune-last.blocks is {found}, the model has {have} blocks{shared}; use at most {have}, or finetune-all"
             )));
         }
         Ok(Frozen::new())
     }
 
     fn train_in_backbone(&self, shape: &Shape) -> Option<ParamGroup> {
-        let blocks = (self.first(shape)..shape.layers).map(|i| format!(r"^blocks\.{i}\."));
+        let blocks = (self.first(shape)..shape.blocks).map(|i| format!(r"^blocks\.{i}\."));
         let patterns: Vec<String> = blocks.chain([r"^final_norm\.".to_owned()]).collect();
         Some(ParamGroup::from_any_regexes(patterns).expect("valid patterns"))
     }
 
     fn acts_from(&self, shape: &Shape) -> Depth {
-        Depth::Block(self.first(shape))
+        Depth::Block(first_layer(shape, self.first(shape)))
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        self.blocks.get() as u64 * block_params(shape) + final_norm_params(shape)
+        (count::blocks_from(shape, self.first(shape)) + count::final_norm(shape)).all()
     }
 }
 
@@ -167,8 +175,6 @@ impl Peft for FinetuneAll {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        embedding_params(shape)
-            + shape.layers as u64 * block_params(shape)
-            + final_norm_params(shape)
+        count::backbone(shape).all()
     }
 }

@@ -58,6 +58,7 @@ fn read(dir: &Path) -> Pretrained {
             decoder: Param::from_tensor(base.backbone.embeddings.word.weight.val()),
             bias: None,
             tied: true,
+            logit_cap: None,
         });
     }
     base

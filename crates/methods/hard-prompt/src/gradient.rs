@@ -55,7 +55,7 @@ pub(crate) fn loss(
     -scores.gather(1, labels).mean()
 }
 
-/// ∇ of the mean loss with respect to the embeddings of the trigger's `p` tokens, `[p, hidden]`. `model` is differentiable.
+/// ∇ of the mean loss with respect to the embeddings of the trigger's `p` tokens, `[p, embedding]`. `model` is differentiable.
 pub(crate) fn trigger_gradient(
     model: &AskedModel,
     rows: &[&Row],
@@ -65,7 +65,7 @@ pub(crate) fn trigger_gradient(
     p: usize,
 ) -> Tensor<2> {
     let hook = Offset {
-        offset: Tensor::zeros([p, model.shape.hidden], &model.device).require_grad(),
+        offset: Tensor::zeros([p, model.shape.embedding], &model.device).require_grad(),
         starts: rows.iter().map(|row| row.trigger_at).collect(),
     };
     let gradients = loss(model, rows, labels, verbalizer, kind, &hook).backward();
@@ -75,8 +75,8 @@ pub(crate) fn trigger_gradient(
 }
 
 /// −e_wᵀ∇ for every word w: how much the loss falls to first order with w there, up to what is the same for all.
-/// `words`: `[vocab, hidden]`, `gradient`: `[p, hidden]`.
+/// `words`: `[vocab, embedding]`, `gradient`: `[p, embedding]`.
 pub(crate) fn first_order(words: Tensor<2>, gradient: Tensor<2>, position: usize) -> Vec<f32> {
-    let at = gradient.narrow(0, position, 1); // [1, hidden]
-    to_floats(at.matmul(words.transpose()).neg()) // [1, hidden] x [hidden, vocab]
+    let at = gradient.narrow(0, position, 1); // [1, embedding]
+    to_floats(at.matmul(words.transpose()).neg()) // [1, embedding] x [embedding, vocab]
 }

@@ -25,6 +25,11 @@ impl Ia3 {
     fn sites(&self, shape: &Shape) -> Vec<Proj> {
         Target::sites(&self.targets, shape)
     }
+
+    fn params_of_block(&self, shape: &Shape) -> usize {
+        let maps = self.sites(shape).into_iter();
+        maps.map(|site| width(shape, site)).sum()
+    }
 }
 
 /// Whether the vector stands before the map rather than after it.
@@ -65,7 +70,7 @@ impl Peft for Ia3 {
                 self.targets
             )));
         }
-        let blocks = (0..to.shape.layers)
+        let blocks = (0..to.shape.blocks)
             .map(|_| {
                 Sites::from_fn(|site| {
                     sites
@@ -82,17 +87,12 @@ impl Peft for Ia3 {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let per_block: usize = self
-            .sites(shape)
-            .into_iter()
-            .map(|site| width(shape, site))
-            .sum();
-        (shape.layers * per_block) as u64
+        (shape.blocks * self.params_of_block(shape)) as u64
     }
 
-    /// A factor each.
+    /// A factor each, in every layer.
     fn added_per_token(&self, shape: &Shape) -> u64 {
-        Peft::trainable_params(self, shape)
+        (shape.layers * self.params_of_block(shape)) as u64
     }
 
     fn inserted(&self, shape: &Shape) -> Option<Inserted> {

@@ -4,7 +4,7 @@ use crate::adaptation::{LoraAdaptation, LowRank, Start};
 use crate::principal::principal_factors;
 use adapt::{
     Attach, BesideMap, Change, FitError, Hue, Inserted, Level, Look, MethodInfo, Outline, Peft,
-    Sites, Target, Trained, init,
+    Sites, Target, Trained, first_layer, init,
 };
 use burn::module::{Module, Param, ParamGroup};
 use burn::tensor::Tensor;
@@ -31,7 +31,8 @@ adapt::settings! {
         rank_stabilized: bool = false,
         /// B learns at so many times the rate of A: LoRA+, Hayou et al. 2024, arXiv:2402.12354 (there 16).
         b_rate_ratio: f64 = 1.0 => adapt::Range::above(0.0, 1e6),
-        /// First block that gets corrections; blocks below get none, and are then computed once for all epochs.
+        /// First block that gets corrections; blocks below get none, and are then computed once for all epochs. Of layers that share a
+        /// block (ALBERT) all get the block's.
         from_block: usize = 0 => adapt::Range::whole(0, 1000),
         /// What A and B start as. `"kaiming"`: A as `torch.nn.Linear` starts and B zero, PEFT's default; `"gaussian"`: A normal with deviation
         /// 1/r (Hu et al. draw normally) and B zero; `"pissa"`.
@@ -118,6 +119,16 @@ impl Lora {
         }
     }
 
+    /// Trained parameters beside one block.
+    fn params_of_block(&self, shape: &Shape) -> u64 {
+        let of_map = |site| {
+            let [d_in, d_out] = shape.map_widths(site);
+            self.rank.get() * (d_in + d_out) + if self.dora { d_out } else { 0 }
+        };
+        let maps = self.sites(shape).into_iter();
+        maps.map(of_map).sum::<usize>() as u64
+    }
+
     /// The maps of a block that get a correction.
     fn sites(&self, shape: &Shape) -> Vec<Proj> {
         Target::sites(&self.targets, shape)
@@ -151,10 +162,10 @@ impl Peft for Lora {
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<LoraAdaptation, FitError> {
         let sites = self.sites(to.shape);
-        if sites.is_empty() || self.from_block >= to.shape.layers {
+        if sites.is_empty() || self.from_block >= to.shape.blocks {
             return Err(FitError::NotApplicable(format!(
                 "lora.targets {:?} from block {} match no linear map of this model of {} blocks",
-                self.targets, self.from_block, to.shape.layers
+                self.targets, self.from_block, to.shape.blocks
             )));
         }
         if self.init == Init::Pissa {
@@ -168,7 +179,7 @@ impl Peft for Lora {
                 )));
             }
         }
-        let blocks = (0..to.shape.layers)
+        let blocks = (0..to.shape.blocks)
             .map(|block| {
                 let here = block >= self.from_block;
                 Sites::from_fn(|site| {
@@ -183,25 +194,18 @@ impl Peft for Lora {
         adaptation.settle(backbone)
     }
 
-    fn acts_from(&self, _shape: &Shape) -> Depth {
-        Depth::Block(self.from_block)
+    fn acts_from(&self, shape: &Shape) -> Depth {
+        Depth::Block(first_layer(shape, self.from_block))
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let per_block: usize = self
-            .sites(shape)
-            .into_iter()
-            .map(|site| {
-                let [d_in, d_out] = shape.map_widths(site);
-                self.rank.get() * (d_in + d_out) + if self.dora { d_out } else { 0 }
-            })
-            .sum();
-        shape.layers.saturating_sub(self.from_block) as u64 * per_block as u64
+        shape.blocks.saturating_sub(self.from_block) as u64 * self.params_of_block(shape)
     }
 
-    /// Every weight of a pair is used once, and DoRA's magnitudes are factors.
+    /// Every weight of a pair is used once by each layer, and DoRA's magnitudes are factors.
     fn added_per_token(&self, shape: &Shape) -> u64 {
-        Peft::trainable_params(self, shape)
+        let layers = shape.layers - first_layer(shape, self.from_block);
+        layers as u64 * self.params_of_block(shape)
     }
 
     fn learning_rate_factors(&self) -> Vec<(ParamGroup, f64)> {

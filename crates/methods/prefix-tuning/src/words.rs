@@ -27,31 +27,47 @@ pub(crate) fn keys_and_values(
     };
     let device = to.backbone.device().inner();
     let batch = collate(&[&encoded], to.tokenizer.pad_id(), Side::Right, &device);
-    let seen = Seen(RefCell::new(vec![
-        [Vec::new(), Vec::new()];
-        to.shape.layers
-    ]));
+    let seen = Seen::default();
     let pass = Pass {
         hooks: &seen,
         dropout: None,
         past: None,
     };
-    // Rotary models rotate keys after the map; a prefix is not rotated, which leaves its keys at the position 0 of all.
     to.backbone.forward(&batch, &pass);
-    Ok(seen.0.into_inner())
+    let layers = seen.keys.into_inner().into_iter();
+    let values = seen.values.into_inner().into_iter().map(to_floats);
+    let keys = layers.enumerate().map(|(layer, key)| {
+        // A prefix stands behind the norm of the keys. Rotary models rotate keys after that, and a prefix is not rotated, which
+        // leaves its keys at the position 0 of all.
+        let block = &to.backbone.blocks[to.shape.block_of(layer)];
+        to_floats(match &block.attention.key_norm {
+            Some(norm) => norm.apply_to_heads(key),
+            None => key,
+        })
+    });
+    Ok(keys.zip(values).map(|(key, value)| [key, value]).collect())
 }
 
-/// Keeps what the key and value maps give.
-struct Seen(RefCell<Vec<[Vec<f32>; 2]>>);
+/// Keeps what the key and value maps give, layer by layer: `[1,p,h_kv]`.
+#[derive(Default)]
+struct Seen {
+    keys: RefCell<Vec<Tensor<3>>>,
+    values: RefCell<Vec<Tensor<3>>>,
+}
 
 impl Hooks for Seen {
     fn project(&self, at: At<Proj>, x: &Tensor<3>, map: &Linear) -> Tensor<3> {
         let y = map.apply(x); // [1,p,d_in] -> [1,p,h_kv]
         match at.site {
-            Proj::Key => self.0.borrow_mut()[at.layer][0] = to_floats(y.clone()),
-            Proj::Value => self.0.borrow_mut()[at.layer][1] = to_floats(y.clone()),
+            Proj::Key => self.keys.borrow_mut().push(y.clone()),
+            Proj::Value => self.values.borrow_mut().push(y.clone()),
             _ => {}
         }
         y
+    }
+
+    /// DeBERTa's distances are no words.
+    fn project_distances(&self, _at: At<Proj>, x: &Tensor<3>, map: &Linear) -> Tensor<3> {
+        map.apply(x)
     }
 }

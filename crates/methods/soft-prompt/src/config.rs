@@ -83,9 +83,10 @@ impl Peft for SoftPrompt {
     }
 
     fn attach(&self, to: &mut Attach<'_>) -> Result<SoftPromptAdaptation, FitError> {
-        let (tokens, hidden) = (self.tokens.get(), to.shape.hidden);
+        // Among the embeddings, which are narrower than the hidden states where a projection lies between them.
+        let (tokens, width) = (self.tokens.get(), to.shape.embedding);
         let values = match self.init {
-            Init::Random => to.rng.normal(tokens * hidden, to.shape.initializer_range),
+            Init::Random => to.rng.normal(tokens * width, to.shape.initializer_range),
             Init::Vocabulary => {
                 let rows = (0..tokens)
                     .map(|_| to.rng.below(to.shape.vocab) as u32)
@@ -104,14 +105,14 @@ impl Peft for SoftPrompt {
         };
         let encoder = PromptEncoder::new(
             self.encoder,
-            hidden,
+            width,
             self.encoder_width.get(),
             &mut to.rng,
             to.device,
         );
         Ok(SoftPromptAdaptation {
             prompt: Prompt {
-                vectors: init::param(values, [tokens, hidden], to.device),
+                vectors: init::param(values, [tokens, width], to.device),
             },
             encoder,
         })
@@ -122,7 +123,7 @@ impl Peft for SoftPrompt {
     }
 
     fn trainable_params(&self, shape: &Shape) -> u64 {
-        let (p, h, e) = (self.tokens.get(), shape.hidden, self.encoder_width.get());
+        let (p, h, e) = (self.tokens.get(), shape.embedding, self.encoder_width.get());
         let encoder = match self.encoder {
             Encoder::None => 0,
             Encoder::Mlp => (h * e + e) + (e * e + e) + (e * h + h),
@@ -147,7 +148,7 @@ impl Peft for SoftPrompt {
     }
 
     fn inserted(&self, shape: &Shape) -> Option<Inserted> {
-        let vectors = (self.tokens.get() * shape.hidden) as u64;
+        let vectors = (self.tokens.get() * shape.embedding) as u64;
         Some(Inserted {
             network_params: self.trainable_params(shape) - vectors,
             ..Inserted::default()
@@ -170,7 +171,7 @@ impl Peft for SoftPrompt {
     }
 }
 
-/// Rows of the word embedding, one after the other.
+/// Rows of the word embedding as the model scales them, one after the other.
 fn word_vectors(to: &Attach<'_>, rows: &[u32]) -> Vec<f32> {
     let table = to.backbone.embeddings.word.weight.val();
     let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(
@@ -180,5 +181,9 @@ fn word_vectors(to: &Attach<'_>, rows: &[u32]) -> Vec<f32> {
         ),
         &table.device(),
     );
-    adapt::to_floats(table.select(0, ids)) // [vocab,h] -> [p,h]
+    let vectors = table.select(0, ids); // [vocab,h] -> [p,h]
+    adapt::to_floats(match to.shape.embedding_scale {
+        Some(scale) => vectors * scale,
+        None => vectors,
+    })
 }

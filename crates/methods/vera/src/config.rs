@@ -64,7 +64,7 @@ impl Peft for Vera {
                 self.targets
             )));
         };
-        let blocks = (0..to.shape.layers)
+        let blocks = (0..to.shape.blocks)
             .map(|_| {
                 Sites::from_fn(|site| {
                     sites.contains(&site).then(|| {
@@ -101,10 +101,10 @@ impl Peft for Vera {
             .into_iter()
             .map(|site| self.rank.get() + shape.map_widths(site)[1])
             .sum();
-        (shape.layers * per_block) as u64
+        (shape.blocks * per_block) as u64
     }
 
-    /// Both shared matrices, and the vectors behind them.
+    /// Both shared matrices, and the vectors behind them, in every layer.
     fn added_per_token(&self, shape: &Shape) -> u64 {
         let of_map = |site| {
             let [d_in, d_out] = shape.map_widths(site);

@@ -2,12 +2,18 @@
 
 use super::*;
 
+mod rules;
+
 fn spec(heads: usize, kv_heads: usize, causal: bool) -> Attention {
     Attention {
         heads,
         kv_heads,
         scale: 0.4,
         causal,
+        reach: None,
+        score_cap: None,
+        bias: None,
+        always: 0,
         key_mask: None,
         dropout: None,
     }

@@ -1,4 +1,4 @@
-//! Activations, norms, dropout and rotary embedding.
+//! Activations, gated products, caps, norms, dropout and rotary embedding.
 
 use super::*;
 
@@ -25,21 +25,42 @@ fn activations() {
 
 #[test]
 fn gated_products() {
-    check(|l| silu_mul(l.leaf([2, 5, 7]), l.leaf([2, 5, 7])));
+    for function in ACTIVATIONS {
+        check(|l| gated(l.leaf([2, 5, 7]), l.leaf([2, 5, 7]), function));
+        check(|l| {
+            let x = l.leaf([2, 5, 14]);
+            let part = |i: usize| x.clone().narrow(2, i * 7, 7);
+            gated(part(0), part(1), function)
+        });
+    }
+}
+
+#[test]
+fn capped_logits() {
+    check(|l| soft_cap(l.leaf([2, 5, 7]) * 3.0, 2.5));
+    check(|l| {
+        let x = l.leaf([2, 5, 7]);
+        soft_cap(x.clone(), 30.0) * x
+    });
 }
 
 #[test]
 fn norms() {
-    check(|l| layer_norm(l.leaf([2, 5, 7]), l.leaf([7]), l.leaf([7]), 1e-5));
-    check(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), l.leaf([33]), 1e-5));
+    check(|l| layer_norm(l.leaf([2, 5, 7]), l.leaf([7]), Some(l.leaf([7])), 1e-5));
+    check(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), Some(l.leaf([33])), 1e-5));
+    check(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), None, 1e-5));
     check(|l| {
         add_layer_norm(
             l.leaf([2, 5, 7]),
             l.leaf([2, 5, 7]),
             l.leaf([7]),
-            l.leaf([7]),
+            Some(l.leaf([7])),
             1e-5,
         )
+    });
+    check(|l| {
+        let (x, residual) = (l.leaf([2, 5, 7]), l.leaf([2, 5, 7]));
+        add_layer_norm(x, residual, l.leaf([7]), None, 1e-5)
     });
     check(|l| rms_norm(l.leaf([2, 5, 7]), l.leaf([7]), 1e-5));
 }
@@ -53,7 +74,7 @@ fn a_residual_that_is_used_again_keeps_its_gradient() {
             linear(x.clone(), l.leaf([7, 7]), None),
             x,
             gamma,
-            beta,
+            Some(beta),
             1e-5,
         )
     });
@@ -86,7 +107,8 @@ fn gradients_of_a_tensor_with_many_users_add_up() {
             w.narrow(0, 0, 2),
             0.5,
         );
-        let y = add_layer_norm(add(q * 2.0, low), x.clone(), l.leaf([7]), l.leaf([7]), 1e-5);
+        let (gamma, beta) = (l.leaf([7]), Some(l.leaf([7])));
+        let y = add_layer_norm(add(q * 2.0, low), x.clone(), gamma, beta, 1e-5);
         add(y * x.clone().exp(), activate(x.clone(), Activation::Silu)) + k * x
     });
     check(|l| {
@@ -96,6 +118,10 @@ fn gradients_of_a_tensor_with_many_users_add_up() {
             kv_heads: 2,
             scale: 0.5,
             causal: true,
+            reach: None,
+            score_cap: None,
+            bias: None,
+            always: 0,
             key_mask: None,
             dropout: None,
         };
@@ -130,6 +156,11 @@ fn rotary_embeddings() {
         check(|l| {
             let (cos, sin) = angles(l, batch);
             rotary(l.leaf([2, 5, 12]), cos, sin, 2)
+        });
+        // Heads of seven values, six of which turn.
+        check(|l| {
+            let (cos, sin) = angles(l, batch);
+            rotary(l.leaf([2, 5, 14]), cos, sin, 2)
         });
     }
 }

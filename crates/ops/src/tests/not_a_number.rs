@@ -74,15 +74,19 @@ fn activations_keep_them() {
     ] {
         check_planted(|l| activate(l.leaf([2, 5, 9]), function));
     }
-    check_planted(|l| silu_mul(l.leaf([2, 5, 9]), l.leaf([2, 5, 9])));
+    for function in [Activation::GeluErf, Activation::GeluTanh, Activation::Silu] {
+        check_planted(|l| gated(l.leaf([2, 5, 9]), l.leaf([2, 5, 9]), function));
+    }
+    check_planted(|l| soft_cap(l.leaf([2, 5, 9]), 2.0));
 }
 
 #[test]
 fn norms_and_residual_sums_keep_them() {
-    check_planted(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), l.leaf([33]), 1e-5));
+    check_planted(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), Some(l.leaf([33])), 1e-5));
+    check_planted(|l| layer_norm(l.leaf([3, 33]), l.leaf([33]), None, 1e-5));
     check_planted(|l| {
         let (x, residual) = (l.leaf([3, 33]), l.leaf([3, 33]));
-        add_layer_norm(x, residual, l.leaf([33]), l.leaf([33]), 1e-5)
+        add_layer_norm(x, residual, l.leaf([33]), Some(l.leaf([33])), 1e-5)
     });
     check_planted(|l| rms_norm(l.leaf([3, 33]), l.leaf([33]), 1e-5));
     check_planted(|l| add(l.leaf([2, 5, 7]), l.leaf([2, 5, 7])));
@@ -130,6 +134,10 @@ fn attention_keeps_them_with_and_without_padding() {
                 kv_heads: 1,
                 scale: 0.4,
                 causal: false,
+                reach: None,
+                score_cap: None,
+                bias: None,
+                always: 0,
                 key_mask: masked.then(|| Tensor::from_data(rows, &Device::flex())),
                 dropout,
             };
@@ -138,5 +146,28 @@ fn attention_keeps_them_with_and_without_padding() {
                 attention(q, k, v, spec())
             });
         }
+    }
+}
+
+#[test]
+fn windows_biases_and_caps_keep_them() {
+    // The composed cap also tells of what is not a number where no query looks, so that it goes without a window.
+    for (reach, score_cap) in [(Some(2), None), (None, Some(1.5))] {
+        check_planted(|l| {
+            let (q, k, v) = (l.leaf([2, 5, 6]), l.leaf([2, 7, 3]), l.leaf([2, 7, 3]));
+            let spec = Attention {
+                heads: 2,
+                kv_heads: 1,
+                scale: 0.4,
+                causal: false,
+                reach,
+                score_cap,
+                bias: Some(l.leaf([2, 10])),
+                always: 1,
+                key_mask: None,
+                dropout: None,
+            };
+            attention(q, k, v, spec)
+        });
     }
 }

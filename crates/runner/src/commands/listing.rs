@@ -66,8 +66,8 @@ pub(crate) fn models(list: ListArgs) -> anyhow::Result<()> {
     }
     print_table(&rows, &["name", "bytes", "summary"]);
     print_words(&format!(
-        "--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json) or a Hub id \
-         (org/name). Architectures: {}",
+        "--model also takes a directory in Hugging Face layout (config.json, model.safetensors or shards, tokenizer.json), a GGUF file or a \
+         Hub id (org/name). Architectures: {}",
         transformer::MODEL_TYPES.join(", ")
     ));
     Ok(())

@@ -14,6 +14,7 @@ use measure::memory_model::Holding;
 use measure::time_model::{self, Work};
 use record::{PredictedMemory, TrialSpec};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use task::Split;
 use transformer::{Depth, Pass, Pretrained, Side, collate};
@@ -159,7 +160,7 @@ fn work(
         lengths(&prepared.task.test)?,
     ];
     let testing = |extra| Work {
-        forward_flops: reading(&shape, shape.layers, &test, extra),
+        forward_flops: reading(&shape, 0..shape.layers, &test, extra),
         ..Work::default()
     };
     Ok(match facts {
@@ -169,8 +170,8 @@ fn work(
         }),
         None if level == Level::Features => Some(TrialWork {
             training: Work {
-                forward_flops: reading(&shape, shape.layers, &train, 0)
-                    + reading(&shape, shape.layers, &validation, 0),
+                forward_flops: reading(&shape, 0..shape.layers, &train, 0)
+                    + reading(&shape, 0..shape.layers, &validation, 0),
                 ..Work::default()
             },
             testing: testing(0),
@@ -188,12 +189,11 @@ fn prompt_tokens(facts: &TrainingShape) -> u64 {
     }
 }
 
-/// Operations of so many blocks over texts of these lengths.
-fn reading(shape: &FlopShape, layers: u64, lengths: &[usize], extra: u64) -> f64 {
-    let part = FlopShape { layers, ..*shape };
+/// Operations of these layers over texts of these lengths.
+fn reading(shape: &FlopShape, layers: Range<u64>, lengths: &[usize], extra: u64) -> f64 {
     let lengths = lengths.iter().map(|&length| length as u64 + extra);
     lengths
-        .map(|length| forward_flops(&part, length, length))
+        .map(|length| forward_flops(shape, layers.clone(), length, length))
         .sum()
 }
 
@@ -216,12 +216,14 @@ fn training_work(
         let inserts =
             !facts.inserted.maps.is_empty() || facts.inserted.after_feed_forward.is_some();
         if inserts {
-            plan.trainable_params(&base.shape)
+            // As often as layers use a block.
+            let of_blocks = plan.trainable_params(&base.shape);
+            of_blocks * shape.layers / base.shape.blocks.max(1) as u64
         } else {
             0
         }
     });
-    let top = shape.layers.saturating_sub(1);
+    let top = base.shape.blocks.saturating_sub(1);
     let trains_weights = facts.trains(&format!("blocks.{top}.attention.query.weight"));
     let trainable = Trainable {
         from_layer,
@@ -237,8 +239,8 @@ fn training_work(
             step_flops(&shape, tokens, tokens / texts.max(1), &trainable, cached)
         })
         .sum();
-    let filled = [train, validation].map(|lengths| reading(&shape, cached, lengths, 0));
-    let validated = reading(&shape, shape.layers - cached, validation, extra);
+    let filled = [train, validation].map(|lengths| reading(&shape, 0..cached, lengths, 0));
+    let validated = reading(&shape, cached..shape.layers, validation, extra);
     Work {
         forward_flops: filled.iter().sum::<f64>() + epochs * validated,
         step_flops: epochs * one_epoch,
@@ -260,7 +262,7 @@ fn forward_rate(base: &Pretrained, prepared: &Prepared) -> anyhow::Result<f64> {
     let texts: Vec<_> = rows.iter().map(|&row| &split.encoded[row]).collect();
     let of_batch: Vec<usize> = rows.iter().map(|&row| lengths[row]).collect();
     let shape = flop_shape(&base.shape);
-    let operations = reading(&shape, shape.layers, &of_batch, 0);
+    let operations = reading(&shape, 0..shape.layers, &of_batch, 0);
     let backbone = base.backbone.valid();
     let device = backbone.device();
     let mut best = f64::INFINITY;

@@ -1,12 +1,12 @@
 //! Operations of a trial, by formula: what was computed is known from the plan's depth, the steps' tokens and the test texts' lengths.
 
 use adapt::{Footprint, PairEncoding};
-use measure::flops::{FlopShape, Trainable, forward_flops, step_flops};
+use measure::flops::{Distances, FlopShape, Trainable, forward_flops, step_flops};
 use task::Example;
-use transformer::{Depth, Shape, Tokenizer};
+use transformer::{Depth, ScoreBias, Shape, Tokenizer};
 
 /// A model's sizes as the formula needs them.
-pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
+pub fn flop_shape(shape: &Shape) -> FlopShape {
     FlopShape {
         layers: shape.layers as u64,
         hidden: shape.hidden as u64,
@@ -14,7 +14,31 @@ pub(crate) fn flop_shape(shape: &Shape) -> FlopShape {
         key_value_width: shape.key_value_width() as u64,
         intermediate: shape.intermediate as u64,
         gated: shape.gated,
+        windows: shape
+            .kinds
+            .iter()
+            .map(|kind| window(shape, kind.reach))
+            .collect(),
+        distances: match shape.score_bias {
+            ScoreBias::None | ScoreBias::Buckets { .. } => None,
+            ScoreBias::Disentangled {
+                span,
+                content_to_position,
+                position_to_content,
+                ..
+            } => Some(Distances {
+                span: span as u64,
+                products: u64::from(content_to_position) + u64::from(position_to_content),
+            }),
+        },
+        projected_embedding: shape.embedding_projection.then_some(shape.embedding as u64),
     }
+}
+
+/// Most keys that a query sees within this reach: itself, and so many on one side or on both.
+fn window(shape: &Shape, reach: Option<usize>) -> Option<u64> {
+    let sides = if shape.causal { 1 } else { 2 };
+    reach.map(|reach| (sides * reach + 1) as u64)
 }
 
 /// Tokens of each sequence, cut at `max_length`: one an example, or two where the texts of a pair run apart; nothing where the tokenizer
@@ -68,7 +92,9 @@ pub(crate) fn per_prediction(
     let all: f64 = lengths
         .iter()
         .map(|&length| length as u64 + extra)
-        .map(|length| forward_flops(shape, length, length + keys) + added * length as f64)
+        .map(|length| {
+            forward_flops(shape, 0..shape.layers, length, length + keys) + added * length as f64
+        })
         .sum();
     (examples > 0).then(|| all / examples as f64)
 }
@@ -95,7 +121,7 @@ pub(crate) fn of_training(
         Depth::Block(block) => block as u64,
         Depth::Head => shape.layers,
     };
-    let forward = |layers, length| forward_flops(&FlopShape { layers, ..*shape }, length, length);
+    let forward = |layers, length| forward_flops(shape, 0..layers, length, length);
     let extra = footprint.extra_tokens.round() as u64;
     let keys = footprint.extra_keys.round() as u64;
     let filling = |layers, extra| {
@@ -138,7 +164,28 @@ mod tests {
         key_value_width: 8,
         intermediate: 16,
         gated: false,
+        windows: Vec::new(),
+        distances: None,
+        projected_embedding: None,
     };
+
+    /// A forward pass of a text alone.
+    fn whole(length: u64) -> f64 {
+        forward_flops(&SHAPE, 0..4, length, length)
+    }
+
+    #[test]
+    fn a_window_reaches_one_way_in_a_causal_model_and_both_ways_in_others() {
+        let tiny = bundled::models().find(|bundle| bundle.name == "tiny-bert");
+        let dir = tiny.unwrap().unpack().unwrap();
+        let mut shape = transformer::load_shape(&dir).unwrap();
+        shape.kinds[1].reach = Some(3);
+        let windows = |shape: &Shape| flop_shape(shape).windows;
+        assert_eq!(windows(&shape)[..2], [None, Some(7)]);
+        shape.causal = true;
+        assert_eq!(windows(&shape)[..2], [None, Some(4)]);
+        assert_eq!(windows(&shape).len(), shape.layers);
+    }
 
     #[test]
     fn a_cached_prefix_is_paid_once_and_not_in_every_epoch() {
@@ -169,7 +216,7 @@ mod tests {
             &footprint,
         )
         .unwrap();
-        let forward = |layers| forward_flops(&FlopShape { layers, ..SHAPE }, 40, 5);
+        let forward = |layers| forward_flops(&SHAPE, 0..layers, 40, 5);
         assert_eq!(uncached - cached, 5.0 * forward(3) - forward(3));
         assert_eq!(cached, forward(3) + 5.0 * 3.0 * forward(1)); // the top block: forward, and twice that backward
     }
@@ -184,7 +231,7 @@ mod tests {
             acts_from: Some(Depth::Head),
             ..Footprint::default()
         };
-        let expected = forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7);
+        let expected = whole(5) + whole(7);
         assert_eq!(of_training(&SHAPE, &[], read, &features), Some(expected));
         assert_eq!(of_training(&SHAPE, &[], read, &Footprint::default()), None);
     }
@@ -202,14 +249,8 @@ mod tests {
             },
         )
         .unwrap();
-        assert_eq!(
-            plain,
-            (forward_flops(&SHAPE, 5, 5) + forward_flops(&SHAPE, 7, 7)) / 2.0
-        );
-        assert_eq!(
-            prompted,
-            (forward_flops(&SHAPE, 15, 15) + forward_flops(&SHAPE, 17, 17)) / 2.0
-        );
+        assert_eq!(plain, (whole(5) + whole(7)) / 2.0);
+        assert_eq!(prompted, (whole(15) + whole(17)) / 2.0);
         assert_eq!(per_prediction(&SHAPE, &[], 0, &Footprint::default()), None);
     }
 
@@ -280,8 +321,11 @@ mod tests {
         };
         let fit = lengths_of_fit(&examples, &tokenizer, 64, &footprint).unwrap();
         assert_eq!(fit, [joint, apart.clone()].concat());
-        let cost = |length: usize| forward_flops(&SHAPE, length as u64, length as u64);
-        let expected = apart.iter().map(|&length| cost(length)).sum::<f64>() / 2.0;
+        let expected = apart
+            .iter()
+            .map(|&length| whole(length as u64))
+            .sum::<f64>()
+            / 2.0;
         assert_eq!(
             per_prediction(&SHAPE, &apart, examples.len(), &footprint),
             Some(expected)

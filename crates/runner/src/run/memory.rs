@@ -1,16 +1,18 @@
 //! Peak memory of a trial before it runs: what the method says of itself, the texts' lengths in the batches they will run in, and what the
 //! process holds by then, handed to `measure::memory_model`.
 
-use crate::run::flops::flop_shape;
-use adapt::{BesideMap, Budget, DataShape, Head, Inserted, Plan, TrainingShape, encode_split};
+mod shapes;
+
+use adapt::{Budget, DataShape, HeadForm, Plan, TrainingShape, encode_split};
 use burn::module::Module;
 use measure::memory_model as model;
-use measure::memory_model::{BatchShape, Holding, ModelShape, PassShape, Start};
+use measure::memory_model::{BatchShape, Holding, PassShape, Start};
 use ops::FLEX_BF16;
 use record::PredictedMemory;
+use shapes::{inserted, model_shape};
 use std::thread;
 use task::{Split, Task};
-use transformer::{Depth, NormKind, NormOrder, Pooling, Positions, Pretrained, Proj, Shape};
+use transformer::{Depth, NormKind, Pooling, Pretrained, Shape};
 
 /// A trial that is about to run, the model loaded.
 pub(crate) struct Ahead<'a> {
@@ -48,7 +50,7 @@ fn model_bytes(base: &Pretrained) -> [u64; 2] {
     let bytes = |params: usize| 4 * params as u64;
     let language_head = base.language_head.as_ref().map_or(0, |head| {
         let tied = if head.tied {
-            base.shape.vocab * base.shape.hidden
+            base.shape.vocab * base.shape.embedding
         } else {
             0
         };
@@ -74,10 +76,12 @@ fn training(
     let (train, validation) = (lengths(of.train)?, lengths(&of.task.validation)?);
     let heaviest = |epochs: std::ops::Range<usize>| heaviest_step(budget, of.seed, &train, epochs);
     let [kept, let_go] = model_bytes(base);
-    let policy = budget.head;
+    let form = HeadForm::of(budget.head, shape);
     let from = match facts.acts_from {
         Depth::Embeddings => Start::Embeddings,
         Depth::Block(block) => Start::Block(block as u64),
+        // What leaves the last block is kept where the head reads every token.
+        Depth::Head if form.pools_late => Start::Block(shape.layers as u64),
         Depth::Head => Start::Head,
     };
     let sum = |lengths: &[usize]| lengths.iter().sum::<usize>() as u64;
@@ -87,8 +91,15 @@ fn training(
         inserted: inserted(facts),
         head: model::HeadShape {
             classes: of.task.classes.len() as u64,
-            has_bias: Head::has_bias(policy, shape.architecture),
-            has_inner: Head::has_inner(policy, shape.architecture),
+            has_bias: form.bias,
+            inner: form.inner.map(|inner| model::HeadInner {
+                has_bias: inner.bias,
+                norm_vectors: match inner.norm {
+                    None => 0,
+                    Some(NormKind::Layer) => 2,
+                    Some(NormKind::LayerWithoutBias | NormKind::Rms) => 1,
+                },
+            }),
         },
         passes: passes(of, shape, from),
         first_epoch: heaviest(0..1),
@@ -152,6 +163,7 @@ fn passes(of: &Ahead<'_>, shape: &Shape, from: Start) -> PassShape {
             budget.pooling_of(shape),
             Pooling::First | Pooling::LastToken
         ),
+        pools_late: HeadForm::of(budget.head, shape).pools_late,
         has_types: of.task.pairs && shape.token_types > 1,
         workers: thread::available_parallelism().map_or(1, |n| n.get() as u64),
     }
@@ -212,77 +224,6 @@ fn batch_shape(lengths: impl Iterator<Item = usize> + Clone) -> BatchShape {
     BatchShape {
         rows: lengths.clone().count() as u64,
         length: lengths.max().unwrap_or(0) as u64,
-    }
-}
-
-fn model_shape(shape: &Shape) -> ModelShape {
-    ModelShape {
-        flops: flop_shape(shape),
-        heads: shape.heads as u64,
-        vocabulary: shape.vocab as u64,
-        position_rows: match shape.positions {
-            Positions::Learned { rows, .. } => rows as u64,
-            Positions::Rotary { .. } => 0,
-        },
-        token_types: shape.token_types as u64,
-        is_pre_norm: shape.norm_order == NormOrder::Pre,
-        norm_has_bias: shape.norm == NormKind::Layer,
-        attention_has_bias: shape.attention_bias,
-        feed_forward_has_bias: shape.feed_forward_bias,
-        drops_attention_output: shape.drops_attention_output(),
-    }
-}
-
-fn inserted(facts: &TrainingShape) -> model::Inserted {
-    let Inserted {
-        from_block,
-        maps,
-        after_attention,
-        after_feed_forward,
-        network_params,
-    } = &facts.inserted;
-    let narrow = |narrow: adapt::Narrow| model::Bottleneck {
-        width: narrow.width as u64,
-        reads_block_input: narrow.reads_block_input,
-        is_scaled: narrow.is_scaled,
-    };
-    let in_front = facts.in_front;
-    let tokens = in_front.tokens as u64;
-    model::Inserted {
-        from_block: *from_block as u64,
-        at_maps: maps
-            .iter()
-            .map(|&(site, beside)| (map_site(site), at_map(beside)))
-            .collect(),
-        after_attention: after_attention.map(narrow),
-        after_feed_forward: after_feed_forward.map(narrow),
-        prefix_tokens: if in_front.replaces_ids { 0 } else { tokens },
-        prompt_tokens: if in_front.replaces_ids { tokens } else { 0 },
-        network_params: *network_params,
-    }
-}
-
-fn map_site(site: Proj) -> model::MapSite {
-    match site {
-        Proj::Query => model::MapSite::Query,
-        Proj::Key => model::MapSite::Key,
-        Proj::Value => model::MapSite::Value,
-        Proj::Out => model::MapSite::Out,
-        Proj::Gate => model::MapSite::Gate,
-        Proj::Up => model::MapSite::Up,
-        Proj::Down => model::MapSite::Down,
-    }
-}
-
-fn at_map(beside: BesideMap) -> model::AtMap {
-    match beside {
-        BesideMap::LowRank { rank, magnitude } => model::AtMap::LowRank {
-            rank: rank as u64,
-            magnitude,
-        },
-        BesideMap::ScaledOutput => model::AtMap::ScaledOutput,
-        BesideMap::ScaledInput => model::AtMap::ScaledInput,
-        BesideMap::ScaledRandom { rank } => model::AtMap::ScaledRandom { rank: rank as u64 },
     }
 }
 

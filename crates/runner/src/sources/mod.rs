@@ -16,6 +16,7 @@ use task::Task;
 pub(crate) struct Model {
     /// As the user wrote it.
     pub(crate) name: String,
+    /// A directory, or a GGUF file.
     pub(crate) dir: PathBuf,
     /// SHA-256 of every file that decides what is computed.
     pub(crate) digest: String,
@@ -29,7 +30,7 @@ pub(crate) enum TaskSource {
     Dir(PathBuf),
 }
 
-/// Finds a model: bundled, a directory, or a Hub id.
+/// Finds a model: bundled, a directory, a GGUF file, or a Hub id.
 ///
 /// # Errors
 /// None of these, or files that cannot be read.
@@ -44,10 +45,10 @@ pub(crate) fn model(name: &str) -> anyhow::Result<Model> {
     })
 }
 
-/// The directory of a model.
+/// The directory of a model, or its GGUF file.
 ///
 /// # Errors
-/// Neither bundled, nor a directory, nor a Hub id that can be had.
+/// Neither bundled, nor a directory or a GGUF file, nor a Hub id that can be had.
 pub(crate) fn model_dir(name: &str) -> anyhow::Result<PathBuf> {
     let bundles: Vec<&Bundle> = bundled::models().collect();
     if let Some(bundle) = bundles.iter().find(|bundle| bundle.name == name) {
@@ -114,7 +115,12 @@ fn refuse_unknown_name(what: &str, name: &str, bundles: &[&Bundle]) -> anyhow::R
     let known: Vec<&str> = bundles.iter().map(|bundle| bundle.name).collect();
     let hint = task::did_you_mean(name, &known);
     bail!(
-        "no {what} \"{name}\"{hint}: neither a directory, nor a Hub id (org/name), nor bundled ({})",
+        "no {what} \"{name}\"{hint}: neither a directory{}, nor a Hub id (org/name), nor bundled ({})",
+        if what == "model" {
+            " nor a GGUF file"
+        } else {
+            ""
+        },
         known.join(", ")
     )
 }

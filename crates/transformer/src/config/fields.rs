@@ -25,17 +25,79 @@ impl Config {
 
     /// A field that is there and not null.
     pub(super) fn present(&self, key: &str) -> Option<&Value> {
-        self.fields.get(key).filter(|value| !value.is_null())
+        self.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A field as it is.
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        #[cfg(test)]
+        self.asked.borrow_mut().insert(key.to_owned());
+        self.fields.get(key)
     }
 
     pub(super) fn count(&self, key: &str) -> Result<usize, LoadError> {
+        self.count_to(key, LARGEST_SIZE)
+    }
+
+    pub(super) fn count_to(&self, key: &str, largest: u64) -> Result<usize, LoadError> {
         let value = self.present(key).and_then(Value::as_u64);
         match value {
-            Some(value) if value > LARGEST_SIZE => {
-                Err(self.field(key, &format!("at most {LARGEST_SIZE}")))
-            }
+            Some(value) if value > largest => Err(self.field(key, &format!("at most {largest}"))),
             Some(value) if value > 0 => Ok(value as usize),
             _ => Err(self.field(key, "a whole number above 0")),
+        }
+    }
+
+    /// A size that may be 0.
+    pub(super) fn size_or(&self, key: &str, default: usize) -> Result<usize, LoadError> {
+        match self.present(key) {
+            Some(value) if value.as_u64() == Some(0) => Ok(0),
+            _ => self.count_or(key, default),
+        }
+    }
+
+    /// A number that counts only above 0.
+    pub(super) fn positive_integer(&self, key: &str) -> Result<Option<usize>, LoadError> {
+        match self.present(key) {
+            None => Ok(None),
+            Some(value) if value.as_i64().is_some_and(|value| value < 1) => Ok(None),
+            Some(_) => self.count(key).map(Some),
+        }
+    }
+
+    /// A count, none where the field is null, and the default where it is not there.
+    pub(super) fn nullable_count(
+        &self,
+        key: &str,
+        default: Option<usize>,
+    ) -> Result<Option<usize>, LoadError> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Null) => Ok(None),
+            Some(_) => self.count(key).map(Some),
+        }
+    }
+
+    /// A positive number, none where the field is null, and the default where it is not there.
+    pub(super) fn nullable_positive(
+        &self,
+        key: &str,
+        default: Option<f64>,
+    ) -> Result<Option<f64>, LoadError> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Null) => Ok(None),
+            Some(_) => self.positive(key).map(Some),
+        }
+    }
+
+    /// Refuses a field that is there and says otherwise.
+    pub(super) fn must_be(&self, key: &str, only: usize) -> Result<(), LoadError> {
+        match self.present(key) {
+            Some(value) if value.as_u64() != Some(only as u64) => {
+                Err(self.unsupported(key, value, &format!("only {only} is")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -112,6 +174,18 @@ impl Config {
             (None, Some(default)) => Ok(default.to_owned()),
             _ => Err(self.field(key, "a text")),
         }
+    }
+
+    /// `count` positive numbers.
+    pub(super) fn numbers(&self, key: &str, count: usize) -> Result<Vec<f64>, LoadError> {
+        let range = f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX);
+        let number = |value: &Value| value.as_f64().filter(|value| range.contains(value));
+        let values = self.present(key).and_then(Value::as_array);
+        let numbers: Option<Vec<f64>> =
+            values.and_then(|values| values.iter().map(number).collect());
+        numbers
+            .filter(|numbers| numbers.len() == count)
+            .ok_or_else(|| self.field(key, &format!("a list of {count} numbers above 0")))
     }
 
     pub(super) fn object(&self, key: &str) -> Result<Option<Map<String, Value>>, LoadError> {

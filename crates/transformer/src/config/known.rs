@@ -1,22 +1,30 @@
-//! Every field of `config.json` that `transformers` looks up for these architectures, and what is done with it here: it is read, or
+//! Every field of `config.json` that `transformers` looks up for the families that are read, and what is done with it here: it is read, or
 //! refused unless it has the value that is implemented, or it changes no hidden state. The lists are complete for the version named in
 //! `tests/fixtures/config_fields.json`, which `scripts/reference_config_fields.py` makes.
 
 use serde_json::Value;
 
-use super::Config;
+use super::layers::FULL;
+use super::{
+    Config, albert, bert, deberta, distilbert, gemma, gpt_neox, gpt2, gte, llama, mistral,
+    modernbert, mpnet, nomic, olmo2, opt, phi3, qwen, smollm3,
+};
 use crate::load::LoadError;
 use crate::shape::Architecture;
 
 /// A field that is refused unless it has one of these values.
-struct Only {
+pub(super) struct Only {
     key: &'static str,
     /// As JSON.
     allowed: &'static [&'static str],
     reason: &'static str,
 }
 
-const fn only(key: &'static str, allowed: &'static [&'static str], reason: &'static str) -> Only {
+pub(super) const fn only(
+    key: &'static str,
+    allowed: &'static [&'static str],
+    reason: &'static str,
+) -> Only {
     Only {
         key,
         allowed,
@@ -67,64 +75,67 @@ const OF_ALL: &[Only] = &[
     ),
 ];
 
-const OF_BERT: &[Only] = &[
-    only(
-        "position_embedding_type",
-        &["null", "\"absolute\""],
-        "only \"absolute\" is",
-    ),
-    only("is_decoder", &["null", "false"], "only false is"),
-    only("add_cross_attention", &["null", "false"], "only false is"),
-    only("is_causal", &["null", "false"], "only false is"),
-];
-
-const OF_DISTILBERT: &[Only] = &[only("is_causal", &["null", "false"], "only false is")];
-
-const OF_GPT2: &[Only] = &[
-    only("add_cross_attention", &["null", "false"], "only false is"),
-    // null switches the causal mask off too.
-    only("is_causal", &["true"], "only true is"),
-];
-
-const OF_LLAMA: &[Only] = &[
-    only("is_causal", &["true"], "only true is"),
-    only("partial_rotary_factor", &["null", "1"], "only 1.0 is"),
-];
-
 fn restricted(architecture: Architecture) -> impl Iterator<Item = &'static Only> {
     let own = match architecture {
-        Architecture::Bert | Architecture::Roberta => OF_BERT,
-        Architecture::DistilBert => OF_DISTILBERT,
-        Architecture::Gpt2 => OF_GPT2,
-        Architecture::Llama => OF_LLAMA,
+        Architecture::Bert | Architecture::Roberta | Architecture::Electra => bert::ONLY,
+        Architecture::DistilBert => distilbert::ONLY,
+        Architecture::Mpnet => mpnet::ONLY,
+        Architecture::Albert => albert::ONLY,
+        Architecture::DebertaV2 => deberta::ONLY,
+        Architecture::ModernBert => modernbert::ONLY,
+        Architecture::ModernBertDecoder => modernbert::ONLY_DECODER,
+        Architecture::EuroBert => llama::ONLY_EUROBERT,
+        Architecture::GteNew => gte::ONLY,
+        Architecture::NomicBert => nomic::ONLY,
+        Architecture::Gpt2 => gpt2::ONLY,
+        Architecture::GptNeoX => gpt_neox::ONLY,
+        Architecture::Opt => opt::ONLY,
+        Architecture::Llama => llama::ONLY,
+        Architecture::Mistral => mistral::ONLY,
+        Architecture::Qwen2 | Architecture::Qwen3 => qwen::ONLY,
+        Architecture::Phi3 => phi3::ONLY,
+        Architecture::Olmo2 => olmo2::ONLY,
+        Architecture::SmolLm3 => smollm3::ONLY,
+        Architecture::Gemma2 => gemma::ONLY_GEMMA2,
+        Architecture::Gemma3 => gemma::ONLY_GEMMA3,
     };
     OF_ALL.iter().chain(own)
 }
 
-/// Other names of a field, from `attribute_map` of the configuration's class. Where both are there, this one wins.
-fn second_names(architecture: Architecture) -> &'static [(&'static str, &'static str)] {
+/// Other names of a field and the one by which it is read, and whether the other wins where both are there: those from `attribute_map` of
+/// the configuration's class do.
+fn second_names(architecture: Architecture) -> (&'static [(&'static str, &'static str)], bool) {
     match architecture {
-        Architecture::DistilBert => &[
-            ("hidden_size", "dim"),
-            ("num_attention_heads", "n_heads"),
-            ("num_hidden_layers", "n_layers"),
-        ],
-        Architecture::Gpt2 => &[
-            ("hidden_size", "n_embd"),
-            ("max_position_embeddings", "n_positions"),
-            ("num_attention_heads", "n_head"),
-            ("num_hidden_layers", "n_layer"),
-        ],
-        _ => &[],
+        Architecture::DistilBert => (distilbert::SECOND_NAMES, true),
+        Architecture::Gpt2 => (gpt2::SECOND_NAMES, true),
+        Architecture::NomicBert => (nomic::SECOND_NAMES, false),
+        _ => (&[], true),
     }
+}
+
+/// Whether `layer_types` is read; elsewhere every layer must see all tokens.
+fn reads_layer_types(architecture: Architecture) -> bool {
+    matches!(
+        architecture,
+        Architecture::ModernBert
+            | Architecture::ModernBertDecoder
+            | Architecture::Qwen2
+            | Architecture::Qwen3
+            | Architecture::SmolLm3
+            | Architecture::Gemma2
+            | Architecture::Gemma3
+    )
 }
 
 impl Config {
     /// Fields under the names by which they are read.
     pub(super) fn with_own_names(mut self) -> Config {
         if let Ok(architecture) = self.architecture() {
-            for (second, own) in second_names(architecture) {
-                if let Some(value) = self.fields.remove(*second).filter(|value| !value.is_null()) {
+            let (names, wins) = second_names(architecture);
+            for (second, own) in names {
+                let value = self.fields.remove(*second);
+                let is_free = wins || !self.fields.contains_key(*own);
+                if let Some(value) = value.filter(|value| is_free && !value.is_null()) {
                     self.fields.insert((*own).to_owned(), value);
                 }
             }
@@ -142,7 +153,10 @@ impl Config {
                 return Err(self.unsupported(only.key, found, only.reason));
             }
         }
-        let full = |kind: &Value| kind == "full_attention";
+        if reads_layer_types(architecture) {
+            return Ok(());
+        }
+        let full = |kind: &Value| kind == FULL;
         match self.present("layer_types") {
             Some(found) if !found.as_array().is_some_and(|kinds| kinds.iter().all(full)) => {
                 Err(self.unsupported(
@@ -155,7 +169,7 @@ impl Config {
         }
     }
 
-    fn unsupported(&self, key: &str, found: &Value, reason: &str) -> LoadError {
+    pub(super) fn unsupported(&self, key: &str, found: &Value, reason: &str) -> LoadError {
         LoadError::UnsupportedSetting {
             file: self.file.clone(),
             key: key.to_owned(),

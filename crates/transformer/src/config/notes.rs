@@ -23,22 +23,15 @@ impl Config {
                 shape.vocab
             ));
         }
-        if shape.architecture == Architecture::Gpt2 {
-            let rate = self.probability_or("embd_pdrop", 0.1)?;
-            if rate != shape.hidden_dropout {
-                notes.push(format!(
-                    "\"embd_pdrop\" in config.json is {rate}, and embeddings are dropped at the rate of \"resid_pdrop\", {}, as everything else is",
-                    shape.hidden_dropout
-                ));
-            }
-        }
+        notes.extend(self.other_dropout(shape)?);
         if self.present("auto_map").is_some() {
             notes.push(
                 "\"auto_map\" in config.json names code of its own, which is not run: the model is the plain one of its model_type"
                     .to_owned(),
             );
         }
-        if shape.architecture == Architecture::Llama {
+        // A rotation of each kind of layer names its keys in an object of its own.
+        if shape.rotations.len() == 1 {
             let idle = self.idle_scaling_keys();
             if !idle.is_empty() {
                 notes.push(format!(
@@ -48,6 +41,31 @@ impl Config {
             }
         }
         Ok(notes)
+    }
+
+    /// Where the file gives embeddings, or something within a block, a rate of its own.
+    fn other_dropout(&self, shape: &Shape) -> Result<Option<String>, LoadError> {
+        let (key, default, by) = match shape.architecture {
+            Architecture::Gpt2 => ("embd_pdrop", 0.1, "resid_pdrop"),
+            Architecture::NomicBert => ("embd_pdrop", shape.hidden_dropout, "resid_pdrop"),
+            Architecture::ModernBert | Architecture::ModernBertDecoder => {
+                ("embedding_dropout", 0.0, "mlp_dropout")
+            }
+            Architecture::Opt => {
+                let rate = self.probability_or("layerdrop", 0.0)?;
+                let note = "and no layer is left out in training";
+                let note = format!("\"layerdrop\" in config.json is {rate}, {note}");
+                return Ok((rate != 0.0).then_some(note));
+            }
+            _ => return Ok(None),
+        };
+        let rate = self.probability_or(key, default)?;
+        Ok((rate != shape.hidden_dropout).then(|| {
+            format!(
+                "\"{key}\" in config.json is {rate}, and embeddings are dropped at the rate of \"{by}\", {}, as everything else is",
+                shape.hidden_dropout
+            )
+        }))
     }
 
     /// The format that `config.json` names, in which `transformers` would compute, where it is not float32; where it names none, the

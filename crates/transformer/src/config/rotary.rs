@@ -1,191 +1,199 @@
-//! The frequencies of rotary positions, by `rope_theta` and `rope_scaling` (older files) or `rope_parameters` (newer ones).
+//! The angles of rotary positions, by `rope_theta` and `rope_scaling` (older files) or `rope_parameters` (newer ones).
 //! After `modeling_rope_utils.py` of `transformers`.
 
-use serde_json::{Map, Value};
+mod described;
+mod scaling;
+
+use serde_json::Map;
 
 use super::Config;
+use super::layers::{FULL, SLIDING};
 use crate::load::LoadError;
+use crate::shape::{Rotation, Shape};
+use described::Described;
+use scaling::Scaling;
 
 /// No model has heads half as wide; one frequency is computed for each pair of a head's dimensions.
 const WIDEST_HEAD: usize = 1 << 16;
 
-/// The keys that some kind of scaling has. A kind ignores those of the others, in `transformers` too.
-const OF_OTHER_KINDS: [&str; 12] = [
-    "factor",
-    "low_freq_factor",
-    "high_freq_factor",
-    "original_max_position_embeddings",
-    "attention_factor",
-    "beta_fast",
-    "beta_slow",
-    "mscale",
-    "mscale_all_dim",
-    "truncate",
-    "short_factor",
-    "long_factor",
-];
-
-const OF_ALL_KINDS: [&str; 4] = ["type", "rope_type", "rope_theta", "partial_rotary_factor"];
-
-/// The object that describes the rotation, under the name that it has in the file.
-struct Rotation {
-    key: &'static str,
-    inner: Config,
-    kind: String,
+/// What a family says of its rotation where the file says nothing, and under which names older files say it.
+pub(super) struct Rotary {
+    /// Base of the angles.
+    pub(super) theta: f64,
+    /// Its names beside the object.
+    pub(super) theta_keys: &'static [&'static str],
+    /// The part of each head that is rotated; none: all of it.
+    pub(super) part: Option<Part>,
+    /// The kinds of scaling that are read.
+    pub(super) kinds: &'static [&'static str],
+    /// Other names of longrope.
+    pub(super) longrope_too: &'static [&'static str],
+    /// The length of the texts in pretraining, where only the field beside the object counts.
+    pub(super) original_length: Option<usize>,
 }
 
-impl Rotation {
-    /// Keys that this kind of scaling reads, beside those of all kinds.
-    fn own_keys(&self) -> &'static [&'static str] {
-        match self.kind.as_str() {
-            "linear" => &OF_OTHER_KINDS[..1],
-            "llama3" => &OF_OTHER_KINDS[..4],
-            _ => &[],
-        }
-    }
+/// A part of each head, by name.
+pub(super) struct Part {
+    /// Its name beside the object.
+    pub(super) key: &'static str,
+    pub(super) default: f64,
+}
+
+pub(super) const WHOLE_HEADS: Rotary = Rotary {
+    theta: 10_000.0,
+    theta_keys: &["rope_theta"],
+    part: None,
+    kinds: &["default", "linear", "llama3", "yarn", "longrope"],
+    longrope_too: &[],
+    original_length: None,
+};
+
+/// Names and defaults of the bases of layers that see all tokens, and of those that slide.
+pub(super) struct ByKind {
+    pub(super) full: (&'static str, f64),
+    pub(super) sliding: (&'static str, f64),
+    /// Whether `rope_scaling` stretches the sliding layers too.
+    pub(super) scales_sliding: bool,
 }
 
 impl Config {
-    /// θ^(-2i/d), rescaled.
-    pub(super) fn inverse_frequencies(
+    /// The rotation of models that have one.
+    pub(super) fn rotation(&self, shape: &Shape, rotary: &Rotary) -> Result<Rotation, LoadError> {
+        let described = self.described(rotary)?;
+        let inner = &described.inner;
+        let beside = rotary.theta_keys.iter();
+        let theta = beside
+            .rev()
+            .try_fold(rotary.theta, |theta, key| self.positive_or(key, theta))?;
+        let theta = inner.positive_or("rope_theta", theta)?;
+        let rotated = self.rotated(&described, shape.head_dim, rotary)?;
+        if !rotary.kinds.contains(&described.kind.as_str()) {
+            return Err(self.other_kind(&described, rotary.kinds));
+        }
+        let within = inner.count_or("original_max_position_embeddings", shape.max_length);
+        let original = match rotary.original_length {
+            Some(length) => length,
+            None => within?,
+        };
+        let scaling = Scaling {
+            inner,
+            rotated,
+            theta,
+            max_length: shape.max_length,
+            // Beside the object it wins over the one within.
+            original: self.count_or("original_max_position_embeddings", original)?,
+        };
+        let rotation = match described.kind.as_str() {
+            "linear" => scaling.linear()?,
+            "llama3" => scaling.llama3()?,
+            "yarn" => scaling.yarn()?,
+            "longrope" => scaling.longrope()?,
+            "ntk" => scaling.ntk()?,
+            _ => scaling.default(),
+        };
+        described.refuse_unknown_keys(rotary.part.is_some())?;
+        described.finite(rotation)
+    }
+
+    /// How many dimensions of each head are rotated.
+    fn rotated(
         &self,
+        described: &Described,
         head_dim: usize,
-        max_length: usize,
-    ) -> Result<Vec<f64>, LoadError> {
-        if head_dim % 2 == 1 || head_dim > WIDEST_HEAD {
+        rotary: &Rotary,
+    ) -> Result<usize, LoadError> {
+        let widest = format!("an even number, at most {WIDEST_HEAD}");
+        if head_dim > WIDEST_HEAD || rotary.part.is_none() && head_dim % 2 == 1 {
+            return Err(self.field("head_dim", &widest));
+        }
+        let Some(part) = &rotary.part else {
+            return Ok(head_dim);
+        };
+        let (key, inner) = ("partial_rotary_factor", &described.inner);
+        let part = inner.positive_or(key, self.positive_or(part.key, part.default)?)?;
+        let rotated = (head_dim as f64 * part) as usize;
+        if rotated == 0 || 2 * rotated.div_ceil(2) > head_dim {
+            let expected = format!("a part of a head's {head_dim} dimensions, at most 1");
+            return Err(inner.field(key, &expected));
+        }
+        Ok(rotated)
+    }
+
+    /// The rotations of models that have one for each kind of layer: of those that see all, and of those that slide.
+    pub(super) fn rotations_by_kind(
+        &self,
+        shape: &Shape,
+        rotary: &ByKind,
+    ) -> Result<Vec<Rotation>, LoadError> {
+        if shape.head_dim % 2 == 1 || shape.head_dim > WIDEST_HEAD {
             let expected = format!("an even number, at most {WIDEST_HEAD}");
             return Err(self.field("head_dim", &expected));
         }
-        let rotation = self.rotation()?;
-        let Rotation { key, inner, kind } = &rotation;
-        let theta = inner.positive_or("rope_theta", self.positive_or("rope_theta", 10_000.0)?)?;
-        let pairs = (0..head_dim / 2).map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64));
-        let frequencies: Vec<f64> = match kind.as_str() {
-            "default" => pairs.collect(),
-            "linear" => {
-                let factor = inner.positive("factor")?;
-                pairs.map(|frequency| frequency / factor).collect()
-            }
-            "llama3" => {
-                let scale = self.llama3_scaling(inner, max_length)?;
-                pairs.map(|frequency| scale.apply(frequency)).collect()
-            }
-            _ => {
-                return Err(LoadError::UnsupportedSetting {
-                    file: self.file.clone(),
-                    key: (*key).to_owned(),
-                    found: format!("\"{kind}\""),
-                    reason: "supported types are default, linear and llama3".to_owned(),
-                });
-            }
-        };
-        rotation.refuse_unknown_keys()?;
-        // Beyond this a float is infinite, and so is every state.
-        if frequencies.iter().any(|&f| f > f64::from(f32::MAX)) {
-            return Err(inner.field("rope_theta", "a number whose powers are finite"));
+        let parameters = self.object("rope_parameters")?;
+        let strange = parameters.iter().flatten().find(|(key, value)| {
+            *key != FULL && *key != SLIDING || !(value.is_object() || value.is_null())
+        });
+        if let Some((key, found)) = strange {
+            let key = format!("rope_parameters.{key}");
+            let reason = format!("expected an object for \"{FULL}\" and one for \"{SLIDING}\"");
+            return Err(self.unsupported(&key, found, &reason));
         }
-        Ok(frequencies)
+        let scaling = self.object("rope_scaling")?.unwrap_or_default();
+        let kinds = [
+            (FULL, rotary.full, true),
+            (SLIDING, rotary.sliding, rotary.scales_sliding),
+        ];
+        let rotations = kinds.into_iter().map(|(kind, (key, theta), scales)| {
+            // Without `rope_parameters` the kind is "default", so that "type", its older name, does nothing.
+            let unnamed = || Map::from_iter([("rope_type".to_owned(), "default".into())]);
+            let own = parameters
+                .as_ref()
+                .and_then(|all| all.get(kind)?.as_object().cloned());
+            let mut fields = own.unwrap_or_else(unnamed);
+            if scales {
+                fields.extend(scaling.clone());
+            }
+            let inner = Config::new(self.file.clone(), fields);
+            let described = Described {
+                key: format!("rope_parameters.{kind}"),
+                kind: inner.rope_type()?,
+                inner,
+            };
+            let theta = self.positive_or(key, theta)?;
+            self.rotation_of_kind(&described, shape, theta)
+        });
+        rotations.collect()
     }
 
-    fn llama3_scaling(
+    fn rotation_of_kind(
         &self,
-        inner: &Config,
-        max_length: usize,
-    ) -> Result<Llama3Scaling, LoadError> {
-        let key = "original_max_position_embeddings";
-        let within = inner.positive_or(key, max_length as f64)?;
-        let scale = Llama3Scaling {
-            factor: inner.positive("factor")?,
-            low: inner.positive("low_freq_factor")?,
-            high: inner.positive("high_freq_factor")?,
-            // Beside the object it wins over the one within.
-            length: self.positive_or(key, within)?,
+        described: &Described,
+        shape: &Shape,
+        theta: f64,
+    ) -> Result<Rotation, LoadError> {
+        let scaling = Scaling {
+            inner: &described.inner,
+            rotated: shape.head_dim,
+            theta: described.inner.positive_or("rope_theta", theta)?,
+            max_length: shape.max_length,
+            original: shape.max_length,
         };
-        if scale.high <= scale.low {
-            return Err(inner.field("high_freq_factor", "more than low_freq_factor"));
-        }
-        Ok(scale)
+        let rotation = match described.kind.as_str() {
+            "default" => scaling.default(),
+            "linear" => scaling.linear()?,
+            _ => return Err(self.other_kind(described, &["default", "linear"])),
+        };
+        described.refuse_unknown_keys(false)?;
+        described.finite(rotation)
     }
 
-    /// An object called `rope_scaling` wins over `rope_parameters`, unless it is empty.
-    fn rotation(&self) -> Result<Rotation, LoadError> {
-        let filled = |fields: &Map<String, Value>| !fields.is_empty();
-        let (key, fields) = match self.object("rope_scaling")?.filter(filled) {
-            Some(fields) => ("rope_scaling", fields),
-            None => (
-                "rope_parameters",
-                self.object("rope_parameters")?.unwrap_or_default(),
-            ),
-        };
-        let inner = Config {
-            file: self.file.clone(),
-            fields,
-        };
-        let kind = inner.text("type", Some("default"))?;
-        let kind = inner.text("rope_type", Some(&kind))?;
-        Ok(Rotation { key, inner, kind })
-    }
-
-    /// Keys of the scaling that are there and change nothing.
-    pub(super) fn idle_scaling_keys(&self) -> Vec<String> {
-        let Ok(rotation) = self.rotation() else {
-            return Vec::new();
-        };
-        let own = rotation.own_keys();
-        let keys = rotation.inner.fields.iter();
-        let idle = keys.filter(|(key, value)| {
-            let key = key.as_str();
-            !value.is_null() && OF_OTHER_KINDS.contains(&key) && !own.contains(&key)
-        });
-        idle.map(|(key, _)| format!("\"{key}\" in \"{}\"", rotation.key))
-            .collect()
-    }
-}
-
-impl Rotation {
-    fn refuse_unknown_keys(&self) -> Result<(), LoadError> {
-        let rotated = self.inner.fields.get("partial_rotary_factor");
-        if rotated.is_some_and(|part| !part.is_null() && part.as_f64() != Some(1.0)) {
-            return Err(self.refused("partial_rotary_factor", "only 1.0 is"));
-        }
-        let mut keys = self.inner.fields.keys();
-        let unknown = keys.find(|key| {
-            !OF_ALL_KINDS.contains(&key.as_str()) && !OF_OTHER_KINDS.contains(&key.as_str())
-        });
-        match unknown {
-            None => Ok(()),
-            Some(key) => Err(self.refused(key, "no such key is known")),
-        }
-    }
-
-    fn refused(&self, key: &str, reason: &str) -> LoadError {
+    fn other_kind(&self, described: &Described, kinds: &[&str]) -> LoadError {
+        let (last, others) = kinds.split_last().expect("some kinds are read");
         LoadError::UnsupportedSetting {
-            file: self.inner.file.clone(),
-            key: format!("{}.{key}", self.key),
-            found: self.inner.fields[key].to_string(),
-            reason: reason.to_owned(),
-        }
-    }
-}
-
-/// Llama 3.1's stretching of long wavelengths, as `_compute_llama3_parameters` in `transformers`.
-struct Llama3Scaling {
-    factor: f64,
-    low: f64,
-    high: f64,
-    length: f64,
-}
-
-impl Llama3Scaling {
-    fn apply(&self, frequency: f64) -> f64 {
-        let turns = self.length * frequency / (2.0 * std::f64::consts::PI); // Full turns over the original window.
-        if turns < self.low {
-            frequency / self.factor
-        } else if turns > self.high {
-            frequency
-        } else {
-            let smooth = (turns - self.low) / (self.high - self.low);
-            (1.0 - smooth) * frequency / self.factor + smooth * frequency
+            file: self.file.clone(),
+            key: described.key.clone(),
+            found: format!("\"{}\"", described.kind),
+            reason: format!("supported types are {} and {last}", others.join(", ")),
         }
     }
 }

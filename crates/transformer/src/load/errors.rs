@@ -50,7 +50,7 @@ pub enum LoadError {
     },
     /// A family that is not implemented.
     #[error(
-        "model_type \"{found}\" in {} is not supported; supported are {supported}",
+        "model_type \"{found}\" in {} is not supported{nearest}; supported are {supported}",
         file.display()
     )]
     UnsupportedModel {
@@ -58,6 +58,8 @@ pub enum LoadError {
         file: PathBuf,
         /// Its `model_type`.
         found: String,
+        /// The nearest that is read, where there is one.
+        nearest: String,
         /// What there is.
         supported: String,
     },
@@ -205,6 +207,9 @@ pub enum LoadError {
         /// Its place in the tensor as stored.
         element: usize,
     },
+    /// A GGUF file.
+    #[error(transparent)]
+    Gguf(#[from] crate::gguf::GgufError),
     /// The tokenizer.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

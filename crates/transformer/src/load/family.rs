@@ -1,117 +1,129 @@
 //! The names of the parameters of each family, as data.
 
-use super::names::Storage;
+mod decoders;
+mod encoders;
+mod rotating_encoders;
+
 use crate::shape::Architecture;
 
 /// The names of one family, without `.weight` and `.bias`.
 pub(super) struct Family {
-    pub(super) word: &'static str,
-    pub(super) position: &'static str,
-    pub(super) token_type: &'static str,
-    pub(super) embedding_norm: Option<&'static str>,
-    pub(super) blocks: &'static str,
-    pub(super) attention: AttentionNames,
-    pub(super) out: &'static str,
-    pub(super) attention_norm: &'static str,
-    pub(super) gate: &'static str,
-    pub(super) up: &'static str,
-    pub(super) down: &'static str,
-    pub(super) feed_forward_norm: &'static str,
-    pub(super) final_norm: Option<&'static str>,
-    pub(super) maps: Storage,
+    /// What may stand before the backbone's names in files that also hold a head; the empty one comes last.
+    pub(super) prefixes: &'static [&'static str],
+    /// Our path of a part and its name in the checkpoint; `#` is the number of a block. Maps of one name lie side by side in one tensor,
+    /// in this order.
+    pub(super) parameters: &'static [&'static [(&'static str, &'static str)]],
+    /// How a linear map of a block is stored.
+    pub(super) maps: Layout,
+    /// Gains of norms are stored less this.
+    pub(super) gain_offset: f32,
+    /// How names of constants end that older versions of `transformers` wrote into files: positions, causal masks, rotary frequencies.
+    pub(super) buffers: &'static [&'static str],
+    pub(super) pooler: Pooler,
+    /// Output layers over the vocabulary, as versions of the family store them; the first is written.
+    pub(super) heads: &'static [Head],
 }
 
-pub(super) enum AttentionNames {
-    Apart {
-        query: &'static str,
-        key: &'static str,
-        value: &'static str,
-    },
-    SideBySide {
-        all: &'static str,
-    },
+/// How linear maps are stored.
+pub(super) enum Layout {
+    /// `[d_out, d_in]`.
+    Linear,
+    /// `[d_in, d_out]`, as we keep them.
+    Conv1d,
+    /// As [`Layout::Linear`]; the rows of several maps in one are together for each head.
+    PerHead,
+}
+
+/// Where a file has the map that a classification head puts on the first token.
+pub(super) enum Pooler {
+    None,
+    /// Under the backbone's prefix.
+    Inside(&'static str),
+    /// Under no prefix.
+    Beside(&'static str),
+}
+
+/// The names of an output layer over the vocabulary, which has no prefix.
+pub(super) struct Head {
+    /// Before the decoder, in masked language models and their kin.
+    pub(super) transform: Option<Transform>,
+    /// Where the bias may stand: the first that is there is read, the first of all is written. Empty: none.
+    pub(super) biases: &'static [&'static str],
+    /// `[vocab, embedding]`, where it is not the word embedding.
+    pub(super) decoder: &'static str,
+}
+
+/// A map, an activation and a norm.
+pub(super) struct Transform {
+    pub(super) dense: &'static str,
+    pub(super) norm: &'static str,
+    pub(super) activation: HeadActivation,
+}
+
+/// The activation of a [`Transform`].
+pub(super) enum HeadActivation {
+    /// That of the blocks.
+    OfBlocks,
+    /// GELU, whatever the blocks have.
+    Gelu,
+    /// That of the classification head, which is the same module in ModernBERT; so is the bias of the map.
+    OfClassifier,
 }
 
 impl Family {
-    pub(super) fn of(architecture: Architecture) -> Family {
+    pub(super) fn of(architecture: Architecture) -> &'static Family {
         match architecture {
-            Architecture::Bert | Architecture::Roberta => Family {
-                word: "embeddings.word_embeddings",
-                position: "embeddings.position_embeddings",
-                token_type: "embeddings.token_type_embeddings",
-                embedding_norm: Some("embeddings.LayerNorm"),
-                blocks: "encoder.layer",
-                attention: AttentionNames::Apart {
-                    query: "attention.self.query",
-                    key: "attention.self.key",
-                    value: "attention.self.value",
-                },
-                out: "attention.output.dense",
-                attention_norm: "attention.output.LayerNorm",
-                gate: "",
-                up: "intermediate.dense",
-                down: "output.dense",
-                feed_forward_norm: "output.LayerNorm",
-                final_norm: None,
-                maps: Storage::Transposed,
-            },
-            Architecture::DistilBert => Family {
-                word: "embeddings.word_embeddings",
-                position: "embeddings.position_embeddings",
-                token_type: "",
-                embedding_norm: Some("embeddings.LayerNorm"),
-                blocks: "transformer.layer",
-                attention: AttentionNames::Apart {
-                    query: "attention.q_lin",
-                    key: "attention.k_lin",
-                    value: "attention.v_lin",
-                },
-                out: "attention.out_lin",
-                attention_norm: "sa_layer_norm",
-                gate: "",
-                up: "ffn.lin1",
-                down: "ffn.lin2",
-                feed_forward_norm: "output_layer_norm",
-                final_norm: None,
-                maps: Storage::Transposed,
-            },
-            Architecture::Gpt2 => Family {
-                word: "wte",
-                position: "wpe",
-                token_type: "",
-                embedding_norm: None,
-                blocks: "h",
-                attention: AttentionNames::SideBySide { all: "attn.c_attn" },
-                out: "attn.c_proj",
-                attention_norm: "ln_1",
-                gate: "",
-                up: "mlp.c_fc",
-                down: "mlp.c_proj",
-                feed_forward_norm: "ln_2",
-                final_norm: Some("ln_f"),
-                // Conv1D keeps [d_in, d_out], as we do.
-                maps: Storage::Same,
-            },
-            Architecture::Llama => Family {
-                word: "embed_tokens",
-                position: "",
-                token_type: "",
-                embedding_norm: None,
-                blocks: "layers",
-                attention: AttentionNames::Apart {
-                    query: "self_attn.q_proj",
-                    key: "self_attn.k_proj",
-                    value: "self_attn.v_proj",
-                },
-                out: "self_attn.o_proj",
-                attention_norm: "input_layernorm",
-                gate: "mlp.gate_proj",
-                up: "mlp.up_proj",
-                down: "mlp.down_proj",
-                feed_forward_norm: "post_attention_layernorm",
-                final_norm: Some("norm"),
-                maps: Storage::Transposed,
-            },
+            Architecture::Bert => &encoders::BERT,
+            Architecture::DistilBert => &encoders::DISTILBERT,
+            Architecture::Roberta => &encoders::ROBERTA,
+            Architecture::Electra => &encoders::ELECTRA,
+            Architecture::Mpnet => &encoders::MPNET,
+            Architecture::Albert => &encoders::ALBERT,
+            Architecture::DebertaV2 => &encoders::DEBERTA_V2,
+            Architecture::ModernBert => &rotating_encoders::MODERNBERT,
+            Architecture::ModernBertDecoder => &rotating_encoders::MODERNBERT_DECODER,
+            Architecture::GteNew => &rotating_encoders::GTE_NEW,
+            Architecture::NomicBert => &rotating_encoders::NOMIC_BERT,
+            Architecture::Gpt2 => &decoders::GPT2,
+            Architecture::GptNeoX => &decoders::GPT_NEOX,
+            Architecture::Opt => &decoders::OPT,
+            Architecture::Phi3 => &decoders::PHI3,
+            Architecture::Olmo2 => &decoders::OLMO2,
+            Architecture::Gemma2 | Architecture::Gemma3 => &decoders::GEMMA,
+            Architecture::Llama
+            | Architecture::EuroBert
+            | Architecture::Mistral
+            | Architecture::Qwen2
+            | Architecture::Qwen3
+            | Architecture::SmolLm3 => &decoders::LLAMA,
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.parameters.iter().flat_map(|some| some.iter().copied())
+    }
+
+    /// The name of one of our parts. A shape has no part that its family has no name for; this is tested on all families.
+    pub(super) fn name(&self, part: &str) -> &'static str {
+        let found = self.all().find(|(ours, _)| *ours == part);
+        found.unwrap_or_else(|| panic!("no name for \"{part}\"")).1
+    }
+
+    /// Our parts that have this name, in the order in which they lie in its tensor.
+    pub(super) fn parts_named(&self, name: &str) -> impl Iterator<Item = &'static str> {
+        let same = self.all().filter(move |(_, theirs)| *theirs == name);
+        same.map(|(ours, _)| ours)
+    }
+
+    /// Whether a name, without its prefix, lies in the part of the file that is the backbone's own.
+    pub(super) fn is_inside(&self, name: &str) -> bool {
+        let root = |name: &'static str| name.split('.').next().unwrap_or_default();
+        let pooler = match self.pooler {
+            Pooler::Inside(name) => Some(root(name)),
+            Pooler::Beside(_) | Pooler::None => None,
+        };
+        let mut roots = self.all().map(|(_, theirs)| root(theirs)).chain(pooler);
+        name.split_once('.')
+            .is_some_and(|(first, _)| roots.any(|root| root == first))
     }
 }

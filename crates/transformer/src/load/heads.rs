@@ -1,140 +1,178 @@
-//! What may stand in a checkpoint beside the backbone: a language head, BERT's pooler, task heads, old buffers.
+//! What may stand in a checkpoint beside the backbone: a language head, a pooler, task heads, old buffers.
 
-use super::names::{List, ParameterName, Storage};
+use ops::Activation;
+
+use super::family::{Family, Head, HeadActivation, Pooler};
+use super::names::{ParameterName, Storage};
 use super::tensors::Checkpoint;
-use crate::shape::{Architecture, Shape};
+use crate::shape::{Architecture, NormKind, Shape};
 
 /// Names of a language head, the decoder matrix apart.
 pub(crate) struct HeadNames {
-    /// Transform and bias; empty for causal models.
+    /// Transform and bias; empty where the head is a matrix alone.
     pub(crate) parameters: Vec<ParameterName>,
-    /// `[vocab, hidden]`.
+    /// `[vocab, embedding]`.
     pub(crate) decoder: &'static str,
-    /// Other names under which the same tensors stand in some files.
-    pub(crate) doubles: &'static [&'static str],
+    /// Names under which the bias stands, some files have several.
+    pub(crate) biases: &'static [&'static str],
+    /// A bias that is called for and is not there.
+    pub(crate) missing_bias: Option<&'static str>,
 }
 
-/// Full names: a language head has no prefix.
+/// The language head as the file stores it, or as it is written where the file has none. Full names: it has no prefix.
 pub(crate) fn language_head(shape: &Shape, checkpoint: &Checkpoint) -> HeadNames {
-    language_head_in(shape, &|name| checkpoint.contains(name))
+    let heads = Family::of(shape.architecture).heads;
+    let is_there = |head: &&Head| {
+        let mut parts = transform(shape, head).into_iter().map(|name| name.tensor);
+        parts.any(|tensor| checkpoint.find("", &tensor).is_some())
+            || checkpoint.contains(head.decoder)
+    };
+    let head = heads.iter().find(is_there).unwrap_or(&heads[0]);
+    let mut names = head_of(shape, head, |name| checkpoint.contains(name));
+    // A classification head of ModernBERT is a language head without a decoder.
+    let may_lack =
+        matches!(&head.transform, Some(t) if matches!(t.activation, HeadActivation::OfClassifier));
+    if may_lack && !head.biases.iter().any(|name| checkpoint.contains(name)) {
+        names.parameters.retain(|name| name.path != "bias");
+        names.missing_bias = head.biases.first().copied();
+    }
+    names
 }
 
 /// The names a language head is written under.
 pub(crate) fn head_names(shape: &Shape, tied: bool) -> Vec<ParameterName> {
-    let names = language_head_in(shape, &|_| false);
+    let head = &Family::of(shape.architecture).heads[0];
+    let names = head_of(shape, head, |_| false);
     let mut all = names.parameters;
     if !tied {
-        all.push(ParameterName {
-            path: "decoder".to_owned(),
-            tensor: names.decoder.to_owned(),
-            dims: vec![shape.vocab, shape.hidden],
-            storage: Storage::Same,
-        });
+        all.push(decoder(shape, names.decoder));
     }
     all
 }
 
+/// The output matrix of a language head.
+pub(crate) fn decoder(shape: &Shape, tensor: &str) -> ParameterName {
+    plain(
+        "decoder",
+        tensor,
+        &[shape.vocab, shape.embedding],
+        Storage::Same,
+    )
+}
+
 /// What stands before the backbone's names in a file that is written: nothing where there is no head.
 pub(crate) fn save_prefix(architecture: Architecture, has_head: bool) -> &'static str {
-    match has_head {
-        true => super::names::prefixes(architecture)[0],
-        false => "",
+    if has_head {
+        classifier_prefix(architecture)
+    } else {
+        ""
     }
 }
 
-fn language_head_in(shape: &Shape, contains: &dyn Fn(&str) -> bool) -> HeadNames {
-    match shape.architecture {
-        Architecture::Bert => masked(
-            shape,
-            contains,
-            [
-                "cls.predictions.transform.dense",
-                "cls.predictions.transform.LayerNorm",
-            ],
-            ["cls.predictions.bias", "cls.predictions.decoder.bias"],
-            "cls.predictions.decoder.weight",
-            &["cls.predictions.bias", "cls.predictions.decoder.bias"],
-        ),
-        Architecture::Roberta => masked(
-            shape,
-            contains,
-            ["lm_head.dense", "lm_head.layer_norm"],
-            ["lm_head.bias", "lm_head.decoder.bias"],
-            "lm_head.decoder.weight",
-            &["lm_head.bias", "lm_head.decoder.bias"],
-        ),
-        Architecture::DistilBert => masked(
-            shape,
-            contains,
-            ["vocab_transform", "vocab_layer_norm"],
-            ["vocab_projector.bias"; 2],
-            "vocab_projector.weight",
-            &[],
-        ),
-        Architecture::Gpt2 | Architecture::Llama => HeadNames {
-            parameters: Vec::new(),
-            decoder: "lm_head.weight",
-            doubles: &[],
-        },
+/// What a model with a head of `transformers` calls its backbone, with a dot behind: `bert.`, `model.`.
+pub fn classifier_prefix(architecture: Architecture) -> &'static str {
+    super::names::prefixes(architecture)[0]
+}
+
+/// The activation in a language head's transform.
+pub(crate) fn head_activation(shape: &Shape) -> Activation {
+    let head = &Family::of(shape.architecture).heads[0];
+    match head.transform.as_ref().map(|one| &one.activation) {
+        Some(HeadActivation::Gelu) => Activation::GeluErf,
+        Some(HeadActivation::OfClassifier) => {
+            shape.classifier.activation.unwrap_or(shape.activation)
+        }
+        Some(HeadActivation::OfBlocks) | None => shape.activation,
     }
 }
 
-fn masked(
-    shape: &Shape,
-    contains: &dyn Fn(&str) -> bool,
-    [dense, norm]: [&str; 2],
-    biases: [&str; 2],
-    decoder: &'static str,
-    doubles: &'static [&'static str],
-) -> HeadNames {
-    let mut list = List::default();
-    let square = [shape.hidden, shape.hidden];
-    list.linear("transform.dense", dense, square, true, Storage::Transposed);
-    list.norm("transform.norm", norm, shape);
-    let bias = biases.into_iter().find(|name| contains(name));
-    let bias = bias.unwrap_or(biases[0]).to_owned();
-    list.push("bias".to_owned(), bias, &[shape.vocab], Storage::Same);
+/// The activation behind a pooler's map.
+pub(crate) fn pooler_activation(shape: &Shape) -> Activation {
+    shape.classifier.activation.unwrap_or(Activation::Tanh)
+}
+
+fn head_of(shape: &Shape, head: &Head, contains: impl Fn(&str) -> bool) -> HeadNames {
+    let mut parameters = transform(shape, head);
+    if let Some(first) = head.biases.first() {
+        let found = head.biases.iter().find(|name| contains(name));
+        let tensor = found.unwrap_or(first);
+        parameters.push(plain("bias", tensor, &[shape.vocab], Storage::Same));
+    }
     HeadNames {
-        parameters: list.names,
-        decoder,
-        doubles,
+        parameters,
+        decoder: head.decoder,
+        biases: head.biases,
+        missing_bias: None,
     }
 }
 
-/// BERT's pooler; under the backbone's prefix.
-pub(crate) fn pooler(shape: &Shape) -> Vec<ParameterName> {
-    let mut list = List::default();
-    if matches!(
-        shape.architecture,
-        Architecture::Bert | Architecture::Roberta
-    ) {
-        let square = [shape.hidden, shape.hidden];
-        list.linear("dense", "pooler.dense", square, true, Storage::Transposed);
+fn transform(shape: &Shape, head: &Head) -> Vec<ParameterName> {
+    let Some(names) = &head.transform else {
+        return Vec::new();
+    };
+    let bias = match names.activation {
+        HeadActivation::OfClassifier => shape.classifier.bias,
+        HeadActivation::OfBlocks | HeadActivation::Gelu => true,
+    };
+    let mut list = linear(
+        "transform.dense",
+        names.dense,
+        [shape.hidden, shape.embedding],
+    );
+    list.truncate(if bias { 2 } else { 1 });
+    let width = [shape.embedding];
+    let mut norm = |kind: &str| {
+        let (path, tensor) = (
+            format!("transform.norm.{kind}"),
+            format!("{}.{kind}", names.norm),
+        );
+        list.push(plain(&path, &tensor, &width, Storage::Same));
+    };
+    norm("weight");
+    if shape.norm == NormKind::Layer {
+        norm("bias");
     }
-    list.names
+    list
+}
+
+/// A map with a bias.
+fn linear(path: &str, tensor: &str, dims: [usize; 2]) -> Vec<ParameterName> {
+    let name = |kind: &str| (format!("{path}.{kind}"), format!("{tensor}.{kind}"));
+    let (weight, bias) = (name("weight"), name("bias"));
+    vec![
+        plain(&weight.0, &weight.1, &dims, Storage::Transposed),
+        plain(&bias.0, &bias.1, &dims[1..], Storage::Same),
+    ]
+}
+
+fn plain(path: &str, tensor: &str, dims: &[usize], storage: Storage) -> ParameterName {
+    ParameterName {
+        path: path.to_owned(),
+        tensor: tensor.to_owned(),
+        dims: dims.to_vec(),
+        storage,
+        offset: 0.0,
+    }
+}
+
+/// The map that a classification head puts on the first token, and whether it stands under the backbone's prefix; empty where the family
+/// has none.
+pub(crate) fn pooler(shape: &Shape) -> (Vec<ParameterName>, bool) {
+    let square = [shape.hidden, shape.hidden];
+    match Family::of(shape.architecture).pooler {
+        Pooler::None => (Vec::new(), true),
+        Pooler::Inside(name) => (linear("dense", name, square), true),
+        Pooler::Beside(name) => (linear("dense", name, square), false),
+    }
 }
 
 /// Constants that older versions of `transformers` wrote into files: positions, causal masks, rotary frequencies.
 pub(crate) fn is_buffer(architecture: Architecture, name: &str) -> bool {
-    match architecture {
-        Architecture::Bert | Architecture::Roberta | Architecture::DistilBert => {
-            name == "embeddings.position_ids" || name == "embeddings.token_type_ids"
-        }
-        Architecture::Gpt2 => {
-            name.starts_with("h.")
-                && (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))
-        }
-        Architecture::Llama => name.ends_with("rotary_emb.inv_freq"),
-    }
+    let buffers = Family::of(architecture).buffers;
+    buffers.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a name lies in the part of the file that is the backbone's own.
 pub(crate) fn is_inside_backbone(architecture: Architecture, name: &str) -> bool {
-    let roots: &[&str] = match architecture {
-        Architecture::Bert | Architecture::Roberta => &["embeddings.", "encoder.", "pooler."],
-        Architecture::DistilBert => &["embeddings.", "transformer."],
-        Architecture::Gpt2 => &["wte.", "wpe.", "h.", "ln_f."],
-        Architecture::Llama => &["embed_tokens.", "layers.", "norm."],
-    };
-    roots.iter().any(|root| name.starts_with(root))
+    Family::of(architecture).is_inside(name)
 }

@@ -126,9 +126,7 @@ pub(crate) fn conversion(source: &str, dir: &Path) -> String {
 }
 
 fn gguf(name: &str) -> String {
-    format!(
-        "it has {name}, a file for llama.cpp; look for the model in safetensors format, or convert it with from_pretrained('DIR', gguf_file='{name}') and save_pretrained() of transformers"
-    )
+    format!("it has {name}: give that file itself as the model")
 }
 
 /// Weights that are not read.

@@ -1,4 +1,4 @@
-//! Reading a model directory in Hugging Face layout. Every tensor in the file is accounted for.
+//! Reading a model: a directory in Hugging Face layout, or a GGUF file. Every tensor in it is accounted for.
 
 mod build;
 mod errors;
@@ -10,29 +10,33 @@ pub(crate) mod instead;
 mod names;
 mod plan;
 mod random;
+mod source;
 mod tensors;
 mod values;
 mod wrapping;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 
 pub use errors::LoadError;
+pub use heads::classifier_prefix;
 pub(crate) use heads::{head_names, save_prefix};
 pub use index::IndexError;
 pub use names::{ParameterName, Storage};
 
 use crate::backbone::Backbone;
 use crate::config::Config;
-use crate::digest::{digest_files, model_digest_with};
+use crate::digest::model_digest_with;
 use crate::language_head::{LanguageHead, Pooler};
 use crate::sentence::SentenceFolder;
 use crate::shape::Shape;
 use crate::tokenizer::Tokenizer;
 use build::Arrays;
 use plan::Plan;
+use source::Source;
 pub(crate) use tensors::{Checkpoint, Wanted};
+pub(crate) use values::place;
 
 /// A pretrained model, ready to run.
 #[derive(Clone, Debug)]
@@ -53,11 +57,11 @@ pub struct Pretrained {
     pub digest: String,
     /// [`model_digest`](crate::model_digest) of the directory: of every file that decides what is computed.
     pub files_digest: String,
-    /// sha256 of config.json.
+    /// sha256 of config.json, or of the one file that holds everything.
     pub config_digest: String,
     /// sha256 of the files the tokenizer was read from.
     pub tokenizer_digest: String,
-    /// The directory's name, or the Hub id it was fetched by.
+    /// The directory's name (the file's, without its ending), or the Hub id it was fetched by.
     pub name: String,
     /// What sentence-transformers would make of its states.
     pub sentence: SentenceFolder,
@@ -84,60 +88,62 @@ pub struct PretrainedBackbone {
     pub name: String,
 }
 
-/// Reads a model directory: weights, configuration and tokenizer, all checked.
+/// Reads a model, a directory or a GGUF file: weights, configuration and tokenizer, all checked.
 ///
 /// # Errors
 /// Anything missing, damaged, of the wrong shape or not supported; see [`LoadError`].
-pub fn load(dir: &Path, device: &Device) -> Result<Pretrained, LoadError> {
-    let config = Config::read(dir)?;
+pub fn load(path: &Path, device: &Device) -> Result<Pretrained, LoadError> {
+    let source = Source::open(path)?;
+    let config = source.config()?;
     let shape = config.shape()?;
-    let tokenizer = Tokenizer::read(dir, &shape, &config)?; // Cheap; before the weights, so that its errors come at once.
-    let read = read_weights(dir, &config, shape, device)?;
+    let tokenizer = source.tokenizer(&shape, &config)?; // Cheap; before the weights, so that its errors come at once.
+    let read = read_weights(&source, &config, shape, device)?;
     let mut warnings = read.warnings;
     warnings.extend(tokenizer.warnings().iter().cloned());
     Ok(Pretrained {
-        sentence: SentenceFolder::read(dir, read.shape.hidden, device),
+        sentence: source.sentence(read.shape.hidden, device),
         backbone: read.backbone,
         shape: read.shape,
-        tokenizer_digest: digest_files(tokenizer.files())?,
+        tokenizer_digest: source.tokenizer_digest(&tokenizer, &read.digest)?,
         tokenizer,
         language_head: read.language_head,
         pooler: read.pooler,
         warnings,
-        files_digest: model_digest_with(dir, Some(&read.digest))?,
+        files_digest: model_digest_with(source.path(), Some(&read.digest))?,
         digest: read.digest,
         config_digest: read.config_digest,
         name: read.name,
     })
 }
 
-/// Reads a model directory that has no tokenizer, or whose tokenizer is not wanted.
+/// Reads a model that has no tokenizer, or whose tokenizer is not wanted.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_backbone(dir: &Path, device: &Device) -> Result<PretrainedBackbone, LoadError> {
-    let config = Config::read(dir)?;
+pub fn load_backbone(path: &Path, device: &Device) -> Result<PretrainedBackbone, LoadError> {
+    let source = Source::open(path)?;
+    let config = source.config()?;
     let shape = config.shape()?;
-    read_weights(dir, &config, shape, device)
+    read_weights(&source, &config, shape, device)
 }
 
-/// Reads only config.json.
+/// Reads only config.json, or the metadata of a GGUF file.
 ///
 /// # Errors
 /// If it is missing, malformed or describes a model that is not supported.
-pub fn load_shape(dir: &Path) -> Result<Shape, LoadError> {
-    Config::read(dir)?.shape()
+pub fn load_shape(path: &Path) -> Result<Shape, LoadError> {
+    Source::open(path)?.config()?.shape()
 }
 
 fn read_weights(
-    dir: &Path,
+    source: &Source,
     config: &Config,
     shape: Shape,
     device: &Device,
 ) -> Result<PretrainedBackbone, LoadError> {
-    let mut checkpoint = Checkpoint::open(dir)?;
+    let mut checkpoint = source.checkpoint()?;
     let mut warnings = config.notes(&shape, checkpoint.narrow_format())?;
-    warnings.extend(instead::adapter_beside(dir));
+    warnings.extend(source.notes());
     if let Some(wrapper) = checkpoint.unwrap(shape.architecture)? {
         warnings.push(format!(
             "names of tensors are read without the \"{wrapper}\" in them, which a wrapper around the model put there"
@@ -172,14 +178,19 @@ fn read_weights(
         Arrays::new(head, device).language_head(&shape, words)
     });
     let has_pooler = !pooler.is_empty();
+    let pooler = has_pooler.then(|| {
+        let activation = heads::pooler_activation(&shape);
+        Arrays::new(pooler, device).pooler(activation)
+    });
     warnings.extend(plan.warnings);
+    let digest = digest?;
     Ok(PretrainedBackbone {
         language_head,
-        pooler: has_pooler.then(|| Arrays::new(pooler, device).pooler()),
+        pooler,
         warnings,
-        digest: digest?,
-        config_digest: digest_files(&[dir.join("config.json")])?,
-        name: model_name(dir),
+        config_digest: source.config_digest(&digest)?,
+        digest,
+        name: source.name(),
         backbone,
         shape,
     })
@@ -189,24 +200,5 @@ impl Backbone {
     /// Every parameter with its path here and its name in a checkpoint of this family (without a prefix such as `bert.`).
     pub fn parameter_names(&self) -> Vec<ParameterName> {
         names::backbone(self.shape()).collect()
-    }
-}
-
-/// The Hub id of a snapshot in the Hub's cache (`models--org--name/snapshots/<commit>`), else the directory's own name.
-fn model_name(dir: &Path) -> String {
-    let dir: PathBuf = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
-    let mut parts = dir
-        .components()
-        .rev()
-        .map(|part| part.as_os_str().to_string_lossy());
-    let own = parts.next().unwrap_or_default().into_owned();
-    let is_snapshot = parts.next().is_some_and(|part| part == "snapshots");
-    let repository = parts.next().filter(|_| is_snapshot);
-    match repository
-        .as_deref()
-        .and_then(|name| name.strip_prefix("models--"))
-    {
-        Some(name) => name.replacen("--", "/", 1),
-        None => own,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::errors::LoadError;
 use super::heads;
-use super::names::{self, ParameterName, Storage};
+use super::names::{self, ParameterName};
 use super::tensors::{Checkpoint, Wanted};
 use super::wrapping;
 use crate::shape::Shape;
@@ -25,14 +25,7 @@ impl Plan {
     pub(super) fn new(shape: &Shape, checkpoint: &Checkpoint) -> Result<Plan, LoadError> {
         let prefix = prefix(shape, checkpoint)?;
         let backbone = find_all(checkpoint, prefix, names::backbone(shape))?;
-        let pooler = heads::pooler(shape);
-        let has_pooler = pooler
-            .iter()
-            .any(|name| checkpoint.find(prefix, &name.tensor).is_some());
-        let pooler = match has_pooler {
-            true => find_all(checkpoint, prefix, pooler)?,
-            false => Vec::new(),
-        };
+        let pooler = pooler(shape, checkpoint, prefix)?;
         let mut plan = Plan {
             prefix,
             backbone,
@@ -54,29 +47,28 @@ impl Plan {
     ) -> Result<(), LoadError> {
         let names = heads::language_head(shape, checkpoint);
         let mut found = names.parameters.iter();
-        let causal = names.parameters.is_empty();
+        let is_matrix_alone = names.parameters.is_empty();
         let has_transform = found.any(|name| checkpoint.find("", &name.tensor).is_some());
         let has_decoder = checkpoint.contains(names.decoder);
-        self.has_head = match causal {
-            true => has_decoder || shape.tied_embeddings,
-            false => has_transform,
+        self.has_head = if is_matrix_alone {
+            // EmbeddingGemma sees both ways and predicts no word, though its file ties.
+            has_decoder || shape.tied_embeddings && shape.causal
+        } else {
+            has_transform
         };
         if !self.has_head {
             return Ok(());
         }
         self.head = find_all(checkpoint, "", names.parameters)?;
-        let doubles = names
-            .doubles
-            .iter()
-            .filter(|name| checkpoint.contains(name));
+        let doubles = names.biases.iter().filter(|name| checkpoint.contains(name));
         self.doubles.extend(doubles.map(|name| name.to_string()));
+        if let Some(bias) = names.missing_bias {
+            self.warnings.push(format!(
+                "\"{bias}\" is missing: the head is taken for a classifier's, and as a language head it has no bias"
+            ));
+        }
         let decoder = Wanted {
-            name: ParameterName {
-                path: "decoder".to_owned(),
-                tensor: names.decoder.to_owned(),
-                dims: vec![shape.vocab, shape.hidden],
-                storage: Storage::Same,
-            },
+            name: heads::decoder(shape, names.decoder),
             tensor: names.decoder.to_owned(),
         };
         match (shape.tied_embeddings, has_decoder) {
@@ -134,6 +126,17 @@ impl Plan {
             self.warnings.push(warning);
         }
         Ok(())
+    }
+}
+
+fn pooler(shape: &Shape, checkpoint: &Checkpoint, prefix: &str) -> Result<Vec<Wanted>, LoadError> {
+    let (names, is_inside) = heads::pooler(shape);
+    let prefix = if is_inside { prefix } else { "" };
+    let is_there = |name: &ParameterName| checkpoint.find(prefix, &name.tensor).is_some();
+    if names.iter().any(is_there) {
+        find_all(checkpoint, prefix, names)
+    } else {
+        Ok(Vec::new())
     }
 }
 

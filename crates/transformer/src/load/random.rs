@@ -24,7 +24,7 @@ impl LanguageHead {
 
 impl Backbone {
     /// Weights from N(0, `initializer_range`), biases 0, gains 1. In pre-norm models the maps that write into the residual
-    /// stream are scaled by 1/√(2·layers), as GPT-2 does. The same seed gives the same weights on every device.
+    /// stream are scaled by 1/√(2·layers), as GPT-2 and ModernBERT do. The same seed gives the same weights on every device.
     pub fn random(shape: &Shape, seed: u64, device: &Device) -> Backbone {
         let arrays = arrays(shape, names::backbone(shape), seed);
         Arrays::new(arrays, device).backbone(shape)

@@ -18,6 +18,7 @@ use super::names::ParameterName;
 use super::values::{arrange, read_values};
 use super::wrapping::Wrapping;
 use crate::digest::digest_files;
+use crate::gguf;
 use crate::shape::Architecture;
 
 /// All weight files of a model, headers read.
@@ -36,7 +37,16 @@ struct Stored {
     file: usize,
     offset: u64,
     dims: Vec<usize>,
-    format: Dtype,
+    format: Format,
+}
+
+/// How a tensor's numbers are written.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    /// One after the other.
+    Plain(Dtype),
+    /// In a GGUF file: in blocks, or in another order than Hugging Face's.
+    Gguf(gguf::Encoding),
 }
 
 /// A parameter and the tensor that was found for it.
@@ -96,12 +106,33 @@ impl Checkpoint {
                     file: at,
                     offset: data_start + info.data_offsets.0 as u64,
                     dims: info.shape.clone(),
-                    format: info.dtype,
+                    format: Format::Plain(info.dtype),
                 };
                 tensors.insert(name, stored);
             }
         }
         Ok(Checkpoint { files, tensors })
+    }
+
+    /// The tensors of a GGUF file, under Hugging Face's names.
+    pub(crate) fn from_gguf(
+        file: PathBuf,
+        tensors: impl IntoIterator<Item = gguf::Tensor>,
+    ) -> Checkpoint {
+        let tensors = tensors.into_iter().map(|tensor| {
+            let stored = Stored {
+                name: tensor.spelt,
+                file: 0,
+                offset: tensor.offset,
+                dims: tensor.dims,
+                format: Format::Gguf(tensor.encoding),
+            };
+            (tensor.name, stored)
+        });
+        Checkpoint {
+            tensors: tensors.collect(),
+            files: vec![file],
+        }
     }
 
     /// Takes off what wrappers around the model put before its names, and says what it was.
@@ -174,8 +205,10 @@ impl Checkpoint {
             });
         }
         match stored.format {
-            Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => Ok(()),
-            other => Err(LoadError::NumberFormat {
+            Format::Plain(Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64) | Format::Gguf(_) => {
+                Ok(())
+            }
+            Format::Plain(other) => Err(LoadError::NumberFormat {
                 tensor: stored.name.clone(),
                 file: self.file_of(&wanted.tensor),
                 found: format!("{other:?}"),
@@ -203,12 +236,18 @@ impl Checkpoint {
     fn read_one(&self, tensor: &str) -> Result<Vec<f32>, LoadError> {
         let stored = &self.tensors[tensor];
         let path = &self.files[stored.file];
-        let count = stored.dims.iter().product();
-        let values = read_values(path, stored.offset, count, stored.format).map_err(|source| {
-            LoadError::Read {
-                file: path.clone(),
-                source,
+        let values = match stored.format {
+            Format::Plain(format) => {
+                let count = stored.dims.iter().product();
+                read_values(path, stored.offset, count, format)
             }
+            Format::Gguf(encoding) => {
+                gguf::read_values(path, stored.offset, &stored.dims, encoding)
+            }
+        };
+        let values = values.map_err(|source| LoadError::Read {
+            file: path.clone(),
+            source,
         })?;
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
@@ -228,10 +267,10 @@ impl Checkpoint {
             .values()
             .min_by_key(|stored| (stored.file, stored.offset))?;
         match first.format {
-            Dtype::F16 => Some("float16"),
-            Dtype::BF16 => Some("bfloat16"),
-            Dtype::F64 => Some("float64"),
-            _ => None,
+            Format::Plain(Dtype::F16) => Some("float16"),
+            Format::Plain(Dtype::BF16) => Some("bfloat16"),
+            Format::Plain(Dtype::F64) => Some("float64"),
+            Format::Plain(_) | Format::Gguf(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::shape::Architecture;
 
 /// What stands before all names: torch's DistributedDataParallel (`module`), Lightning (`_forward_module`), PEFT
 /// (`base_model.model`), sentence-transformers (`0.auto_model`), and the attributes under which people keep the model in their own.
-const BEFORE: [&str; 13] = [
+const BEFORE: [&str; 17] = [
     "module.",
     "model.",
     "_forward_module.",
@@ -19,6 +19,10 @@ const BEFORE: [&str; 13] = [
     "bert.",
     "roberta.",
     "distilbert.",
+    "electra.",
+    "mpnet.",
+    "albert.",
+    "deberta.",
 ];
 
 /// What stands anywhere in a name: `torch.compile`, FSDP, activation checkpointing. No model has modules of these names.

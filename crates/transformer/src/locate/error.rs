@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::load::index::IndexError;
 use crate::load::instead;
 
-/// A model that is neither a directory nor to be had from the Hub.
+/// A model that is neither a directory, nor a GGUF file, nor to be had from the Hub.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LocateError {
@@ -18,6 +18,14 @@ pub enum LocateError {
         dir: PathBuf,
         /// Where one is.
         hint: String,
+    },
+    /// A directory without config.json, with more than one GGUF file.
+    #[error("the directory {} holds {} GGUF files; give one of them, such as {}", dir.display(), files.len(), files[0].display())]
+    SeveralFiles {
+        /// The directory.
+        dir: PathBuf,
+        /// At least two.
+        files: Vec<PathBuf>,
     },
     /// An adapter where a model is asked for.
     #[error("{}", instead::adapter_hint(model, base))]
@@ -77,6 +85,16 @@ pub enum LocateError {
         endpoint: String,
         /// 401, 403 or 404.
         status: u16,
+    },
+    /// The Hub has GGUF files of the model, and nothing else.
+    #[error(
+        "{endpoint} has no config.json for \"{model}\", which seems to be a repository of GGUF files; fetch one of them and give its path, or name the model that they were made from"
+    )]
+    Gguf {
+        /// The Hub id.
+        model: String,
+        /// The Hub.
+        endpoint: String,
     },
     /// The Hub has the model, in a format that is not read.
     #[error(

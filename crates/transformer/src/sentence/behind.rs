@@ -4,17 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
 
 use super::SentenceError;
+use super::dense::Dense;
 use super::json::Fields;
-use crate::linear::Linear;
 use crate::load::{Checkpoint, ParameterName, Storage, Wanted};
 use crate::norm::Norm;
-
-/// Widest output of a Dense module; the file's real size bounds it too.
-const WIDEST: usize = 1 << 16;
+use crate::shape::NormKind;
 
 /// PyTorch's default, which sentence-transformers leaves as it is.
 const LAYER_NORM_EPSILON: f64 = 1e-5;
@@ -22,35 +20,16 @@ const LAYER_NORM_EPSILON: f64 = 1e-5;
 /// One step from vector to vector.
 #[derive(Clone, Debug)]
 pub(super) enum Behind {
-    Dense(Linear, Activation),
+    Dense(Dense),
     LayerNorm(Norm),
     Normalize,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Activation {
-    Identity,
-    Tanh,
-    Relu,
-    Gelu,
-    Sigmoid,
-    Silu,
-}
-
-const ACTIVATIONS: [(&str, Activation); 6] = [
-    ("Identity", Activation::Identity),
-    ("Tanh", Activation::Tanh),
-    ("ReLU", Activation::Relu),
-    ("GELU", Activation::Gelu),
-    ("Sigmoid", Activation::Sigmoid),
-    ("SiLU", Activation::Silu),
-];
 
 impl Behind {
     /// `[b, width] -> [b, width']`.
     pub(super) fn apply(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Dense(map, function) => function.apply(map.apply(&x)),
+            Self::Dense(dense) => dense.apply(x),
             Self::LayerNorm(norm) => norm.apply(x),
             Self::Normalize => {
                 let length = (x.clone() * x.clone()).sum_dim(1).sqrt(); // [b, 1]
@@ -62,14 +41,14 @@ impl Behind {
     /// Width of what it gives for vectors of this width.
     pub(super) fn width(&self, width: usize) -> usize {
         match self {
-            Self::Dense(map, _) => map.d_out(),
+            Self::Dense(dense) => dense.map.d_out(),
             Self::LayerNorm(_) | Self::Normalize => width,
         }
     }
 
     pub(super) fn params(&self) -> usize {
         match self {
-            Self::Dense(map, _) => map.num_params(),
+            Self::Dense(dense) => dense.params(),
             Self::LayerNorm(norm) => norm.num_params(),
             Self::Normalize => 0,
         }
@@ -78,7 +57,7 @@ impl Behind {
     /// The same on the plain device: no operation is recorded.
     pub(super) fn valid(&self) -> Self {
         match self {
-            Self::Dense(map, function) => Self::Dense(map.valid(), *function),
+            Self::Dense(dense) => Self::Dense(dense.valid()),
             Self::LayerNorm(norm) => Self::LayerNorm(norm.valid()),
             Self::Normalize => Self::Normalize,
         }
@@ -86,88 +65,11 @@ impl Behind {
 
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Dense(map, function) => {
-                let name = ACTIVATIONS.iter().find(|(_, known)| known == function);
-                let name = name.map_or("", |(name, _)| name);
-                format!("Dense {} to {} ({name})", map.d_in(), map.d_out())
-            }
+            Self::Dense(dense) => dense.describe(),
             Self::LayerNorm(_) => "LayerNorm".to_owned(),
             Self::Normalize => "Normalize".to_owned(),
         }
     }
-}
-
-impl Activation {
-    fn apply(self, x: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Identity => x,
-            Self::Tanh => x.tanh(),
-            Self::Relu => activation::relu(x),
-            Self::Gelu => activation::gelu(x),
-            Self::Sigmoid => activation::sigmoid(x),
-            Self::Silu => activation::silu(x),
-        }
-    }
-
-    /// By PyTorch's class, `torch.nn.modules.activation.Tanh`; Tanh where none is named.
-    fn read(fields: &Fields) -> Result<Self, SentenceError> {
-        let Some(path) = fields.text("activation_function")? else {
-            return Ok(Self::Tanh);
-        };
-        let name = path
-            .strip_prefix("torch.nn.")
-            .and_then(|path| path.rsplit('.').next());
-        let known = |name| ACTIVATIONS.iter().find(|(known, _)| *known == name);
-        match name.and_then(known) {
-            Some((_, found)) => Ok(*found),
-            None => {
-                let names = ACTIVATIONS.map(|(name, _)| name).join(", ");
-                let expected = format!("torch.nn's {names}");
-                Err(fields.wrong("activation_function", &json!(path), &expected))
-            }
-        }
-    }
-}
-
-/// A Dense module over vectors of this width.
-pub(super) fn dense(
-    fields: &Fields,
-    dir: &Path,
-    width: usize,
-    device: &Device,
-) -> Result<Behind, SentenceError> {
-    fields.known(&[
-        "in_features",
-        "out_features",
-        "bias",
-        "activation_function",
-        "module_input_name",
-        "module_output_name",
-        "use_residual",
-    ])?;
-    on_the_vector(fields)?;
-    fields.only("use_residual", &json!(false))?;
-    fields.only("in_features", &json!(width))?;
-    let out = fields.required_size("out_features")?;
-    if out > WIDEST {
-        return Err(fields.error(format!(
-            "\"out_features\" is {out}, expected at most {WIDEST}"
-        )));
-    }
-    let mut wanted = vec![parameter(
-        "linear.weight",
-        &[width, out],
-        Storage::Transposed,
-    )];
-    if fields.flag("bias")?.unwrap_or(true) {
-        wanted.push(parameter("linear.bias", &[out], Storage::Same));
-    }
-    let mut arrays = weights(dir, wanted, device)?;
-    let map = Linear {
-        weight: arrays.take("linear.weight").expect("read"),
-        bias: arrays.take("linear.bias"),
-    };
-    Ok(Behind::Dense(map, Activation::read(fields)?))
 }
 
 /// A LayerNorm module over vectors of this width.
@@ -186,6 +88,7 @@ pub(super) fn layer_norm(
         weight: arrays.take("norm.weight").expect("read"),
         bias: arrays.take("norm.bias"),
         epsilon: LAYER_NORM_EPSILON,
+        kind: NormKind::Layer,
     }))
 }
 
@@ -196,35 +99,36 @@ pub(super) fn normalize(fields: &Fields) -> Result<Behind, SentenceError> {
 }
 
 /// Modules may work on the tokens' states instead, which is not implemented.
-fn on_the_vector(fields: &Fields) -> Result<(), SentenceError> {
+pub(super) fn on_the_vector(fields: &Fields) -> Result<(), SentenceError> {
     let vector = json!("sentence_embedding");
     fields.only("module_input_name", &vector)?;
     fields.only("module_output_name", &vector)
 }
 
-fn parameter(name: &str, dims: &[usize], storage: Storage) -> Wanted {
+pub(super) fn parameter(name: &str, dims: &[usize], storage: Storage) -> Wanted {
     Wanted {
         name: ParameterName {
             path: name.to_owned(),
             tensor: name.to_owned(),
             dims: dims.to_vec(),
             storage,
+            offset: 0.0,
         },
         tensor: name.to_owned(),
     }
 }
 
-struct Arrays<'a>(HashMap<String, TensorData>, &'a Device);
+pub(super) struct Arrays<'a>(HashMap<String, TensorData>, &'a Device);
 
 impl Arrays<'_> {
-    fn take<const D: usize>(&mut self, name: &str) -> Option<Param<Tensor<D>>> {
+    pub(super) fn take<const D: usize>(&mut self, name: &str) -> Option<Param<Tensor<D>>> {
         let array = self.0.remove(name)?;
         Some(Param::from_data(array, self.1))
     }
 }
 
 /// The tensors of the module's own model.safetensors, all of them and no others.
-fn weights<'a>(
+pub(super) fn weights<'a>(
     dir: &Path,
     wanted: Vec<Wanted>,
     device: &'a Device,

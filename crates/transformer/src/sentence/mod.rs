@@ -2,6 +2,7 @@
 //! its tokens' states become one vector. `SentenceTransformer(folder).encode(text)` is the reference.
 
 mod behind;
+mod dense;
 mod embedder;
 mod error;
 mod json;
@@ -189,12 +190,10 @@ impl Module {
     ) -> Result<Option<Behind>, SentenceError> {
         let own = dir.join(&self.path);
         Ok(match self.kind.as_str() {
-            "Dense" => Some(behind::dense(
-                &Fields::read(self.config(dir))?,
-                &own,
-                width,
-                device,
-            )?),
+            "Dense" => {
+                let fields = Fields::read(self.config(dir))?;
+                Some(Behind::Dense(dense::read(&fields, &own, width, device)?))
+            }
             "LayerNorm" => Some(behind::layer_norm(
                 &Fields::read(self.config(dir))?,
                 &own,

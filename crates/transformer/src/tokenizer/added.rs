@@ -47,6 +47,18 @@ pub(super) fn add_tokens(
     tokenizer.add_tokens(&new);
 }
 
+/// Adds all of them once more by their texts, as `Qwen2Tokenizer` does: whatever marks the files gave them, they then have those of a
+/// special token.
+pub(super) fn add_again(
+    tokenizer: &mut tokenizers::Tokenizer,
+    functions: &[(String, Named)],
+    extra: &[Named],
+) {
+    let named = functions.iter().map(|(_, named)| named).chain(extra);
+    let tokens = named.map(|named| AddedToken::from(named.content().to_owned(), true));
+    tokenizer.add_tokens(&tokens.collect::<Vec<_>>());
+}
+
 /// Tokens that have another id than a file says, or the id of another token: both as in transformers.
 pub(super) fn other_ids(tokenizer: &tokenizers::Tokenizer, settings: &Settings) -> Vec<String> {
     let mut notes = Vec::new();

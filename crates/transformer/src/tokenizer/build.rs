@@ -3,15 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use tokenizers::models::unigram::Unigram;
 use tokenizers::{AddedToken, TruncationDirection};
 
-use super::added::{add_tokens, other_ids};
+use super::added::{add_again, add_tokens, other_ids};
+use super::around::set_post_processor;
 use super::class::{self, Chosen, Class};
-use super::files::{self, Vocabulary};
-use super::rebuild::{rebuilt, set_post_processor};
-use super::settings::{Named, Settings, added_token};
+use super::files::{self, Found, Vocabulary};
+use super::parts::{Json, Parts};
+use super::rebuild::rebuilt;
+use super::sentencepiece::Pieces;
+use super::settings::{Named, Settings};
+use super::words::exact_scores;
 use super::{TokenizerError, guard, limits};
 use crate::config::Config;
 use crate::load::LoadError;
@@ -35,69 +39,84 @@ pub(super) struct Read {
     pub(super) notes: Vec<String>,
 }
 
+/// What the words are from.
+enum Source {
+    Json(Box<Json>),
+    Lists(Vocabulary),
+    Pieces(Pieces),
+}
+
+/// All of tokenizer.json, however it came about.
+struct Whole {
+    text: String,
+    parts: Parts,
+    files: Vec<PathBuf>,
+    /// In place of the one in `text`, whose scores lose their last bit on the way through decimals.
+    unigram: Option<Unigram>,
+}
+
 /// Reads the tokenizer of a folder as transformers does. `roberta`: of which family the model is.
 pub(super) fn read(dir: &Path, roberta: bool, config: &Config) -> Result<Read, LoadError> {
     let json = files::read_json(dir)?;
-    let parts = json
+    let json = json.map(|(file, text)| Json::new(file, text)).transpose()?;
+    let own = json
         .as_ref()
-        .map(|(file, text)| parts_of(file, text))
-        .transpose()?;
-    let own = parts
-        .as_ref()
-        .map_or(&[][..], |parts| &parts.added_tokens[..]);
-    let own = own.iter().filter_map(|token| {
-        let id = token.get("id")?.as_u64()?;
-        Some((u32::try_from(id).ok()?, added_token(token)?))
-    });
-    let settings = Settings::read(dir, &own.collect::<Vec<_>>(), json.is_some())?;
-    let Chosen {
-        mut class,
-        types,
-        note,
-    } = class_of(dir, config, &settings, json.as_ref())?;
-    let mut notes: Vec<String> = note.into_iter().collect();
-    if json.is_none() {
-        class = files::class_of_lists(dir, class, roberta);
-    }
-    let mut functions = settings.functions(class.usual_tokens())?;
-    if let Some(parts) = &parts {
-        add_stored_pad(&mut functions, class, &parts.padding);
-    }
-    let extra = extra_tokens(&settings, class, &mut functions)?;
-
-    let (text, parts, mut files) = match (json, parts) {
-        (Some((file, text)), Some(parts)) if class == Class::AsWritten => (text, parts, vec![file]),
-        (json, stored) => {
-            let vocabulary = match &json {
-                Some((file, text)) => vocabulary_of(file, text)?,
-                None => files::read_lists(dir, class)?,
-            };
-            let files = vocabulary.files.clone();
-            let unknown = functions.iter().find(|(key, _)| key == "unk_token");
-            let unknown = unknown.map_or("", |(_, named)| named.content());
-            let whole = rebuilt(class, vocabulary, &settings, unknown, stored.as_ref())?;
-            let text = whole.to_string();
-            let parts = Parts {
-                truncation: stored.map_or(Value::Null, |stored| stored.truncation),
-                ..parts_of(&files[0], &text)?
-            };
-            (text, parts, files)
+        .map_or_else(Vec::new, |json| json.own_tokens());
+    let settings = Settings::read(dir, &own, json.is_some())?;
+    let mut chosen = class_of(dir, config, &settings, json.as_ref())?;
+    let source = match json {
+        Some(json) => Source::Json(Box::new(json)),
+        None => {
+            chosen.class = files::class_of_lists(dir, chosen.class, roberta);
+            match files::read_lists(dir, chosen.class)? {
+                Found::Lists(vocabulary) => Source::Lists(vocabulary),
+                Found::Pieces(pieces) => Source::Pieces(pieces),
+            }
         }
     };
+    assemble(source, chosen, settings)
+}
+
+/// Reads a text in the words of tokenizer.json as it is written, with settings in those of tokenizer_config.json, both from `file`.
+pub(super) fn read_json(
+    file: &Path,
+    text: String,
+    settings: Map<String, Value>,
+) -> Result<Read, LoadError> {
+    let json = Json::new(file.to_path_buf(), text)?;
+    let settings = Settings::of(file.to_path_buf(), settings)?;
+    let source = Source::Json(Box::new(json));
+    assemble(source, Chosen::known(Class::AsWritten), settings)
+}
+
+fn assemble(source: Source, chosen: Chosen, settings: Settings) -> Result<Read, LoadError> {
+    let Chosen { class, types, note } = chosen;
+    let mut notes: Vec<String> = note.into_iter().collect();
+    let mut functions = source.functions(class, &settings)?;
+    let extra = source.extra_tokens(class, &settings)?;
+    let whole = source.whole(class, &settings, &functions, &mut notes)?;
+    let Whole {
+        text,
+        parts,
+        mut files,
+        unigram,
+    } = whole;
+    mark(class, &mut functions);
     let broken = |source| files::broken(&files[0], source);
     limits::check_parts(&parts).map_err(|problem| broken(problem.into()))?;
     let named = functions.iter().map(|(_, named)| named).chain(&extra);
-    limits::check_added(
-        settings
-            .declared
-            .values()
-            .map(|token| &token.content[..])
-            .chain(named.map(Named::content)),
-    )
-    .map_err(|problem| broken(problem.into()))?;
+    let declared = settings.declared.values().map(|token| &token.content[..]);
+    limits::check_added(declared.chain(named.map(Named::content)))
+        .map_err(|problem| broken(problem.into()))?;
     let tokenizer = guard::caught(|| {
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(&text)?;
+        if let Some(unigram) = unigram {
+            tokenizer.with_model(unigram);
+        }
         add_tokens(&mut tokenizer, &settings, &functions, &extra);
+        if class == Class::Qwen2 {
+            add_again(&mut tokenizer, &functions, &extra);
+        }
         set_post_processor(&mut tokenizer, class, &settings, &functions)?;
         Ok(tokenizer)
     });
@@ -121,15 +140,111 @@ pub(super) fn read(dir: &Path, roberta: bool, config: &Config) -> Result<Read, L
     })
 }
 
-fn parts_of(file: &Path, text: &str) -> Result<Parts, TokenizerError> {
-    serde_json::from_str(text).map_err(|error| files::broken(file, Box::new(error)))
+impl Source {
+    /// The tokens with a function.
+    fn functions(
+        &self,
+        class: Class,
+        settings: &Settings,
+    ) -> Result<Vec<(String, Named)>, LoadError> {
+        match self {
+            Source::Pieces(pieces) if class == Class::AsWritten => {
+                settings.functions(&pieces.usual_tokens())
+            }
+            Source::Json(json) => {
+                let mut functions = settings.functions(class.usual_tokens())?;
+                add_stored_pad(&mut functions, class, &json.parts.padding);
+                Ok(functions)
+            }
+            _ => settings.functions(class.usual_tokens()),
+        }
+    }
+
+    /// Tokens without a function of their own. A SentencePiece model has some, and CamemBERT's class, where no file lists any.
+    fn extra_tokens(&self, class: Class, settings: &Settings) -> Result<Vec<Named>, LoadError> {
+        if let Some(listed) = settings.extra()? {
+            return Ok(listed);
+        }
+        let unused = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
+        Ok(match self {
+            Source::Pieces(pieces) => pieces.added(),
+            _ if class == Class::Camembert => {
+                unused.map(|text| Named::Text(text.to_owned())).into()
+            }
+            _ => Vec::new(),
+        })
+    }
+
+    /// All of tokenizer.json.
+    fn whole(
+        self,
+        class: Class,
+        settings: &Settings,
+        functions: &[(String, Named)],
+        notes: &mut Vec<String>,
+    ) -> Result<Whole, LoadError> {
+        let from_pieces = matches!(self, Source::Pieces(_));
+        let (json, mut files, truncation) = match self {
+            Source::Json(json) if class == Class::AsWritten => {
+                let json = *json;
+                return Ok(Whole {
+                    text: json.text,
+                    parts: json.parts,
+                    files: vec![json.file],
+                    unigram: None,
+                });
+            }
+            Source::Json(json) => {
+                let json = *json;
+                let vocabulary = json.vocabulary()?;
+                let around = json.parts.post_processor;
+                let whole = rebuilt(class, vocabulary, settings, functions, around)?;
+                (whole, vec![json.file], json.parts.truncation)
+            }
+            Source::Lists(vocabulary) => {
+                let files = vocabulary.files.clone();
+                let whole = rebuilt(class, vocabulary, settings, functions, Value::Null)?;
+                (whole, files, Value::Null)
+            }
+            Source::Pieces(pieces) => {
+                notes.extend(pieces.set_aside(class, class.puts_space(settings)?));
+                let whole = if class == Class::AsWritten {
+                    let declared = settings.declared.iter();
+                    pieces.as_written(declared.map(|(id, token)| (*id, token)))
+                } else {
+                    let vocabulary = pieces.vocabulary(class, functions);
+                    rebuilt(class, vocabulary, settings, functions, Value::Null)?
+                };
+                (whole, vec![pieces.file], Value::Null)
+            }
+        };
+        let text = json.to_string();
+        let unigram = if from_pieces {
+            exact_scores(&json).map_err(|source| files::broken(&files[0], source))?
+        } else {
+            None
+        };
+        let file = files.remove(0);
+        let read = Json::new(file, text)?;
+        let parts = Parts {
+            truncation,
+            ..read.parts
+        };
+        files.insert(0, read.file);
+        Ok(Whole {
+            text: read.text,
+            parts,
+            files,
+            unigram,
+        })
+    }
 }
 
 fn class_of(
     dir: &Path,
     config: &Config,
     settings: &Settings,
-    json: Option<&(PathBuf, String)>,
+    json: Option<&Json>,
 ) -> Result<Chosen, LoadError> {
     let of_config = config.text("tokenizer_class", Some(""))?;
     let of_config = Some(of_config).filter(|class| !class.is_empty());
@@ -137,7 +252,7 @@ fn class_of(
         Some(class) => (Some(class), "tokenizer_config.json"),
         None => (of_config.as_deref(), "config.json"),
     };
-    let byte_level = json.is_some_and(|(_, text)| text.contains("\"ByteLevel\""));
+    let byte_level = json.is_some_and(|json| json.text.contains("\"ByteLevel\""));
     let model_type = config.text("model_type", None)?;
     class::choose(&model_type, declared, byte_level).map_err(|class| {
         let file = dir.join(file);
@@ -157,72 +272,17 @@ fn add_stored_pad(functions: &mut Vec<(String, Named)>, class: Class, padding: &
     }
 }
 
-/// Tokens without a function of their own; CamemBERT has some where no file lists any, and its mask swallows the space before it.
-fn extra_tokens(
-    settings: &Settings,
-    class: Class,
-    functions: &mut [(String, Named)],
-) -> Result<Vec<Named>, LoadError> {
-    let listed = settings.extra()?;
-    if class != Class::Camembert {
-        return Ok(listed.unwrap_or_default());
-    }
+/// Marks that a class gives tokens which the files name by their text alone: the masks of CamemBERT and MPNet swallow the space before
+/// them, and MPNet's tokens are found in the normalised text.
+fn mark(class: Class, functions: &mut [(String, Named)]) {
     for (key, named) in functions {
-        if let (true, Named::Text(text)) = (key == "mask_token", &*named) {
-            *named = Named::Token(AddedToken::from(text.clone(), true).lstrip(true));
-        }
+        let mask = key == "mask_token";
+        let Named::Text(text) = &*named else { continue };
+        let token = match class {
+            Class::Camembert if mask => AddedToken::from(text.clone(), true).lstrip(true),
+            Class::Mpnet => AddedToken::from(text.clone(), false).lstrip(mask),
+            _ => continue,
+        };
+        *named = Named::Token(token);
     }
-    let usual = ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"];
-    Ok(listed.unwrap_or_else(|| usual.map(|text| Named::Text(text.to_owned())).into()))
-}
-
-/// The parts of tokenizer.json without its words.
-#[derive(Deserialize)]
-pub(super) struct Parts {
-    #[serde(default)]
-    pub(super) truncation: Value,
-    #[serde(default)]
-    pub(super) padding: Value,
-    #[serde(default)]
-    pub(super) added_tokens: Vec<Value>,
-    #[serde(default)]
-    pub(super) normalizer: Value,
-    #[serde(default)]
-    pub(super) pre_tokenizer: Value,
-    #[serde(default)]
-    pub(super) post_processor: Value,
-    pub(super) model: ModelSettings,
-}
-
-/// The settings of the part `model`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ModelSettings {
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) dropout: Option<f64>,
-    pub(super) continuing_subword_prefix: Option<String>,
-    pub(super) end_of_word_suffix: Option<String>,
-    pub(super) max_input_chars_per_word: Option<u64>,
-}
-
-/// The words of tokenizer.json.
-fn vocabulary_of(file: &Path, text: &str) -> Result<Vocabulary, TokenizerError> {
-    #[derive(Deserialize)]
-    struct File {
-        model: Words,
-    }
-    #[derive(Deserialize)]
-    struct Words {
-        vocab: Value,
-        #[serde(default)]
-        merges: Value,
-    }
-    let read: Result<File, _> = serde_json::from_str(text);
-    let File { model } = read.map_err(|error| files::broken(file, Box::new(error)))?;
-    Ok(Vocabulary {
-        words: model.vocab,
-        merges: model.merges,
-        files: vec![file.to_path_buf()],
-    })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::settings::shortened;
+use super::values::shortened;
 use crate::load::LoadError;
 
 /// What a setting of tokenizer_config.json does to the ids of a text.
@@ -20,13 +20,16 @@ enum Effect {
 
 /// Every setting that the classes of transformers read; others are dropped there, and here.
 /// `padding_side` is without effect because the mask hides padding, and `model_max_length` because the run says the length.
-const SETTINGS: [(&str, Effect); 37] = [
+const SETTINGS: [(&str, Effect); 42] = [
     ("tokenizer_class", Effect::Applied),
     ("do_lower_case", Effect::Applied),
     ("strip_accents", Effect::Applied),
     ("tokenize_chinese_chars", Effect::Applied),
     ("add_prefix_space", Effect::Applied),
     ("legacy", Effect::Applied),
+    ("keep_accents", Effect::Applied),
+    ("split_by_punct", Effect::Applied),
+    ("unk_id", Effect::Applied),
     ("add_bos_token", Effect::Applied),
     ("add_eos_token", Effect::Applied),
     ("split_special_tokens", Effect::Applied),
@@ -38,6 +41,12 @@ const SETTINGS: [(&str, Effect); 37] = [
     (
         "model_specific_special_tokens",
         Effect::Refused("name these tokens in extra_special_tokens"),
+    ),
+    (
+        "fix_mistral_regex",
+        Effect::Refused(
+            "tokenizer.json is used as it is written: set it to false, or save the tokenizer with the mended pattern",
+        ),
     ),
     (
         "fast_tokenizer_files",
@@ -64,6 +73,7 @@ const SETTINGS: [(&str, Effect); 37] = [
     ("clean_up_tokenization_spaces", Effect::None), // of decoded text
     ("errors", Effect::None),                       // of decoded text
     ("trim_offsets", Effect::None),
+    ("remove_space", Effect::None), // of AlbertTokenizer before transformers 5
     ("chat_template", Effect::None),
     ("backend", Effect::None),
     ("auto_map", Effect::None),          // programs are not run

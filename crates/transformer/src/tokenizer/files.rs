@@ -1,15 +1,17 @@
-//! The vocabulary a tokenizer may come in: tokenizer.json, else the older vocab.txt (WordPiece) or vocab.json + merges.txt (BPE).
+//! The vocabulary a tokenizer may come in: tokenizer.json, else the older vocab.txt (WordPiece), vocab.json + merges.txt (BPE), or a
+//! SentencePiece model.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::TokenizerError;
-use super::class::Class;
+use super::class::{Class, Lists};
+use super::sentencepiece::Pieces;
 use crate::load::LoadError;
 
 /// Every file that a tokenizer is read from, where it is there.
-pub(crate) const TOKENIZER_FILES: [&str; 7] = [
+pub(crate) const TOKENIZER_FILES: [&str; 11] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -17,7 +19,14 @@ pub(crate) const TOKENIZER_FILES: [&str; 7] = [
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    ANY_PIECES,
 ];
+
+/// A SentencePiece model that every class reads, before one of the class's own name.
+const ANY_PIECES: &str = "tokenizer.model";
 
 /// The largest tokenizer.json in use have 35 MB (Gemma 3).
 const JSON_BYTES: u64 = 256 << 20;
@@ -52,8 +61,30 @@ pub(super) struct Vocabulary {
     pub(super) words: Value,
     /// For BPE.
     pub(super) merges: Value,
+    /// The normalizer that SentencePiece compiled; null where there is none.
+    pub(super) charsmap: Value,
+    /// Place of the word that stands for what no word spells, where the file says it.
+    pub(super) unknown: Option<usize>,
     /// The first is the one to name in an error.
     pub(super) files: Vec<PathBuf>,
+}
+
+impl Vocabulary {
+    fn of_lists(words: Map<String, Value>, merges: Value, files: Vec<PathBuf>) -> Vocabulary {
+        Vocabulary {
+            words: Value::Object(words),
+            merges,
+            charsmap: Value::Null,
+            unknown: None,
+            files,
+        }
+    }
+}
+
+/// What a folder without tokenizer.json has.
+pub(super) enum Found {
+    Lists(Vocabulary),
+    Pieces(Pieces),
 }
 
 /// The class that reads a folder without tokenizer.json: where that is [`Class::AsWritten`], the one of the files that are there.
@@ -71,51 +102,51 @@ pub(super) fn class_of_lists(dir: &Path, class: Class, roberta: bool) -> Class {
 ///
 /// # Errors
 /// None that the class can read, or a fault in one, which is named.
-pub(super) fn read_lists(dir: &Path, class: Class) -> Result<Vocabulary, LoadError> {
+pub(super) fn read_lists(dir: &Path, class: Class) -> Result<Found, LoadError> {
     let at = |name: &str| Some(dir.join(name)).filter(|file| is_there(file));
-    let (vocab, merges) = (at("vocab.json"), at("merges.txt"));
-    match (class, at("vocab.txt"), vocab.zip(merges)) {
-        (Class::Bert, Some(file), _) => {
+    let found = match class.lists() {
+        Lists::Words => {
+            let Some(file) = at("vocab.txt") else {
+                return Err(missing(dir, class).into());
+            };
             let words = word_list(&text(&file, LIST_BYTES)?);
-            Ok(Vocabulary {
-                words: Value::Object(words),
-                merges: Value::Null,
-                files: vec![file],
-            })
+            Found::Lists(Vocabulary::of_lists(words, Value::Null, vec![file]))
         }
-        (Class::Roberta | Class::Gpt2, _, Some((vocab, merges))) => {
+        Lists::WordsAndMerges => {
+            let Some((vocab, merges)) = at("vocab.json").zip(at("merges.txt")) else {
+                return Err(missing(dir, class).into());
+            };
             let words = word_ids(&vocab)?;
-            let pairs = merge_list(&merges, &words)?;
-            Ok(Vocabulary {
-                words: Value::Object(words),
-                merges: Value::Array(pairs),
-                files: vec![vocab, merges],
-            })
+            let pairs = Value::Array(merge_list(&merges, &words)?);
+            Found::Lists(Vocabulary::of_lists(words, pairs, vec![vocab, merges]))
         }
-        _ => Err(missing(dir, class).into()),
-    }
+        Lists::Pieces(name) => match at(ANY_PIECES).or(at(name)) {
+            Some(file) => Found::Pieces(Pieces::read(&file, class)?),
+            None => return Err(missing(dir, class).into()),
+        },
+    };
+    Ok(found)
 }
 
 fn missing(dir: &Path, class: Class) -> TokenizerError {
-    let at = |name: &str| Some(dir.join(name)).filter(|file| is_there(file));
-    let lists = at("vocab.txt").or(at("vocab.json"));
-    let hint = if let Some(file) = at("tokenizer.model").or(at("sentencepiece.bpe.model")) {
-        format!(
-            "; {} is a SentencePiece model: convert it with `AutoTokenizer.from_pretrained(..).save_pretrained(..)` of transformers",
-            file.display()
-        )
-    } else if let Some(file) = lists {
-        let wanted = match class {
-            Class::Bert => "vocab.txt",
-            Class::Roberta | Class::Gpt2 => "vocab.json with merges.txt",
-            _ => "tokenizer.json only",
-        };
-        format!(
-            "; {} is there, and the tokenizer class of this model reads {wanted}",
-            file.display()
-        )
-    } else {
-        ", nor vocab.txt, nor vocab.json with merges.txt".to_owned()
+    let others = ["tekken.json", "tiktoken.model"];
+    let mut names = TOKENIZER_FILES.iter().chain(&others);
+    let vocabulary = |name: &&&str| !name.ends_with("_config.json") && !name.ends_with("_map.json");
+    let there = names.find(|name| {
+        vocabulary(name) && **name != "added_tokens.json" && is_there(&dir.join(name))
+    });
+    let wanted = match class.lists() {
+        Lists::Words => "vocab.txt",
+        Lists::WordsAndMerges => "vocab.json with merges.txt",
+        Lists::Pieces(name) => name,
+    };
+    let hint = match there {
+        Some(name) => format!(
+            "; {} is there, and the tokenizer class of this model, {}, reads {wanted}: convert it with `AutoTokenizer.from_pretrained(..).save_pretrained(..)` of transformers",
+            dir.join(name).display(),
+            class.name()
+        ),
+        None => ", nor vocab.txt, nor vocab.json with merges.txt, nor a SentencePiece model (spm.model, spiece.model, sentencepiece.bpe.model, tokenizer.model)".to_owned(),
     };
     let dir = dir.to_path_buf();
     TokenizerError::Missing { dir, hint }

@@ -3,12 +3,15 @@
 
 use serde_json::Value;
 
-use super::build::{ModelSettings, Parts};
+use super::base64;
+use super::parts::{ModelSettings, Parts};
 
 /// Of a text that a normalizer puts in front of others: `▁` has 3.
 const PREPENDED_BYTES: usize = 64;
 /// How much longer all replacements together may make a text. Llama's makes one byte three.
 const GROWTH: usize = 64;
+/// Of what SentencePiece puts in the place of a letter: the longest one of NFKC has 33.
+const REPLACEMENT_BYTES: usize = 128;
 /// Steps of all normalizers and pre-tokenizers.
 const STEPS: usize = 64;
 /// Of a mark at the parts of a word: `##` has 2.
@@ -169,34 +172,32 @@ impl Cost {
 }
 
 /// What SentencePiece compiled begins with the size of its trie, in four bytes, for which the library takes memory before it looks
-/// whether the trie is there.
+/// whether the trie is there. Behind the trie stand the replacements, each of which a zero byte ends.
 fn check_charsmap(step: &Value) -> Result<(), String> {
     let text = step.get("precompiled_charsmap").and_then(Value::as_str);
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Err("the Precompiled normalizer has no precompiled_charsmap".to_owned());
     };
-    // Six bits a letter of base64, of which the first six hold the four bytes.
-    let bits = text.bytes().take(6).try_fold(0u64, |bits, letter| {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        Some(bits << 6 | u64::from(value))
-    });
-    let size = bits
-        .filter(|_| text.len() > 6)
-        .map(|bits| ((bits >> 4) as u32).swap_bytes());
-    let there = text.len() / 4 * 3;
-    match size {
-        Some(size) if (size as usize) < there => Ok(()),
-        Some(size) => Err(format!(
-            "precompiled_charsmap claims a trie of {size} bytes and has {there} bytes in all"
+    let map = base64::decode(text);
+    let Some((size, rest)) = map.as_ref().and_then(|map| map.split_first_chunk()) else {
+        return Err("precompiled_charsmap is not base64 of a trie".to_owned());
+    };
+    let size = u32::from_le_bytes(*size) as usize;
+    let Some(replacements) = rest.get(size..) else {
+        return Err(format!(
+            "precompiled_charsmap claims a trie of {size} bytes and has {} bytes in all",
+            rest.len()
+        ));
+    };
+    let longest = replacements.split(|byte| *byte == 0).map(<[u8]>::len).max();
+    match longest {
+        Some(longest) if longest > REPLACEMENT_BYTES => Err(beyond(
+            "a replacement in precompiled_charsmap",
+            longest,
+            "bytes",
+            REPLACEMENT_BYTES,
         )),
-        None => Err("precompiled_charsmap is not base64 of a trie".to_owned()),
+        _ => Ok(()),
     }
 }
 
@@ -275,6 +276,17 @@ mod tests {
         for map in ["", "/////w==", "/wAAAAAAAAAAAAAA", "BAAA", "!AAAAAAA"] {
             assert!(of(map).is_err(), "{map}");
         }
+    }
+
+    #[test]
+    fn a_replacement_in_a_compiled_map_is_not_long() {
+        let of = |bytes: usize| {
+            let map = [&[4, 0, 0, 0, 0, 0, 0, 0][..], &vec![b'x'; bytes], &[0]].concat();
+            let map = base64::encode(&map);
+            check(json!({"normalizer": {"type": "Precompiled", "precompiled_charsmap": map}}))
+        };
+        assert_eq!(of(128), Ok(()));
+        assert!(of(129).unwrap_err().starts_with("a replacement in"));
     }
 
     #[test]

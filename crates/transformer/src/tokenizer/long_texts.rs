@@ -1,56 +1,24 @@
 //! Tests: a text that is tokenized in pieces has the tokens that it has as a whole, for every folder of
-//! `tests/fixtures/tokenizers.json` and every oracle.
+//! `tests/fixtures/tokenizers.json` and `sentencepiece.json` and every oracle.
 
-use std::path::{Path, PathBuf};
-
-use serde_json::Value;
 use tokenizers::{TruncationParams, TruncationStrategy, truncate_encodings};
 
+use super::reference::{fixture, json_cases, piece_cases, shape};
 use super::*;
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
-}
-
-fn read(dir: &Path) -> Option<Tokenizer> {
-    let config = Config::read(dir).unwrap();
-    let shape = Shape {
-        vocab: 1_000,
-        ..config.shape().unwrap()
-    };
-    Tokenizer::read(dir, &shape, &config).ok()
-}
+use crate::config::Config;
 
 /// Every tokenizer of the fixtures, by name.
 fn all() -> Vec<(String, Tokenizer)> {
-    let oracle = |family: &str| fixtures().join("oracle").join(family);
     let families = ["bert", "distilbert", "roberta", "gpt2", "llama"];
-    let mut all: Vec<_> = families
-        .map(|family| (family.to_owned(), read(&oracle(family)).unwrap()))
-        .into();
-    let text = std::fs::read_to_string(fixtures().join("tokenizers.json")).unwrap();
-    let reference: Value = serde_json::from_str(&text).unwrap();
-    for case in reference["cases"].as_array().unwrap() {
-        let thread = std::thread::current().id();
-        let dir = format!("long-texts-{}-{thread:?}", std::process::id());
-        let dir = std::env::temp_dir().join(dir);
-        std::fs::create_dir_all(&dir).unwrap();
-        let model_type = case["model_type"].as_str().unwrap();
-        let family = families.iter().find(|family| **family == model_type);
-        let config =
-            std::fs::read_to_string(oracle(family.unwrap_or(&"roberta")).join("config.json"))
-                .unwrap();
-        let mut config: Value = serde_json::from_str(&config).unwrap();
-        config["model_type"] = model_type.into();
-        std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
-        for (name, content) in case["files"].as_object().unwrap() {
-            let text = reference["contents"][content.as_u64().unwrap() as usize].as_str();
-            std::fs::write(dir.join(name), text.unwrap()).unwrap();
-        }
-        let tokenizer = read(&dir);
-        std::fs::remove_dir_all(&dir).unwrap();
-        all.extend(tokenizer.map(|read| (case["name"].as_str().unwrap().to_owned(), read)));
-    }
+    let oracle = |family: &str| {
+        let dir = fixture("oracle").join(family);
+        let config = Config::read(&dir).unwrap();
+        let read = Tokenizer::read(&dir, &shape(family), &config);
+        (family.to_owned(), read.unwrap())
+    };
+    let mut all: Vec<_> = families.map(oracle).into();
+    let cases = json_cases().into_iter().chain(piece_cases());
+    all.extend(cases.filter_map(|case| Some((case.name, case.folder.read().ok()?))));
     all
 }
 
@@ -116,7 +84,7 @@ fn pieces_have_the_tokens_of_the_whole() {
         }
     }
     assert!(
-        all.len() > 80 && cut > all.len() - 5,
+        all.len() > 150 && cut > all.len() - 10,
         "{cut} of {} can be cut",
         all.len()
     );

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokenizers::{AddedToken, TruncationDirection};
 
 use super::effects::refuse_what_is_not_done;
+use super::values::{added_token, content, is_empty, object, shortened, special_object};
 use crate::load::LoadError;
 
 /// Names of the tokens with a function, in the order in which transformers adds them.
@@ -68,14 +69,8 @@ impl Settings {
                 object("added_tokens.json")?,
             ),
         };
-        let mut settings = Settings {
-            file: dir.join("tokenizer_config.json"),
-            fields,
-            declared: BTreeMap::new(),
-            by_content: HashMap::new(),
-            files,
-        };
-        refuse_what_is_not_done(&settings.file, &settings.fields)?;
+        let mut settings = Settings::of(dir.join("tokenizer_config.json"), fields)?;
+        settings.files = files;
         if has_json {
             settings.fields.remove("add_bos_token");
             settings.fields.remove("add_eos_token");
@@ -93,6 +88,18 @@ impl Settings {
         }
         settings.rename_additional(false);
         Ok(settings)
+    }
+
+    /// Fields in the words of tokenizer_config.json; `file` says them.
+    pub(super) fn of(file: PathBuf, fields: Map<String, Value>) -> Result<Settings, LoadError> {
+        refuse_what_is_not_done(&file, &fields)?;
+        Ok(Settings {
+            file,
+            fields,
+            declared: BTreeMap::new(),
+            by_content: HashMap::new(),
+            files: Vec::new(),
+        })
     }
 
     /// `additional_special_tokens` is the old name of `extra_special_tokens`. Where the new one is there too, even empty, it wins.
@@ -181,7 +188,7 @@ impl Settings {
     /// no file names one, then those of any other name.
     pub(super) fn functions(
         &self,
-        usual: &[(&'static str, &'static str)],
+        usual: &[(&'static str, &str)],
     ) -> Result<Vec<(String, Named)>, LoadError> {
         let mut all = Vec::new();
         for key in FUNCTIONS {
@@ -225,12 +232,12 @@ impl Settings {
         })
     }
 
-    /// Further special tokens; `None` where no file lists any.
+    /// Further special tokens; `None` where no file lists any. Those of an object have a function of their own.
     pub(super) fn extra(&self) -> Result<Option<Vec<Named>>, LoadError> {
         let key = "extra_special_tokens";
         match self.fields.get(key) {
-            None => Ok(None),
-            Some(Value::Null | Value::Object(_)) => Ok(Some(Vec::new())),
+            None | Some(Value::Object(_)) => Ok(None),
+            Some(Value::Null) => Ok(Some(Vec::new())),
             Some(Value::Array(tokens)) => {
                 let named = tokens.iter().map(|token| match token {
                     Value::String(text) => Ok(Named::Text(text.clone())),
@@ -251,6 +258,17 @@ impl Settings {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(other) => Err(self.wrong(key, other, "true or false")),
+        }
+    }
+
+    /// A setting that is a place in a list; `None` where it is absent or null.
+    pub(super) fn place(&self, key: &str) -> Result<Option<usize>, LoadError> {
+        match self.fields.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_u64().and_then(|place| usize::try_from(place).ok()) {
+                Some(place) => Ok(Some(place)),
+                None => Err(self.wrong(key, value, "a whole number of 0 or more")),
+            },
         }
     }
 
@@ -281,70 +299,5 @@ impl Settings {
     pub(super) fn token_types(&self) -> Option<bool> {
         let names = self.fields.get("model_input_names")?.as_array()?;
         Some(names.iter().any(|name| name == "token_type_ids"))
-    }
-}
-
-/// A file with a JSON object, if it is there.
-fn object(
-    dir: &Path,
-    name: &str,
-    files: &mut Vec<PathBuf>,
-) -> Result<Option<Map<String, Value>>, LoadError> {
-    let file = dir.join(name);
-    if !super::files::is_there(&file) {
-        return Ok(None);
-    }
-    let text = match files::read_text(&file, files::SETTINGS_BYTES) {
-        Ok(text) => text,
-        Err(source) => return Err(LoadError::Read { file, source }),
-    };
-    match serde_json::from_str(&text) {
-        Ok(fields) => {
-            files.push(file);
-            Ok(Some(fields))
-        }
-        Err(source) => Err(LoadError::Json { file, source }),
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        _ => false,
-    }
-}
-
-/// The tokens of special_tokens_map.json are special, whatever they say of themselves.
-fn special_object(mut value: Value) -> Value {
-    if let Value::Object(fields) = &mut value {
-        fields.insert("special".to_owned(), Value::Bool(true));
-    }
-    value
-}
-
-fn content(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("content")?.as_str())
-}
-
-/// `AddedToken(**value)` of Python: what is not said is false, and `normalized` is the opposite of `special`.
-pub(super) fn added_token(value: &Value) -> Option<AddedToken> {
-    let flag = |key: &str| value.get(key).and_then(Value::as_bool);
-    let special = flag("special").unwrap_or(false);
-    let mut token = AddedToken::from(value.get("content")?.as_str()?.to_owned(), special);
-    token.single_word = flag("single_word").unwrap_or(false);
-    token.lstrip = flag("lstrip").unwrap_or(false);
-    token.rstrip = flag("rstrip").unwrap_or(false);
-    token.normalized = flag("normalized").unwrap_or(!special);
-    Some(token)
-}
-
-/// A value of somebody else's file in an error's words.
-pub(super) fn shortened(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}..", &text[..end]),
-        None => text,
     }
 }

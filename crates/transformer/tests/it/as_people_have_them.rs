@@ -245,7 +245,7 @@ fn weights_of_other_formats_are_named_with_the_next_step() {
         ),
         (
             &["model-q4.gguf"],
-            "it has model-q4.gguf, a file for llama.cpp; look for the model in safetensors format, or convert it",
+            "it has model-q4.gguf: give that file itself as the model",
         ),
         (
             &["tf_model.h5"],

@@ -2,7 +2,7 @@
 
 use safetensors::Dtype;
 use serde_json::json;
-use transformer::{Architecture, Positions, Shape, load, load_shape};
+use transformer::{Architecture, LearnedPositions, MODEL_TYPES, Shape, load, load_shape};
 
 use crate::fixtures::*;
 use crate::refusals::{refusal, with_config};
@@ -10,9 +10,12 @@ use crate::refusals::{refusal, with_config};
 #[test]
 fn unsupported_configurations_are_refused_by_name() {
     assert_eq!(
-        with_config("model-type", "bert", json!({"model_type": "t5"})),
-        "model_type \"t5\" in config.json is not supported; supported are bert, distilbert, roberta, xlm-roberta, camembert, gpt2, \
-         llama"
+        with_config("model-type", "bert", json!({"model_type": "qwen2_moe"})),
+        format!(
+            "model_type \"qwen2_moe\" in config.json is not supported: the nearest that is read is \"qwen2\" (mixtures of experts are not \
+             read); supported are {}",
+            MODEL_TYPES.join(", ")
+        )
     );
     assert_eq!(
         with_config(
@@ -30,9 +33,10 @@ fn unsupported_configurations_are_refused_by_name() {
         with_config(
             "rope",
             "llama",
-            json!({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}})
+            json!({"rope_parameters": {"rope_type": "proportional", "factor": 2.0}})
         ),
-        "\"rope_parameters\": \"yarn\" in config.json is not supported: supported types are default, linear and llama3"
+        "\"rope_parameters\": \"proportional\" in config.json is not supported: supported types are default, linear, llama3, yarn and \
+         longrope"
     );
     assert_eq!(
         with_config(
@@ -40,7 +44,7 @@ fn unsupported_configurations_are_refused_by_name() {
             "llama",
             json!({"rope_parameters": null, "rope_scaling": {"type": "dynamic", "factor": 2.0}})
         ),
-        "\"rope_scaling\": \"dynamic\" in config.json is not supported: supported types are default, linear and llama3"
+        "\"rope_scaling\": \"dynamic\" in config.json is not supported: supported types are default, linear, llama3, yarn and longrope"
     );
     assert_eq!(
         with_config("activation", "bert", json!({"hidden_act": "mish"})),
@@ -105,10 +109,11 @@ fn configuration_variants_mean_the_same() {
     let roberta = load_shape(&oracle("roberta")).unwrap();
     assert_eq!(
         roberta.positions,
-        Positions::Learned {
+        Some(LearnedPositions {
             rows: 66,
-            offset: 2
-        }
+            offset: 2,
+            counts_words: true
+        })
     );
     assert_eq!(roberta.max_length, 64);
     let xlm = shape_with("xlm", "roberta", json!({"model_type": "xlm-roberta"}));
@@ -124,12 +129,7 @@ fn stretched_rotary_frequencies_equal_transformers() {
     let linear = json!({"rope_parameters": null, "rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 4.0}});
     for (name, fields, expected) in [("llama3", llama3, LLAMA3), ("linear", linear, LINEAR)] {
         let shape = shape_with(name, "llama", fields);
-        let Positions::Rotary {
-            inverse_frequencies,
-        } = shape.positions
-        else {
-            panic!("rotary")
-        };
+        let inverse_frequencies = &shape.rotations[0].inverse_frequencies;
         for (found, expected) in inverse_frequencies.iter().zip(expected) {
             assert!(
                 (found / expected - 1.0).abs() < 1e-6,

@@ -118,6 +118,7 @@ fn gradients_of_every_parameter_equal_pytorch() {
             tensor: format!("head.{part}"),
             dims,
             storage,
+            offset: 0.0,
         };
         let width = model.head.d_in();
         names.push(head("weight", vec![width, 3], Storage::Transposed));
@@ -181,6 +182,7 @@ fn part((dims, values): &(Vec<usize>, Vec<f32>), name: &ParameterName) -> Vec<f3
             let rows = values.chunks_exact(*of);
             rows.flat_map(|row| row[range.clone()].to_vec()).collect()
         }
+        other => panic!("none of these models stores {other:?}"),
     }
 }
 

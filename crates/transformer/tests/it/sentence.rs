@@ -379,7 +379,10 @@ fn a_dense_module_that_does_not_fit_is_refused_with_what_it_holds() {
             json!({"activation_function": "mine.Tanh"}),
             "\"mine.Tanh\", expected torch.nn's",
         ),
-        (json!({"use_residual": true}), "\"use_residual\" is true"),
+        (
+            json!({"use_residual": true}),
+            "holds no tensor \"residual.weight\"",
+        ),
         (
             json!({"module_input_name": "token_embeddings"}),
             "\"module_input_name\" is \"token_embeddings\"",

@@ -255,13 +255,15 @@ fn broken_and_missing_tokenizers_are_named() {
 
     std::fs::remove_file(&file).unwrap();
     let error = load(&dir, &device()).unwrap_err().to_string();
-    let expected = "holds no tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt";
+    let expected = "holds no tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt, nor a SentencePiece model (spm.model, spiece.model, sentencepiece.bpe.model, tokenizer.model)";
     assert_eq!(error, format!("{} {expected}", dir.display()));
 
     std::fs::write(dir.join("tokenizer.model"), "x").unwrap();
     let error = load(&dir, &device()).unwrap_err().to_string();
     assert!(
-        error.contains("tokenizer.model is a SentencePiece model: convert it"),
+        error.contains(
+            "tokenizer.model is not a tokenizer: as a SentencePiece model it is faulty: "
+        ),
         "{error}"
     );
 }

@@ -92,9 +92,9 @@ fn sizes_beyond_the_tensors_are_refused_before_anything_is_made_of_them() {
     let said = with_config("layers", "gpt2", json!({"n_layer": 1_u64 << 31}));
     assert_eq!(
         said,
-        "\"n_layer\" in config.json is 2147483648, expected at most 2147483647"
+        "\"n_layer\" in config.json is 2147483648, expected at most 65536"
     );
-    let said = with_config("more-layers", "gpt2", json!({"n_layer": (1_u64 << 31) - 1}));
+    let said = with_config("more-layers", "gpt2", json!({"n_layer": 1_u64 << 16}));
     assert_eq!(
         said,
         "tensor \"transformer.h.3.attn.c_attn.weight\" is missing from model.safetensors; config.json calls for it"

@@ -68,6 +68,7 @@ fn read(dir: &Path) -> Pretrained {
             decoder: Param::from_tensor(words),
             bias: None,
             tied: true,
+            logit_cap: None,
         });
     }
     base

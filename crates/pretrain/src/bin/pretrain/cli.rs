@@ -154,7 +154,13 @@ pub(crate) fn settings(arguments: &Cli) -> anyhow::Result<Pretraining> {
                 changed.map_or("", |(name, _)| name)
             );
             let model = files::expand_home(Path::new(model))?;
-            Source::From(transformer::locate(&model.to_string_lossy())?)
+            let model = transformer::locate(&model.to_string_lossy())?;
+            ensure!(
+                model.is_dir(),
+                "--from {}: this is a GGUF file, and pretraining goes on from a folder in Hugging Face layout, whose configuration and tokenizer go into the new one",
+                model.display()
+            );
+            Source::From(model)
         }
         None => Source::New(sizes(arguments)),
     };
