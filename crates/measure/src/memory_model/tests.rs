@@ -1,4 +1,5 @@
 use super::*;
+use record::PredictedMemory;
 
 fn shape() -> ModelShape {
     ModelShape {
