@@ -272,9 +272,9 @@ fn add_stored_pad(functions: &mut Vec<(String, Named)>, class: Class, padding: &
     }
 }
 
-/// The masks of CamemBERT and MPNet swallow the space before them, where the files name them by their text alone.
+/// CamemBERT's mask swallows the space before it, where the files name it by its text alone.
 fn mark(class: Class, functions: &mut [(String, Named)]) {
-    if !matches!(class, Class::Camembert | Class::Mpnet) {
+    if class != Class::Camembert {
         return;
     }
     for (key, named) in functions {
