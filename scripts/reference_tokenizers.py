@@ -33,6 +33,7 @@ TEXTS = [
     ["", None],
     ["good", "the bad film, not good"],
     ["Good <ent>", " <new>film"],
+    ["a <MASK>x </S> film", None],
 ]
 
 

@@ -272,17 +272,14 @@ fn add_stored_pad(functions: &mut Vec<(String, Named)>, class: Class, padding: &
     }
 }
 
-/// Marks that a class gives tokens which the files name by their text alone: the masks of CamemBERT and MPNet swallow the space before
-/// them, and MPNet's tokens are found in the normalised text.
+/// CamemBERT's mask swallows the space before it, where the files name it by its text alone.
 fn mark(class: Class, functions: &mut [(String, Named)]) {
+    if class != Class::Camembert {
+        return;
+    }
     for (key, named) in functions {
-        let mask = key == "mask_token";
-        let Named::Text(text) = &*named else { continue };
-        let token = match class {
-            Class::Camembert if mask => AddedToken::from(text.clone(), true).lstrip(true),
-            Class::Mpnet => AddedToken::from(text.clone(), false).lstrip(mask),
-            _ => continue,
-        };
-        *named = Named::Token(token);
+        if let (true, Named::Text(text)) = (key == "mask_token", &*named) {
+            *named = Named::Token(AddedToken::from(text.clone(), true).lstrip(true));
+        }
     }
 }

@@ -190,3 +190,34 @@ fn word_then_space(text: &str) -> bool {
     std::iter::from_fn(|| Some((letters.next()?, letters.peek().copied())))
         .any(|(a, b)| a.is_alphanumeric() && b == Some(' '))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Cuts of a BPE model that writes spaces as `▁` and sees a text as one word.
+    fn of(words: &[&str], merges: &[[&str; 2]]) -> Cuts {
+        let words = words.iter().enumerate();
+        let words: serde_json::Map<String, Value> = words
+            .map(|(id, word)| ((*word).to_owned(), json!(id)))
+            .collect();
+        let normalizer = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+        let whole = json!({
+            "normalizer": normalizer,
+            "model": {"type": "BPE", "vocab": words, "merges": merges},
+        });
+        let tokenizer = tokenizers::Tokenizer::from_bytes(whole.to_string()).unwrap();
+        Cuts::of(&tokenizer, &normalizer, &Value::Null, "BPE")
+    }
+
+    #[test]
+    fn a_word_that_ends_with_a_space_keeps_a_text_whole() {
+        let apart = of(&["t", "▁", "▁t"], &[["▁", "t"]]);
+        assert_eq!(apart, Cuts::BeforeSpace);
+        let joined = of(&["t", "▁", "t▁"], &[["t", "▁"]]);
+        assert_eq!(joined, Cuts::Nowhere("its model may join words"));
+        let unknown = of(&["t"], &[]);
+        assert_eq!(unknown, Cuts::Nowhere("its model may join words"));
+    }
+}
