@@ -1,9 +1,13 @@
-//! Plain text: one paragraph a line, documents apart by empty lines.
+//! Plain text: one paragraph a line, documents apart by empty lines. A table `sources.tsv` beside the files tells where their texts come from.
+
+mod origin;
+
+pub use origin::Origin;
 
 use crate::PretrainError;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A book, an article, a page: texts that belong together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,13 +16,26 @@ pub struct Document {
     pub paragraphs: Vec<String>,
 }
 
-/// Documents, and the digest of the files they come from.
+/// One file of a corpus.
+#[derive(Clone, Debug)]
+pub struct TextFile {
+    /// The file.
+    pub path: PathBuf,
+    /// sha256 of its bytes.
+    pub digest: String,
+    /// Words apart by white space.
+    pub words: u64,
+    /// What `sources.tsv` in the same directory says of it.
+    pub origin: Option<Origin>,
+}
+
+/// Documents, and the files they come from.
 #[derive(Clone, Debug, Default)]
 pub struct Corpus {
     /// In the order of the files.
     pub documents: Vec<Document>,
-    /// sha256 of each file.
-    pub digests: Vec<String>,
+    /// The files.
+    pub files: Vec<TextFile>,
     /// Size of all files.
     pub bytes: u64,
 }
@@ -27,14 +44,13 @@ impl Corpus {
     /// Reads text files.
     ///
     /// # Errors
-    /// A file that cannot be read or is no UTF-8.
+    /// A file that cannot be read or is no UTF-8, or is another one than `sources.tsv` beside it tells of.
     pub fn read(files: &[PathBuf]) -> Result<Corpus, PretrainError> {
         let mut corpus = Corpus::default();
         for path in files {
             let text = fs::read_to_string(path).map_err(PretrainError::file(path))?;
             corpus.bytes += text.len() as u64;
-            let digest = Sha256::digest(text.as_bytes());
-            corpus.digests.push(format!("{digest:x}"));
+            corpus.files.push(TextFile::of(path, &text)?);
             corpus.documents.extend(documents(&text));
         }
         Ok(corpus)
@@ -53,6 +69,18 @@ impl Corpus {
             side.documents.push(document);
         }
         held_out
+    }
+}
+
+impl TextFile {
+    fn of(path: &Path, text: &str) -> Result<TextFile, PretrainError> {
+        let digest = format!("{:x}", Sha256::digest(text.as_bytes()));
+        Ok(TextFile {
+            path: path.to_path_buf(),
+            words: text.split_whitespace().count() as u64,
+            origin: Origin::of(path, &digest)?,
+            digest,
+        })
     }
 }
 

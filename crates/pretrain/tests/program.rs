@@ -103,6 +103,82 @@ fn plain_text_becomes_a_model_with_a_card_of_its_command() {
 }
 
 #[test]
+fn texts_of_a_bundled_task_are_left_out_and_the_card_says_so() {
+    let dir = TempDir::new().unwrap();
+    let corpus = corpus(dir.path());
+    let tasks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runner/bundled/tasks");
+    let rows = fs::read_to_string(tasks.join("support-intents/test.tsv")).unwrap();
+    let sentences = rows
+        .lines()
+        .skip(1)
+        .map(|row| row.split('\t').next().unwrap());
+    let planted: Vec<&str> = sentences
+        .filter(|text| {
+            text.split_whitespace().count() > 5 && !text[..text.len() - 1].contains(['.', '?', '!'])
+        })
+        .take(3)
+        .collect();
+    assert_eq!(planted.len(), 3);
+    let text = fs::read_to_string(&corpus).unwrap();
+    let upper: String = planted
+        .iter()
+        .map(|text| format!("He said. {}\n", text.to_uppercase()))
+        .collect();
+    fs::write(&corpus, format!("{text}{upper}")).unwrap();
+    let card = |name: &str, more: &[&str]| {
+        let out = dir.path().join(name);
+        let arguments = [&["--tokens", "500"], more].concat();
+        let ended = run(&pretrain(&corpus, out.to_str().unwrap(), &arguments));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        fs::read_to_string(out.join("CARD.md")).unwrap()
+    };
+    let names = ["support-intents", "reviews", "question-pairs"];
+    let dirs = names.map(|name| tasks.join(name).to_str().unwrap().to_owned());
+    let card_with = card("with", &["--exclude", &dirs[0], &dirs[1], &dirs[2]]);
+    let row = "| left out of it | 3 sentences in which one of support-intents, reviews, question-pairs occurs,";
+    assert!(card_with.contains(row), "{card_with}");
+    assert!(!card("without", &[]).contains("left out of it"));
+}
+
+#[test]
+fn labelled_texts_are_for_episodes_and_stand_in_the_card() {
+    let dir = TempDir::new().unwrap();
+    let corpus = corpus(dir.path());
+    let file = dir.path().join("kinds.tsv");
+    let rows: String = (0..60)
+        .map(|n| {
+            let (label, thing) = [("plant", "rose"), ("vessel", "boat"), ("animal", "frog")][n % 3];
+            format!("{label}\tthe {thing} of number {n}\n")
+        })
+        .collect();
+    fs::write(&file, rows).unwrap();
+    let labelled = ["--labelled", file.to_str().unwrap(), "--tokens", "2000"];
+    let out = dir.path().join("model");
+    let out = out.to_str().unwrap();
+    let of = |family: &'static str, episodes: &'static str| {
+        let arguments = [
+            &labelled[..],
+            &["--architecture", family, "--episodes", episodes],
+        ]
+        .concat();
+        run(&pretrain(&corpus, out, &arguments))
+    };
+    for (family, episodes) in [("bert", "0"), ("llama", "0")] {
+        let ended = of(family, episodes);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("leave --labelled out"),
+            "{}",
+            ended.stderr
+        );
+    }
+    let ended = of("llama", "0.6");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let card = fs::read_to_string(Path::new(out).join("CARD.md")).unwrap();
+    assert!(card.contains("kinds.tsv, 60 texts, sha256"), "{card}");
+}
+
+#[test]
 fn a_pretraining_killed_in_the_middle_goes_on_from_its_checkpoint() {
     let dir = TempDir::new().unwrap();
     let (corpus, out) = (corpus(dir.path()), dir.path().join("small"));
