@@ -6,7 +6,7 @@
 mod gated;
 mod soft_cap;
 
-pub use gated::{gated, gated_dx};
+pub use gated::{gated, gated_dx_in_place, gated_in_place};
 pub use soft_cap::{soft_cap_dx_in_place, soft_cap_in_place};
 
 use crate::CHUNK;
@@ -99,6 +99,41 @@ pub fn activate_dx_in_place(x: &[f32], dy: &mut [f32], function: Activation) {
             Activation::Relu => relu_dx_in_place(x, dy),
             Activation::Tanh => tanh_dx_in_place(x, dy),
         });
+}
+
+/// As [`activate`], leaving in `x` the derivatives at what stood there: an element's two values share an exponential.
+pub fn activate_leaving_slopes(x: &mut [f32], function: Activation) -> Vec<f32> {
+    // SAFETY: the two slices have one length, so that every chunk of `y` is written.
+    let mut y = unsafe { unfilled(x.len()) };
+    x.par_chunks_mut(CHUNK)
+        .zip(y.par_chunks_mut(CHUNK))
+        .for_each(|(x, y)| match function {
+            Activation::GeluErf => gelu_erf_and_slopes(x, y),
+            Activation::GeluTanh => gelu_tanh_and_slopes(x, y),
+            Activation::Silu => silu_and_slopes(x, y),
+            Activation::Relu => relu_and_slopes(x, y),
+            Activation::Tanh => tanh_and_slopes(x, y),
+        });
+    y
+}
+
+/// `x · factors`, element by element, in place.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn multiply_in_place(x: &mut [f32], factors: &[f32]) {
+    assert_eq!(x.len(), factors.len(), "factors of another length");
+    x.par_chunks_mut(CHUNK)
+        .zip(factors.par_chunks(CHUNK))
+        .for_each(|(x, factors)| multiply(x, factors));
+}
+
+simd! {
+    fn multiply(x: &mut [f32], factors: &[f32]) {
+        for (x, factor) in x.iter_mut().zip(factors) {
+            *x *= factor;
+        }
+    }
 }
 
 /// Distribution function and density of the standard normal at `x`.
@@ -211,9 +246,9 @@ fn tanh_slope(x: f32) -> f32 {
     1.0 - y * y
 }
 
-/// The four slice functions of one activation, from its value and its slope.
+/// The five slice functions of one activation, from its value and its slope.
 macro_rules! activation {
-    ($of:ident, $slope:ident: $forward:ident, $in_place:ident, $dx:ident, $dx_in_place:ident) => {
+    ($of:ident, $slope:ident: $forward:ident, $in_place:ident, $dx:ident, $dx_in_place:ident, $and_slopes:ident) => {
         simd! {
             fn $forward(x: &[f32], y: &mut [f32]) {
                 for (y, x) in y.iter_mut().zip(x) {
@@ -238,15 +273,22 @@ macro_rules! activation {
                     *dy *= $slope(*x);
                 }
             }
+
+            fn $and_slopes(x: &mut [f32], y: &mut [f32]) {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = $of(*x);
+                    *x = $slope(*x);
+                }
+            }
         }
     };
 }
 
-activation!(gelu_erf_of, gelu_erf_slope: gelu_erf, gelu_erf_in_place, gelu_erf_dx, gelu_erf_dx_in_place);
-activation!(gelu_tanh_of, gelu_tanh_slope: gelu_tanh, gelu_tanh_in_place, gelu_tanh_dx, gelu_tanh_dx_in_place);
-activation!(silu_of, silu_slope: silu, silu_in_place, silu_dx, silu_dx_in_place);
-activation!(relu_of, relu_slope: relu, relu_in_place, relu_dx, relu_dx_in_place);
-activation!(tanh_of, tanh_slope: tanh, tanh_in_place, tanh_dx, tanh_dx_in_place);
+activation!(gelu_erf_of, gelu_erf_slope: gelu_erf, gelu_erf_in_place, gelu_erf_dx, gelu_erf_dx_in_place, gelu_erf_and_slopes);
+activation!(gelu_tanh_of, gelu_tanh_slope: gelu_tanh, gelu_tanh_in_place, gelu_tanh_dx, gelu_tanh_dx_in_place, gelu_tanh_and_slopes);
+activation!(silu_of, silu_slope: silu, silu_in_place, silu_dx, silu_dx_in_place, silu_and_slopes);
+activation!(relu_of, relu_slope: relu, relu_in_place, relu_dx, relu_dx_in_place, relu_and_slopes);
+activation!(tanh_of, tanh_slope: tanh, tanh_in_place, tanh_dx, tanh_dx_in_place, tanh_and_slopes);
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@
 //! | [`loss`] | cross-entropy with integer targets |
 //! | [`dropout`] | masks computed from a counter, so that nothing is stored for the backward pass |
 //! | [`optimizer`] | AdamW in place, gradient norms |
+//! | [`zeros`](mod@zeros) | large buffers of which few pages are ever written to |
 //! | [`workers`] | the thread pool kept awake while a model runs |
 //!
 //! Three rules hold throughout.
@@ -36,7 +37,8 @@
 //! ```
 //!
 //! This is the only crate of the workspace in which `unsafe` is allowed: for calls into the `gemm` crate, for buffers
-//! that are filled before they are read, and for writing disjoint parts of one output from several threads.
+//! that are filled before they are read, for giving pages back to the system, and for writing disjoint parts of one output
+//! from several threads.
 
 pub mod activation;
 pub mod attention;
@@ -52,6 +54,7 @@ pub mod softmax;
 #[cfg(test)]
 mod testing;
 pub mod workers;
+pub mod zeros;
 
 /// Elements a task takes at once in element-wise kernels: 64 KiB, so that two operands stay in the L2 cache.
 pub(crate) const CHUNK: usize = 16 * 1024;

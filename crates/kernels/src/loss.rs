@@ -22,23 +22,41 @@ pub struct CrossEntropy {
 /// When there are no rows, a target is no class, or the lengths do not fit.
 pub fn cross_entropy(logits: &[f32], targets: &[u32], classes: usize) -> CrossEntropy {
     check(logits, targets, classes);
+    let log_sum_exp = log_sum_exp(logits, classes);
+    let total = total(logits, targets, &log_sum_exp, classes);
+    CrossEntropy {
+        loss: (total / targets.len() as f64) as f32,
+        log_sum_exp,
+    }
+}
+
+/// log Σ exp of each row of `classes` logits.
+///
+/// # Panics
+/// When the length is no multiple of `classes`.
+pub fn log_sum_exp(logits: &[f32], classes: usize) -> Vec<f32> {
     // SAFETY: every row's value is written.
-    let mut log_sum_exp = unsafe { unfilled(targets.len()) };
+    let mut log_sum_exp = unsafe { unfilled(row_count(logits, classes)) };
     logits
         .par_chunks(classes)
         .zip(log_sum_exp.par_iter_mut())
         .with_min_len(crate::rows_per_chunk(classes))
         .for_each(|(row, value)| *value = log_sum_exp_of(row));
-    let total: f64 = log_sum_exp
+    log_sum_exp
+}
+
+/// Sum over the rows of `-log softmax(row)[target]`, in nats, given [`log_sum_exp`] of the rows.
+///
+/// # Panics
+/// When a target is no class or the lengths do not fit.
+pub fn total(logits: &[f32], targets: &[u32], log_sum_exp: &[f32], classes: usize) -> f64 {
+    check(logits, targets, classes);
+    log_sum_exp
         .iter()
         .zip(targets)
         .zip(logits.chunks_exact(classes))
         .map(|((log_sum, target), row)| f64::from(*log_sum) - f64::from(row[*target as usize]))
-        .sum();
-    CrossEntropy {
-        loss: (total / targets.len() as f64) as f32,
-        log_sum_exp,
-    }
+        .sum()
 }
 
 /// Gradient of [`cross_entropy`] with respect to the logits, times `d_loss`: `(softmax - onehot) · d_loss / rows`.
@@ -69,6 +87,30 @@ pub fn cross_entropy_dx(
     dx
 }
 
+/// The gradient of the loss, times `scale` instead of `d_loss / rows`, written over the logits: `(softmax - onehot) · scale`.
+///
+/// # Panics
+/// When a target is no class or the lengths do not fit.
+pub fn cross_entropy_dx_in_place(
+    logits: &mut [f32],
+    targets: &[u32],
+    log_sum_exp: &[f32],
+    classes: usize,
+    scale: f32,
+) {
+    check(logits, targets, classes);
+    assert_eq!(log_sum_exp.len(), targets.len(), "one sum a row");
+    logits
+        .par_chunks_mut(classes)
+        .zip(targets)
+        .zip(log_sum_exp)
+        .with_min_len(crate::rows_per_chunk(classes))
+        .for_each(|((row, target), log_sum)| {
+            scaled_softmax_in_place(row, *log_sum, scale);
+            row[*target as usize] -= scale;
+        });
+}
+
 fn check(logits: &[f32], targets: &[u32], classes: usize) {
     assert!(!targets.is_empty(), "cross-entropy of no rows");
     assert_eq!(
@@ -94,6 +136,12 @@ simd! {
         }
         let total = lanes.iter().sum::<f32>() + rest.iter().map(|v| exp(v - highest)).sum::<f32>();
         highest + total.ln()
+    }
+
+    fn scaled_softmax_in_place(logits: &mut [f32], log_sum: f32, scale: f32) {
+        for logit in logits {
+            *logit = scale * exp(*logit - log_sum);
+        }
     }
 
     fn scaled_softmax(logits: &[f32], log_sum: f32, scale: f32, out: &mut [f32]) {
@@ -127,6 +175,9 @@ mod tests {
             let dx = cross_entropy_dx(&logits, &targets, &found.log_sum_exp, classes, 0.7);
             let expected = numeric_gradient(&wide(&logits), |l| 0.7 * reference(l, &targets, classes));
             assert_close(&dx, &expected, 1e-6);
+            let mut in_place = logits.clone();
+            cross_entropy_dx_in_place(&mut in_place, &targets, &found.log_sum_exp, classes, 0.7 / rows as f32);
+            prop_assert_eq!(in_place, dx);
         }
     }
 

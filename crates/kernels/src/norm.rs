@@ -23,11 +23,9 @@ pub struct Normed {
     pub inverse_deviation: Vec<f32>,
 }
 
-/// Gradients of a norm: of the input (also that of the residual, where there is one) and of its parameters.
+/// Gradients of a norm's parameters.
 #[derive(Clone, Debug)]
 pub struct NormGradients {
-    /// [rows, n].
-    pub dx: Vec<f32>,
     /// `[n]`.
     pub d_gamma: Vec<f32>,
     /// `[n]`, for a layer norm with a bias to be added; empty for RMS norm.
@@ -98,30 +96,46 @@ pub fn layer_norm_in_place(
     });
 }
 
-/// Gradients of layer norm: `dx = (g - mean(g) - normal · mean(g · normal)) / deviation` with `g = dy · gamma`.
+/// A norm's result from what it keeps: `gamma · normal + beta`, the same digits.
+///
+/// # Panics
+/// When a length does not fit.
+pub fn scaled_and_shifted(normal: &[f32], gamma: &[f32], beta: Option<&[f32]>) -> Vec<f32> {
+    let n = gamma.len();
+    check(normal, None, gamma, beta);
+    // SAFETY: every row of `y` is written.
+    let mut y = unsafe { unfilled(normal.len()) };
+    let step = rows_per_chunk(n) * n;
+    normal
+        .par_chunks(step)
+        .zip(y.par_chunks_mut(step))
+        .for_each(|(normal, y)| match beta {
+            Some(beta) => scale_and_shift(normal, gamma, beta, y),
+            None => scale(normal, gamma, y),
+        });
+    y
+}
+
+/// Gradients of layer norm: `dx = (g - mean(g) - normal · mean(g · normal)) / deviation` with `g = dy · gamma`, of the input (also that of
+/// the residual, where there is one), is written over `normal`.
 ///
 /// # Panics
 /// When a length does not fit.
 pub fn layer_norm_backward(
     dy: &[f32],
-    normal: &[f32],
+    normal: &mut [f32],
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> NormGradients {
     backward(dy, normal, inverse_deviation, gamma, Centre::Mean, true)
 }
 
-/// The input gradient of [`layer_norm_backward`] alone, for a norm whose parameters are frozen.
+/// The input gradient of [`layer_norm_backward`] alone, for a norm whose parameters are frozen, over `normal`.
 ///
 /// # Panics
 /// When a length does not fit.
-pub fn layer_norm_dx(
-    dy: &[f32],
-    normal: &[f32],
-    inverse_deviation: &[f32],
-    gamma: &[f32],
-) -> Vec<f32> {
-    backward(dy, normal, inverse_deviation, gamma, Centre::Mean, false).dx
+pub fn layer_norm_dx(dy: &[f32], normal: &mut [f32], inverse_deviation: &[f32], gamma: &[f32]) {
+    backward(dy, normal, inverse_deviation, gamma, Centre::Mean, false);
 }
 
 /// `gamma · x / √(mean(x²) + eps)` over rows of `gamma.len()` values, keeping what the backward pass needs.
@@ -164,13 +178,13 @@ pub fn rms_norm_in_place(x: &mut [f32], gamma: &[f32], eps: f32) {
     });
 }
 
-/// Gradients of RMS norm: `dx = (g - normal · mean(g · normal)) / root mean square` with `g = dy · gamma`.
+/// Gradients of RMS norm: `dx = (g - normal · mean(g · normal)) / root mean square` with `g = dy · gamma` is written over `normal`.
 ///
 /// # Panics
 /// When a length does not fit.
 pub fn rms_norm_backward(
     dy: &[f32],
-    normal: &[f32],
+    normal: &mut [f32],
     inverse_deviation: &[f32],
     gamma: &[f32],
 ) -> NormGradients {
@@ -180,17 +194,12 @@ pub fn rms_norm_backward(
     }
 }
 
-/// The input gradient of [`rms_norm_backward`] alone, for a norm whose parameters are frozen.
+/// The input gradient of [`rms_norm_backward`] alone, for a norm whose parameters are frozen, over `normal`.
 ///
 /// # Panics
 /// When a length does not fit.
-pub fn rms_norm_dx(
-    dy: &[f32],
-    normal: &[f32],
-    inverse_deviation: &[f32],
-    gamma: &[f32],
-) -> Vec<f32> {
-    backward(dy, normal, inverse_deviation, gamma, Centre::Zero, false).dx
+pub fn rms_norm_dx(dy: &[f32], normal: &mut [f32], inverse_deviation: &[f32], gamma: &[f32]) {
+    backward(dy, normal, inverse_deviation, gamma, Centre::Zero, false);
 }
 
 /// What a norm subtracts before it scales.
@@ -202,7 +211,7 @@ enum Centre {
 
 fn backward(
     dy: &[f32],
-    normal: &[f32],
+    normal: &mut [f32],
     inverse: &[f32],
     gamma: &[f32],
     centre: Centre,
@@ -211,21 +220,18 @@ fn backward(
     let n = gamma.len();
     let rows = check(dy, Some(normal), gamma, None);
     assert_eq!(inverse.len(), rows, "one deviation a row");
-    // SAFETY: every row of `dx` is written.
-    let mut dx = unsafe { unfilled(dy.len()) };
     let step = 128;
     let partial: Vec<(Vec<f32>, Vec<f32>)> = dy
         .par_chunks(step * n)
-        .zip(normal.par_chunks(step * n))
+        .zip(normal.par_chunks_mut(step * n))
         .zip(inverse.par_chunks(step))
-        .zip(dx.par_chunks_mut(step * n))
-        .map(|(((dy, normal), inverse), dx)| {
-            input_gradient(dy, normal, inverse, gamma, centre == Centre::Mean, dx);
+        .map(|((dy, normal), inverse)| {
             let width = if parameters { n } else { 0 };
             let mut sums = (vec![0.0; width], vec![0.0; width]);
             if parameters {
                 parameter_gradients(dy, normal, &mut sums.0, &mut sums.1);
             }
+            input_gradient(dy, normal, inverse, gamma, centre == Centre::Mean);
             sums
         })
         .collect();
@@ -234,11 +240,7 @@ fn backward(
         crate::gemm::add_slice(&mut d_gamma, gamma);
         crate::gemm::add_slice(&mut d_beta, beta);
     }
-    NormGradients {
-        dx,
-        d_gamma,
-        d_beta,
-    }
+    NormGradients { d_gamma, d_beta }
 }
 
 fn check(x: &[f32], other: Option<&[f32]>, gamma: &[f32], beta: Option<&[f32]>) -> usize {

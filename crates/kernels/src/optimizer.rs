@@ -3,6 +3,7 @@
 
 use crate::CHUNK;
 use crate::simd::{dot, simd};
+use crate::zeros::{BLOCK, is_zero};
 use rayon::prelude::*;
 
 /// The constants of one AdamW step.
@@ -26,6 +27,9 @@ pub struct AdamWStep {
 ///
 /// `w -= lr · wd · w`, `m = β₁ m + (1 - β₁) g`, `v = β₂ v + (1 - β₂) g²`,
 /// `w -= lr · (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)`.
+///
+/// Where gradient and moments are zero throughout a page (rows of an embedding whose words have not occurred), the moments stay so
+/// and are not written to.
 ///
 /// # Panics
 /// When the lengths differ or `time` is 0.
@@ -96,10 +100,19 @@ struct Constants {
 
 simd! {
     fn update(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], c: Constants) {
-        for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-            *m = c.beta_1.mul_add(*m, c.rest_1 * g);
-            *v = c.beta_2.mul_add(*v, c.rest_2 * g * g);
-            *w = c.decay.mul_add(*w, -c.rate * *m / v.sqrt().mul_add(c.root_2, c.epsilon));
+        let blocks = w.chunks_mut(BLOCK).zip(g.chunks(BLOCK)).zip(m.chunks_mut(BLOCK)).zip(v.chunks_mut(BLOCK));
+        for (((w, g), m), v) in blocks {
+            if c.epsilon > 0.0 && is_zero(g) && is_zero(m) && is_zero(v) {
+                for w in w {
+                    *w *= c.decay;
+                }
+                continue;
+            }
+            for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                *m = c.beta_1.mul_add(*m, c.rest_1 * g);
+                *v = c.beta_2.mul_add(*v, c.rest_2 * g * g);
+                *w = c.decay.mul_add(*w, -c.rate * *m / v.sqrt().mul_add(c.root_2, c.epsilon));
+            }
         }
     }
 
@@ -108,8 +121,13 @@ simd! {
     }
 
     fn scale_chunk(values: &mut [f32], factor: f32) {
-        for v in values {
-            *v *= factor;
+        for block in values.chunks_mut(BLOCK) {
+            if factor.is_finite() && is_zero(block) {
+                continue; // nothing would change, and a page that was never written to would take memory
+            }
+            for v in block {
+                *v *= factor;
+            }
         }
     }
 }
@@ -152,6 +170,46 @@ mod tests {
         assert_close(&w, &w64, 1e-6);
         assert_close(&m, &m64, 1e-6);
         assert_close(&v, &v64, 1e-6);
+    }
+
+    #[test]
+    fn weights_without_gradient_decay_by_the_same_digits_and_their_moments_stay_untouched() {
+        let n = 3 * BLOCK + 5;
+        let of = |seed| {
+            let mut values = values(seed, n);
+            values[BLOCK..2 * BLOCK].fill(0.0);
+            values
+        };
+        let (g, mut m, mut v) = (of(1), of(2), of(3));
+        v.iter_mut().for_each(|v| *v = v.abs());
+        let mut w = values(4, n);
+        w[BLOCK + 3] = -0.0;
+        let (before, decay) = (w.clone(), (1.0 - 3e-3 * 0.05) as f32);
+        let step = AdamWStep {
+            learning_rate: 3e-3,
+            beta_1: 0.9,
+            beta_2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.05,
+            time: 4,
+        };
+        adamw(&mut w, &g, &mut m, &mut v, &step);
+        for i in BLOCK..2 * BLOCK {
+            // What the formula gives: m = v = 0, and nothing to take off but the decay.
+            let expected = decay.mul_add(before[i], -(0.0 / 1e-8));
+            assert_eq!(w[i].to_bits(), expected.to_bits(), "{i}");
+            assert_eq!((m[i].to_bits(), v[i].to_bits()), (0, 0));
+        }
+        assert!(
+            (0..n)
+                .filter(|i| !(BLOCK..2 * BLOCK).contains(i))
+                .all(|i| w[i] != before[i] && v[i] > 0.0)
+        );
+        // One gradient that is not zero wakes its block.
+        let mut g = vec![0.0; n];
+        g[2 * BLOCK - 1] = 1.0;
+        adamw(&mut w, &g, &mut m, &mut v, &step);
+        assert!(m[2 * BLOCK - 1] > 0.0 && m[BLOCK] == 0.0);
     }
 
     #[test]

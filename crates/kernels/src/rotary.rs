@@ -2,6 +2,7 @@
 //! checkpoints: element `i` of a head is rotated with element `i + r`, where `r` pairs are rotated. In most models they
 //! fill the head, d = 2r; in GPT-NeoX (Black et al. 2022, <https://arxiv.org/abs/2204.06745>) the rest of it stays.
 
+use crate::simd::simd;
 use rayon::prelude::*;
 
 /// Sizes of a rotated tensor [b, t, heads * d].
@@ -68,14 +69,22 @@ pub fn rotary_in_place(x: &mut [f32], cos: &[f32], sin: &[f32], shape: RotarySha
         .for_each(|(row, x)| {
             let at = row % positions * pairs;
             let (cos, sin) = (&cos[at..at + pairs], &sin[at..at + pairs]);
-            for head in x.chunks_exact_mut(head_dim) {
-                let (first, second) = head[..2 * pairs].split_at_mut(pairs);
-                for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-                    let sin = sign * sin;
-                    (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-                }
-            }
+            turn_heads(x, head_dim, cos, sin, sign);
         });
+}
+
+simd! {
+    /// All heads of one token by the same angles.
+    fn turn_heads(x: &mut [f32], head_dim: usize, cos: &[f32], sin: &[f32], sign: f32) {
+        let pairs = cos.len();
+        for head in x.chunks_exact_mut(head_dim) {
+            let (first, second) = head[..2 * pairs].split_at_mut(pairs);
+            for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                let sin = sign * sin;
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A step is gone through with buffers that have a size and no values: forwards, where each operation keeps what its backward pass needs, and
 //! backwards, where gradients come and what was kept goes; then clipping and AdamW. The peak is read off. So the parts need no formula of
 //! their own: attention keeps queries, keys, values and two numbers a row and head (the probabilities are computed again), a norm its
-//! normalised input, an activation its input, a linear map its input where its weight trains, dropout nothing but a seed; and below the first
-//! trained computation nothing is kept.
+//! normalised input, an activation its input, a linear map its input where its weight trains and the input cannot be computed again, dropout
+//! nothing but a seed; and below the first trained computation nothing is kept.
 //!
 //! Resident memory is more than the heap: the allocator keeps freed pages for the next step.
 
@@ -12,6 +12,7 @@ mod block;
 mod forward;
 mod maker;
 mod ops;
+mod recompute;
 mod resident;
 mod tape;
 mod training;

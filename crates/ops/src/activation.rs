@@ -1,7 +1,8 @@
 //! Activation functions, gated products, and the cap of logits.
 
 use crate::flex::{self, dense, dims};
-use crate::tape::{Saved, Tape, Want};
+use crate::recompute::{Recipe, Sourced};
+use crate::tape::{Saved, Tape, Want, any_tracked};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Tensor, activation};
 use kernels::activation::{self as kernel, Activation};
@@ -20,12 +21,19 @@ pub fn activate<const D: usize>(x: Tensor<D>, function: Activation) -> Tensor<D>
     };
     let (x, edge) = tape.take(x);
     let mut x = dense(x);
+    let activated = |x| {
+        Sourced::new(Activated {
+            x,
+            holds_slopes: false,
+            function,
+        })
+    };
     if !edge.tracked && x.is_unique() {
         kernel::activate_in_place(flex::values_mut(&mut x), function);
-        return tape.finish([edge], x.clone(), || Activated { x, function });
+        return tape.finish([edge], x.clone(), || activated(x));
     }
     let y = flex::tensor(kernel::activate(flex::values(&x), function), &dims(&x));
-    tape.finish([edge], y, || Activated { x, function })
+    tape.finish([edge], y, || activated(x))
 }
 
 /// GELU by the error function, whose own gradient is exact. The gradient of burn's `gelu` is that of the approximation by tanh on every backend but flex
@@ -45,12 +53,17 @@ pub fn gated<const D: usize>(gate: Tensor<D>, up: Tensor<D>, function: Activatio
         return activate(gate, function) * up;
     };
     let ((gate, gate_edge), (up, up_edge)) = (tape.take(gate), tape.take(up));
-    let (gate, up) = (dense(gate), dense(up));
-    let y = flex::tensor(
-        kernel::gated(flex::values(&gate), flex::values(&up), function),
-        &dims(&gate),
-    );
-    tape.finish([gate_edge, up_edge], y, || Gated { gate, up, function })
+    let (mut gate, up) = (dense(gate), dense(up));
+    let edges = [gate_edge, up_edge];
+    if !any_tracked(&edges) && gate.is_unique() {
+        kernel::gated_in_place(flex::values_mut(&mut gate), flex::values(&up), function);
+        return tape.finish(edges, gate.clone(), || {
+            Sourced::new(Gated { gate, up, function })
+        });
+    }
+    let mut gated = Gated { gate, up, function };
+    let y = gated.compute();
+    tape.finish(edges, y, || Sourced::new(gated))
 }
 
 /// `cap · tanh(x / cap)`, element by element: keeps logits within ±cap.
@@ -66,24 +79,37 @@ pub fn soft_cap<const D: usize>(x: Tensor<D>, cap: f64) -> Tensor<D> {
 
 #[derive(Clone, Debug)]
 struct Activated {
+    /// The input; once the result has been computed again, the derivatives there.
     x: FlexTensor,
+    holds_slopes: bool,
     function: Activation,
+}
+
+impl Recipe for Activated {
+    /// Leaves the slopes behind, which take the same exponentials.
+    fn compute(&mut self) -> FlexTensor {
+        assert!(!self.holds_slopes, "the input has been written over");
+        let sizes = dims(&self.x);
+        let x = flex::values_mut(&mut self.x);
+        let y = kernel::activate_leaving_slopes(x, self.function);
+        self.holds_slopes = true;
+        flex::tensor(y, &sizes)
+    }
 }
 
 impl Saved<1> for Activated {
     fn backward(self, grad: FlexTensor, [want]: [Want; 1]) -> [Option<FlexTensor>; 1] {
         let gradient = || {
-            let mut dy = dense(grad);
-            if dy.is_unique() {
-                kernel::activate_dx_in_place(
-                    flex::values(&self.x),
-                    flex::values_mut(&mut dy),
-                    self.function,
-                );
-                return dy;
+            let (mut dy, x) = (dense(grad), flex::values(&self.x));
+            if self.holds_slopes {
+                kernel::multiply_in_place(flex::values_mut(&mut dy), x);
+            } else if dy.is_unique() {
+                kernel::activate_dx_in_place(x, flex::values_mut(&mut dy), self.function);
+            } else {
+                let dx = kernel::activate_dx(x, flex::values(&dy), self.function);
+                return flex::tensor(dx, &dims(&self.x));
             }
-            let dx = kernel::activate_dx(flex::values(&self.x), flex::values(&dy), self.function);
-            flex::tensor(dx, &dims(&self.x))
+            dy
         };
         [want.give(gradient)]
     }
@@ -96,20 +122,27 @@ struct Gated {
     function: Activation,
 }
 
+impl Recipe for Gated {
+    fn compute(&mut self) -> FlexTensor {
+        let (gate, up) = (flex::values(&self.gate), flex::values(&self.up));
+        flex::tensor(kernel::gated(gate, up, self.function), &dims(&self.gate))
+    }
+}
+
 impl Saved<2> for Gated {
     fn backward(
-        self,
+        mut self,
         grad: FlexTensor,
         [want_gate, want_up]: [Want; 2],
     ) -> [Option<FlexTensor>; 2] {
         let dy = dense(grad);
-        let (gate, up) = (flex::values(&self.gate), flex::values(&self.up));
-        let (d_gate, d_up) = kernel::gated_dx(gate, up, flex::values(&dy), self.function);
-        let sizes = dims(&dy);
-        [
-            want_gate.give(|| flex::tensor(d_gate, &sizes)),
-            want_up.give(|| flex::tensor(d_up, &sizes)),
-        ]
+        kernel::gated_dx_in_place(
+            flex::values_mut(&mut self.gate),
+            flex::values_mut(&mut self.up),
+            flex::values(&dy),
+            self.function,
+        );
+        [want_gate.give(|| self.gate), want_up.give(|| self.up)]
     }
 }
 

@@ -8,7 +8,8 @@
 //! What a fused operation saves over the composed one:
 //! - time: no element-wise pass over memory that a neighbour could have done, and every pass uses all threads;
 //! - memory: attention keeps two numbers a row instead of the probabilities, dropout keeps a seed instead of a mask,
-//!   cross-entropy keeps one number a row;
+//!   cross-entropy keeps one number a row; a linear map behind a norm, an activation or a gated product does not keep its
+//!   input, which the backward pass computes again;
 //! - work for frozen weights: a weight that is not tracked gets no gradient and none is computed; below the first
 //!   tracked parameter nothing is kept, and buffers that nobody else holds are written in place.
 //!
@@ -40,10 +41,13 @@ mod loss;
 mod low_rank;
 mod norm;
 mod optimizer;
+mod pending;
+mod recompute;
 mod residual;
 mod rotary;
 mod switch;
 mod tape;
+mod vocabulary;
 
 pub use activation::{activate, gated, soft_cap};
 pub use attention::{Attention, attention};
@@ -65,6 +69,7 @@ pub use optimizer::AdamW;
 pub use residual::add;
 pub use rotary::rotary;
 pub use switch::{is_fused, set_fused};
+pub use vocabulary::Decoder;
 
 #[cfg(test)]
 mod tests;

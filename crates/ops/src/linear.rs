@@ -3,6 +3,7 @@
 use crate::broadcast::{add_vector, mul_weight};
 use crate::device::compiles_kernels;
 use crate::flex::{self, dense, dims, matrix, viewable};
+use crate::recompute::Kept;
 use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
@@ -36,7 +37,7 @@ pub fn linear<const D: usize>(
     );
     let y = flex::tensor(y, &with_last(dims(&x), matrix(&weight).columns()));
     let saved = Linear {
-        x: weight_edge.tracked.then_some(x),
+        x: weight_edge.tracked.then(|| Kept::of(x, &x_edge)),
         weight: x_edge.tracked.then_some(weight),
     };
     tape.finish([x_edge, weight_edge, bias_edge], y, || saved)
@@ -53,7 +54,7 @@ pub(crate) fn with_last(mut dims: Vec<usize>, last: usize) -> Vec<usize> {
 /// Each tensor is kept only if the gradient of the other is wanted.
 #[derive(Clone, Debug)]
 struct Linear {
-    x: Option<FlexTensor>,
+    x: Option<Kept>,
     weight: Option<FlexTensor>,
 }
 
@@ -69,7 +70,7 @@ impl Saved<3> for Linear {
             .and_then(|weight| input_gradient(&dy, &weight, want_x));
         let dw = self
             .x
-            .and_then(|x| want_weight.give(|| weight_gradient(&x, &dy)));
+            .and_then(|x| want_weight.give(|| weight_gradient(&x.value(), &dy)));
         let db = want_bias.give(|| bias_gradient(&dy));
         [dx, dw, db]
     }

@@ -3,6 +3,7 @@
 
 use crate::flex::{self, dense, dims, matrix, viewable};
 use crate::linear::{add_product, bias_gradient, input_gradient, last, weight_gradient, with_last};
+use crate::recompute::Kept;
 use crate::tape::{Saved, Tape, Want};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
@@ -41,7 +42,7 @@ pub fn linear_low_rank<const D: usize>(
     let y = flex::tensor(y, &with_last(dims(&x), matrix(&weight).columns()));
     let inner = flex::tensor(inner, &with_last(dims(&x), rank));
     let saved = LowRank {
-        x: (weight_edge.tracked || a_edge.tracked).then_some(x),
+        x: (weight_edge.tracked || a_edge.tracked).then(|| Kept::of(x, &x_edge)),
         inner: b_edge.tracked.then_some(inner),
         weight: x_edge.tracked.then_some(weight),
         a: x_edge.tracked.then_some(a),
@@ -55,7 +56,7 @@ pub fn linear_low_rank<const D: usize>(
 
 #[derive(Clone, Debug)]
 struct LowRank {
-    x: Option<FlexTensor>,
+    x: Option<Kept>,
     /// x · a, [rows, r].
     inner: Option<FlexTensor>,
     weight: Option<FlexTensor>,
@@ -86,12 +87,11 @@ impl Saved<5> for LowRank {
             );
             Some(dx)
         });
-        let dw = self
-            .x
+        let x = self.x.map(Kept::value);
+        let dw = x
             .as_ref()
             .and_then(|x| want_weight.give(|| weight_gradient(x, &dy)));
-        let da = self
-            .x
+        let da = x
             .as_ref()
             .zip(d_inner.as_ref())
             .and_then(|(x, d)| want_a.give(|| weight_gradient(x, d)));

@@ -2,7 +2,7 @@
 
 use crate::broadcast::{add_vector, mul_vector};
 use crate::flex::{self, dense, dims, values};
-use crate::linear::last;
+use crate::recompute::{Recipe, Sourced};
 use crate::tape::{Edge, Saved, Tape, Want, any_tracked};
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
@@ -49,7 +49,7 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, eps: f64) -> Ten
         return constant(tape, edges, x);
     }
     let normed = kernel::rms_norm_saving(values(&x), values(&gamma), eps as f32);
-    let (y, saved) = Normed::new(normed, &dims(&x), gamma);
+    let (y, saved) = Normed::new(normed, &dims(&x), gamma, None);
     tape.finish(edges, y, || saved)
 }
 
@@ -105,7 +105,7 @@ fn normed<const D: usize>(
         beta.as_ref().map(values),
         eps as f32,
     );
-    let (y, saved) = Normed::new(normed, &dims(&x), gamma);
+    let (y, saved) = Normed::new(normed, &dims(&x), gamma, beta);
     tape.finish(edges, y, || saved)
 }
 
@@ -128,54 +128,58 @@ struct Normed {
     normal: FlexTensor,
     inverse_deviation: FlexTensor,
     gamma: FlexTensor,
+    beta: Option<FlexTensor>,
 }
 
 impl Normed {
-    fn new(normed: kernel::Normed, dims: &[usize], gamma: FlexTensor) -> (FlexTensor, Self) {
+    fn new(
+        normed: kernel::Normed,
+        dims: &[usize],
+        gamma: FlexTensor,
+        beta: Option<FlexTensor>,
+    ) -> (FlexTensor, Sourced<Self>) {
         let kernel::Normed {
             y,
             normal,
             inverse_deviation,
         } = normed;
         let rows = inverse_deviation.len();
-        let normal = flex::tensor(normal, dims);
-        (
-            flex::tensor(y, dims),
-            Self {
-                normal,
-                inverse_deviation: flex::tensor(inverse_deviation, &[rows]),
-                gamma,
-            },
-        )
+        let saved = Self {
+            normal: flex::tensor(normal, dims),
+            inverse_deviation: flex::tensor(inverse_deviation, &[rows]),
+            gamma,
+            beta,
+        };
+        (flex::tensor(y, dims), Sourced::new(saved))
+    }
+}
+
+impl Recipe for Normed {
+    fn compute(&mut self) -> FlexTensor {
+        let (gamma, beta) = (values(&self.gamma), self.beta.as_ref().map(values));
+        let y = kernel::scaled_and_shifted(values(&self.normal), gamma, beta);
+        flex::tensor(y, &dims(&self.normal))
     }
 }
 
 /// Layer norm: x, residual, gamma, beta. The residual gets the gradient of x.
 impl Saved<4> for Normed {
-    fn backward(self, grad: FlexTensor, wanted: [Want; 4]) -> [Option<FlexTensor>; 4] {
+    fn backward(mut self, grad: FlexTensor, wanted: [Want; 4]) -> [Option<FlexTensor>; 4] {
         let [want_x, want_residual, want_gamma, want_beta] = wanted;
         let dy = dense(grad);
-        let (normal, inverse, gamma) = (
-            values(&self.normal),
-            values(&self.inverse_deviation),
-            values(&self.gamma),
-        );
-        let n = last(&dy);
-        let (dx, d_gamma, d_beta) = if want_gamma.any() || want_beta.any() {
-            let g = kernel::layer_norm_backward(values(&dy), normal, inverse, gamma);
+        let (inverse, gamma) = (values(&self.inverse_deviation), values(&self.gamma));
+        let (dy, normal, n) = (values(&dy), flex::values_mut(&mut self.normal), gamma.len());
+        let (d_gamma, d_beta) = if want_gamma.any() || want_beta.any() {
+            let g = kernel::layer_norm_backward(dy, normal, inverse, gamma);
             (
-                g.dx,
                 want_gamma.give(|| flex::tensor(g.d_gamma, &[n])),
                 want_beta.give(|| flex::tensor(g.d_beta, &[n])),
             )
         } else {
-            (
-                kernel::layer_norm_dx(values(&dy), normal, inverse, gamma),
-                None,
-                None,
-            )
+            kernel::layer_norm_dx(dy, normal, inverse, gamma);
+            (None, None)
         };
-        let dx = flex::tensor(dx, &dims(&dy));
+        let dx = self.normal;
         [
             want_x.give(|| dx.clone()),
             want_residual.give(|| dx),
@@ -188,26 +192,20 @@ impl Saved<4> for Normed {
 /// RMS norm: x, gamma.
 impl Saved<2> for Normed {
     fn backward(
-        self,
+        mut self,
         grad: FlexTensor,
         [want_x, want_gamma]: [Want; 2],
     ) -> [Option<FlexTensor>; 2] {
         let dy = dense(grad);
-        let (normal, inverse, gamma) = (
-            values(&self.normal),
-            values(&self.inverse_deviation),
-            values(&self.gamma),
-        );
-        let (dx, d_gamma) = if want_gamma.any() {
-            let g = kernel::rms_norm_backward(values(&dy), normal, inverse, gamma);
-            let n = last(&dy);
-            (g.dx, want_gamma.give(|| flex::tensor(g.d_gamma, &[n])))
+        let (inverse, gamma) = (values(&self.inverse_deviation), values(&self.gamma));
+        let (dy, normal, n) = (values(&dy), flex::values_mut(&mut self.normal), gamma.len());
+        let d_gamma = if want_gamma.any() {
+            let g = kernel::rms_norm_backward(dy, normal, inverse, gamma);
+            want_gamma.give(|| flex::tensor(g.d_gamma, &[n]))
         } else {
-            (
-                kernel::rms_norm_dx(values(&dy), normal, inverse, gamma),
-                None,
-            )
+            kernel::rms_norm_dx(dy, normal, inverse, gamma);
+            None
         };
-        [want_x.give(|| flex::tensor(dx, &dims(&dy))), d_gamma]
+        [want_x.give(|| self.normal), d_gamma]
     }
 }

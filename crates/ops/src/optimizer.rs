@@ -7,6 +7,7 @@ use burn::backend::Flex;
 use burn::optim::{AdamWState, AdaptiveMomentumState, LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
 use kernels::optimizer::{AdamWStep, adamw};
+use kernels::zeros::{BLOCK, zero_blocks, zeros};
 
 /// AdamW as `torch.optim.AdamW` computes it:
 /// `w -= lr·wd·w`, `m = β₁m + (1-β₁)g`, `v = β₂v + (1-β₂)g²`, `w -= lr · m̂ / (√v̂ + ε)`.
@@ -50,8 +51,8 @@ impl Optimizer for AdamW {
         let state = state.map_or_else(
             || AdaptiveMomentumState {
                 time: 0,
-                moment_1: grad.zeros_like(),
-                moment_2: grad.zeros_like(),
+                moment_1: zeros_like(&grad),
+                moment_2: zeros_like(&grad),
                 max_moment_2: None,
             },
             |state| state.momentum,
@@ -76,6 +77,21 @@ impl Optimizer for AdamW {
         state.momentum = state.momentum.to_device(device);
         state
     }
+}
+
+/// Zeros for the moments of a gradient. Where half of that is zero (rows of words that do not occur), so are the moments to come, and
+/// take memory where they are written to only.
+fn zeros_like<const D: usize>(grad: &Tensor<D>) -> Tensor<D> {
+    if grad.is_autodiff() || Tape::of(&[grad]).is_none() {
+        return grad.zeros_like();
+    }
+    let found = grad.clone().try_into_primitive::<Flex>();
+    let values = dense(found.expect("the tensor's device was checked above"));
+    let values = flex::values(&values);
+    if 2 * zero_blocks(values) * BLOCK < values.len() {
+        return grad.zeros_like();
+    }
+    Tensor::from_primitive::<Flex>(flex::tensor(zeros(values.len()), &grad.dims()))
 }
 
 impl AdamW {

@@ -5,8 +5,9 @@
 //! with a plain constant otherwise.
 
 use crate::flex::{self, dense};
+use crate::pending::Pending;
+use crate::recompute::{self, Recompute};
 use crate::switch::is_fused;
-use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::{
     BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
@@ -17,10 +18,9 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, DispatchDevice, Flex};
 use burn::tensor::{DType, GradientCheckpointingStrategy, Shape, Tensor};
-use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// How the inputs of one operation take part in autodiff: all are f32 tensors on `flex`.
 #[derive(Clone, Copy)]
@@ -34,12 +34,29 @@ pub(crate) struct Edge {
     guard: Option<NodeGuard>,
     /// Whether its gradient is wanted.
     pub(crate) tracked: bool,
+    /// What computes its value again, where that is cheap.
+    pub(crate) source: Option<Arc<dyn Recompute>>,
+}
+
+impl Edge {
+    fn constant() -> Self {
+        Self {
+            guard: None,
+            tracked: false,
+            source: None,
+        }
+    }
 }
 
 /// What an operation with `N` inputs keeps for its backward pass.
 pub(crate) trait Saved<const N: usize>: Clone + Debug + Send + 'static {
     /// The gradients of the inputs, given that of the output; none for an input whose gradient is not wanted.
     fn backward(self, grad: FlexTensor, wanted: [Want; N]) -> [Option<FlexTensor>; N];
+
+    /// What computes the output again, where that is cheap: operations that read it then need not keep it.
+    fn source(&self) -> Option<Arc<dyn Recompute>> {
+        None
+    }
 }
 
 /// What becomes of the gradient of one input.
@@ -128,21 +145,15 @@ impl Tape {
                 };
                 let tracked = tensor.is_tracked();
                 let (value, guard) = tensor.into_parts();
-                (
-                    value,
-                    Edge {
-                        guard: Some(guard),
-                        tracked,
-                    },
-                )
+                let source = recompute::source_of(guard.id()).filter(|_| tracked);
+                let edge = Edge {
+                    guard: Some(guard),
+                    tracked,
+                    source,
+                };
+                (value, edge)
             }
-            _ => (
-                primitive::<Flex, D>(tensor),
-                Edge {
-                    guard: None,
-                    tracked: false,
-                },
-            ),
+            _ => (primitive::<Flex, D>(tensor), Edge::constant()),
         }
     }
 
@@ -156,13 +167,7 @@ impl Tape {
                 let (value, edge) = self.take(tensor);
                 (Some(value), edge)
             }
-            None => (
-                None,
-                Edge {
-                    guard: None,
-                    tracked: false,
-                },
-            ),
+            None => (None, Edge::constant()),
         }
     }
 
@@ -231,7 +236,15 @@ fn record<C: CheckpointStrategy, const N: usize, S: Saved<N>>(
     .compute_bound()
     .stateful()
     {
-        OpsKind::Tracked(prepared) => prepared.finish(save(), output),
+        OpsKind::Tracked(prepared) => {
+            let saved = save();
+            let source = saved.source();
+            let output = prepared.finish(saved, output);
+            if let Some(source) = source {
+                recompute::remember(output.id(), &source);
+            }
+            output
+        }
         OpsKind::UnTracked(prepared) => prepared.finish(output),
     }
 }
@@ -256,10 +269,10 @@ impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Step<S> {
     fn backward(self, ops: Ops<S, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let grad = grads.consume::<Flex>(&ops.node);
         let mut pending = Pending::take();
-        pending.0.remove(&ops.node.id);
+        pending.strike_off(ops.node.id);
         let wanted = ops.parents.each_ref().map(|parent| match parent {
             None => Want::No,
-            Some(node) if pending.0.remove(&node.id) => Want::Add(grads.consume::<Flex>(node)),
+            Some(node) if pending.strike_off(node.id) => Want::Add(grads.consume::<Flex>(node)),
             Some(_) => Want::New,
         });
         for (parent, gradient) in ops
@@ -270,37 +283,10 @@ impl<S: Saved<N>, const N: usize> Backward<Flex, N> for Step<S> {
             if let (Some(node), Some(gradient)) = (parent, gradient) {
                 grads.register::<Flex>(node.id, gradient);
                 if node.order > 0 {
-                    pending.0.insert(node.id);
+                    pending.add(node.id);
                 }
             }
         }
         pending.put_back();
-    }
-}
-
-/// Nodes inside the graph (leaves have order 0) to whose gradient a fused operation has contributed, and that have not
-/// used it yet.
-///
-/// burn adds the contributions of several users of a tensor in one thread and in a pass of its own. Where one is known
-/// to be waiting, the operation takes it and adds to it itself: a matrix product accumulates at no cost. A node that is
-/// missing here only costs that pass. One that is here does have a gradient waiting: nodes are visited in order of
-/// depth, so that all users of a tensor have contributed before its own step takes the sum, and numbers of nodes are
-/// never used again.
-struct Pending(HashSet<NodeId>);
-
-thread_local! {
-    static PENDING: RefCell<HashSet<NodeId>> = RefCell::default();
-}
-
-impl Pending {
-    fn take() -> Self {
-        Self(PENDING.take())
-    }
-
-    fn put_back(mut self) {
-        if self.0.len() > 4096 {
-            self.0.clear(); // steps that are not fused use their gradient without striking it off
-        }
-        PENDING.set(self.0);
     }
 }

@@ -12,6 +12,8 @@ mod disentangled;
 mod elementwise;
 mod not_a_number;
 mod optimizer;
+mod recompute;
+mod vocabulary;
 
 static WEIGHT_GRADIENTS: AtomicUsize = AtomicUsize::new(0);
 

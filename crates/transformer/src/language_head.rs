@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Embedding;
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::linear::Linear;
 use crate::norm::Norm;
@@ -41,24 +41,45 @@ pub struct Transform {
 impl LanguageHead {
     /// `[.., hidden] -> [.., vocab]`, with the weights as they were read. Logits are large: give only the tokens that count.
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        self.decode(hidden, self.decoder.val())
+        self.decoder(self.decoder.val())
+            .logits(self.transformed(hidden))
     }
 
     /// The same with the backbone's word embeddings of this moment, so that a tied matrix trains in both of its places.
     pub fn logits_tied<const D: usize>(&self, hidden: Tensor<D>, words: &Embedding) -> Tensor<D> {
-        self.decode(hidden, words.weight.val())
+        self.decoder(words.weight.val())
+            .logits(self.transformed(hidden))
     }
 
-    fn decode<const D: usize>(&self, hidden: Tensor<D>, decoder: Tensor<2>) -> Tensor<D> {
-        let h = match &self.transform {
+    /// The mean of `-ln p(target)` over places, in nats, without their logits ever standing in memory together: `[m, hidden]`, `[m]` ->
+    /// `[1]`. `words`: the backbone's word embeddings of this moment, which are the output matrix where it is tied.
+    pub fn loss(&self, hidden: Tensor<2>, targets: Tensor<1, Int>, words: &Embedding) -> Tensor<1> {
+        let table = if self.tied {
+            words.weight.val()
+        } else {
+            self.decoder.val()
+        };
+        self.decoder(table).loss(self.transformed(hidden), targets)
+    }
+
+    /// ln p of some words at each place, with the weights as they were read, a constant: `[m, hidden] -> [m, words]`.
+    pub fn log_probabilities(&self, hidden: Tensor<2>, words: &[u32]) -> Tensor<2> {
+        self.decoder(self.decoder.val())
+            .log_probabilities(self.transformed(hidden), words)
+    }
+
+    fn transformed<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        match &self.transform {
             Some(transform) => transform.apply(hidden),
             None => hidden,
-        };
-        let bias = self.bias.as_ref().map(|bias| bias.val());
-        let logits = ops::linear(h, decoder.transpose(), bias); // [.., embedding] x [embedding, vocab]
-        match self.logit_cap {
-            Some(cap) => ops::soft_cap(logits, cap),
-            None => logits,
+        }
+    }
+
+    fn decoder(&self, table: Tensor<2>) -> ops::Decoder {
+        ops::Decoder {
+            table,
+            bias: self.bias.as_ref().map(|bias| bias.val()),
+            cap: self.logit_cap,
         }
     }
 }

@@ -68,6 +68,11 @@ proptest! {
             let mut in_place = x.clone();
             activate_in_place(&mut in_place, function);
             prop_assert_eq!(in_place, activate(&x, function));
+            let mut slopes = x.clone();
+            prop_assert_eq!(activate_leaving_slopes(&mut slopes, function), activate(&x, function));
+            let mut product = dy.clone();
+            multiply_in_place(&mut product, &slopes);
+            prop_assert_eq!(product, activate_dx(&x, &dy, function));
         }
     }
 
@@ -84,12 +89,16 @@ proptest! {
                 product(gate, up).iter().zip(&dy).map(|(y, dy)| y * f64::from(*dy)).sum()
             };
             assert_close(&gated(&gate, &up, function), &product(&wide(&gate), &wide(&up)), 1e-6);
-            let (d_gate, d_up) = gated_dx(&gate, &up, &dy, function);
+            let (mut d_gate, mut d_up) = (gate.clone(), up.clone());
+            gated_dx_in_place(&mut d_gate, &mut d_up, &dy, function);
             assert_close(&d_gate, &numeric_gradient(&wide(&gate), |g| loss(g, &wide(&up))), 1e-6);
             assert_close(&d_up, &numeric_gradient(&wide(&up), |u| loss(&wide(&gate), u)), 1e-6);
             // The same digits as the activation and a product after it.
             let apart: Vec<f32> = activate(&gate, function).iter().zip(&up).map(|(g, u)| g * u).collect();
-            prop_assert_eq!(gated(&gate, &up, function), apart);
+            prop_assert_eq!(gated(&gate, &up, function), apart.clone());
+            let mut in_place = gate.clone();
+            gated_in_place(&mut in_place, &up, function);
+            prop_assert_eq!(in_place, apart);
         }
     }
 

@@ -73,15 +73,15 @@ simd! {
         }
     }
 
-    pub(super) fn input_gradient(dy: &[f32], normal: &[f32], inverse: &[f32], gamma: &[f32], centred: bool, dx: &mut [f32]) {
+    /// Writes the gradient over `normal`.
+    pub(super) fn input_gradient(dy: &[f32], normal: &mut [f32], inverse: &[f32], gamma: &[f32], centred: bool) {
         let n = gamma.len();
-        let rows = dy.chunks_exact(n).zip(normal.chunks_exact(n)).zip(dx.chunks_exact_mut(n)).zip(inverse);
-        for (((dy, normal), dx), inverse) in rows {
+        for ((dy, normal), inverse) in dy.chunks_exact(n).zip(normal.chunks_exact_mut(n)).zip(inverse) {
             let (sum_g, sum_gn) = dot_2_and_3(dy, gamma, normal);
             let mean_g = if centred { sum_g / n as f32 } else { 0.0 };
             let mean_gn = sum_gn / n as f32;
-            for (((dx, dy), gamma), normal) in dx.iter_mut().zip(dy).zip(gamma).zip(normal) {
-                *dx = inverse * (dy.mul_add(*gamma, -mean_g) - normal * mean_gn);
+            for ((normal, dy), gamma) in normal.iter_mut().zip(dy).zip(gamma) {
+                *normal = inverse * (dy.mul_add(*gamma, -mean_g) - *normal * mean_gn);
             }
         }
     }

@@ -50,12 +50,17 @@ proptest! {
         layer_norm_in_place(&mut in_place, residual, &gamma, bias, eps as f32);
         prop_assert_eq!(&in_place, &saved.y);
 
-        let found = layer_norm_backward(&dy, &saved.normal, &saved.inverse_deviation, &gamma);
+        prop_assert_eq!(&scaled_and_shifted(&saved.normal, &gamma, bias), &saved.y);
+
+        let mut dx = saved.normal.clone();
+        let found = layer_norm_backward(&dy, &mut dx, &saved.inverse_deviation, &gamma);
         let (g, b) = (wide(&gamma), added);
-        assert_close(&found.dx, &numeric_gradient(&s, |s| weighted(layer_norm_f64(s, &g, &b, eps), &dy)), 2e-6);
+        assert_close(&dx, &numeric_gradient(&s, |s| weighted(layer_norm_f64(s, &g, &b, eps), &dy)), 2e-6);
         assert_close(&found.d_gamma, &numeric_gradient(&g, |g| weighted(layer_norm_f64(&s, g, &b, eps), &dy)), 2e-6);
         assert_close(&found.d_beta, &numeric_gradient(&b, |b| weighted(layer_norm_f64(&s, &g, b, eps), &dy)), 2e-6);
-        prop_assert_eq!(layer_norm_dx(&dy, &saved.normal, &saved.inverse_deviation, &gamma), found.dx);
+        let mut alone = saved.normal.clone();
+        layer_norm_dx(&dy, &mut alone, &saved.inverse_deviation, &gamma);
+        prop_assert_eq!(alone, dx);
     }
 
     #[test]
@@ -68,11 +73,16 @@ proptest! {
         rms_norm_in_place(&mut in_place, &gamma, eps as f32);
         prop_assert_eq!(&in_place, &saved.y);
 
-        let found = rms_norm_backward(&dy, &saved.normal, &saved.inverse_deviation, &gamma);
+        prop_assert_eq!(&scaled_and_shifted(&saved.normal, &gamma, None), &saved.y);
+
+        let mut dx = saved.normal.clone();
+        let found = rms_norm_backward(&dy, &mut dx, &saved.inverse_deviation, &gamma);
         let (x, g) = (wide(&x), wide(&gamma));
-        assert_close(&found.dx, &numeric_gradient(&x, |x| weighted(rms_norm_f64(x, &g, eps), &dy)), 2e-6);
+        assert_close(&dx, &numeric_gradient(&x, |x| weighted(rms_norm_f64(x, &g, eps), &dy)), 2e-6);
         assert_close(&found.d_gamma, &numeric_gradient(&g, |g| weighted(rms_norm_f64(&x, g, eps), &dy)), 2e-6);
-        prop_assert_eq!(rms_norm_dx(&dy, &saved.normal, &saved.inverse_deviation, &gamma), found.dx);
+        let mut alone = saved.normal.clone();
+        rms_norm_dx(&dy, &mut alone, &saved.inverse_deviation, &gamma);
+        prop_assert_eq!(alone, dx);
     }
 }
 
@@ -81,7 +91,8 @@ fn parameter_gradients_add_up_over_many_chunks_of_rows() {
     let (rows, n) = (1001, 3);
     let (x, dy) = (values(1, rows * n), values(2, rows * n));
     let saved = layer_norm_saving(&x, None, &[1.0; 3], Some(&[0.0; 3]), 1e-5);
-    let found = layer_norm_backward(&dy, &saved.normal, &saved.inverse_deviation, &[1.0; 3]);
+    let mut normal = saved.normal;
+    let found = layer_norm_backward(&dy, &mut normal, &saved.inverse_deviation, &[1.0; 3]);
     let d_beta: Vec<f64> = (0..n)
         .map(|j| wide(&dy).iter().skip(j).step_by(n).sum())
         .collect();

@@ -81,14 +81,16 @@ pub(super) fn linear(tape: &Tape, x: Var, map: &Map) -> Var {
     let x_value = tape.dense(x.value);
     let y = tape.activation(rows * d_out);
     pack(tape, [rows, d_in, d_out]);
-    let saved = some_if(map.weight.is_tracked(), &x_value);
-    drop(x_value);
+    let is_kept = map.weight.is_tracked();
+    let saved = is_kept.then(|| tape.keep(x.node, x_value));
     tape.fused(&inputs, y, move |tape, dy, wants| {
         let [want_x, want_weight, want_bias] = take(wants);
         let _dy = tape.dense(dy);
         let dx = input_gradient(tape, want_x, [rows, d_in, d_out]);
-        let dw = want_weight.give(tape, || weight_gradient(tape, rows, [d_in, d_out]));
-        drop(saved);
+        let dw = want_weight.give(tape, || {
+            let _x = saved.map(|saved| saved.value(tape));
+            weight_gradient(tape, rows, [d_in, d_out])
+        });
         let db = want_bias.give(tape, || tape.gradient(d_out));
         vec![dx, dw, db]
     })
@@ -103,11 +105,13 @@ pub(super) fn linear_low_rank(tape: &Tape, x: Var, map: &Map, a: &Var, b: &Var, 
     let x_value = tape.dense(x.value);
     let y = tape.activation(rows * d_out);
     let inner = tape.activation(rows * rank);
+    let saved = tape.keep(x.node, x_value);
     tape.fused(&inputs, y, move |tape, dy, wants| {
         let [want_x, want_weight, want_bias, want_a, want_b] = take(wants);
         let _dy = tape.dense(dy);
         let d_inner = tape.activation(rows * rank);
         let dx = input_gradient(tape, want_x, [rows, d_in, d_out]);
+        let x_value = saved.value(tape);
         let dw = want_weight.give(tape, || tape.gradient(d_in * d_out));
         let da = want_a.give(tape, || tape.gradient(d_in * rank));
         let db = want_b.give(tape, || tape.gradient(rank * d_out));
@@ -136,12 +140,12 @@ pub(super) fn norm(tape: &Tape, x: Var, residual: Option<Var>, gains: &[Var], wi
         };
     }
     let y = tape.activation(numbers);
-    let normal = tape.activation(numbers + numbers / width);
+    let (normal, deviations) = (tape.activation(numbers), tape.activation(numbers / width));
     drop((x_value, residual));
     let gains = gains.len();
-    tape.fused(&inputs, y, move |tape, dy, wants| {
+    tape.sourced(&inputs, y, move |tape, dy, wants| {
         let _dy = tape.dense(dy);
-        let dx = tape.activation(numbers);
+        let dx = tape.writable(normal);
         let mut wants = wants.into_iter();
         let mut next = || wants.next().expect("one want an input");
         let (want_x, want_residual) = (next(), next());
@@ -153,7 +157,7 @@ pub(super) fn norm(tape: &Tape, x: Var, residual: Option<Var>, gains: &[Var], wi
             want_residual.give(tape, || dx),
         ];
         all.extend(of_gains);
-        drop(normal);
+        drop(deviations);
         all
     })
 }
@@ -167,7 +171,7 @@ pub(super) fn activate(tape: &Tape, x: Var) -> Var {
     let numbers = x.numbers();
     let saved = tape.dense(x.value);
     let y = tape.activation(numbers);
-    tape.fused(&[x.node], y, move |tape, dy, wants| {
+    tape.sourced(&[x.node], y, move |tape, dy, wants| {
         let [want] = take(wants);
         let dx = want.give(tape, || tape.writable(tape.dense(dy)));
         drop(saved);
@@ -179,15 +183,17 @@ pub(super) fn activate(tape: &Tape, x: Var) -> Var {
 pub(super) fn gated(tape: &Tape, gate: Var, up: Var) -> Var {
     let numbers = gate.numbers();
     let inputs = [gate.node, up.node];
-    let saved = (gate.value, up.value);
+    let (gate, up) = (tape.dense(gate.value), tape.dense(up.value));
+    if inputs.iter().all(Option::is_none) {
+        let value = tape.writable(gate);
+        return Var { value, node: None };
+    }
     let y = tape.activation(numbers);
-    tape.fused(&inputs, y, move |tape, dy, wants| {
+    tape.sourced(&inputs, y, move |tape, dy, wants| {
         let [want_gate, want_up] = take(wants);
         let _dy = tape.dense(dy);
-        let (d_gate, d_up) = (tape.activation(numbers), tape.activation(numbers));
-        let all = vec![want_gate.give(tape, || d_gate), want_up.give(tape, || d_up)];
-        drop(saved);
-        all
+        let (d_gate, d_up) = (tape.writable(gate), tape.writable(up));
+        vec![want_gate.give(tape, || d_gate), want_up.give(tape, || d_up)]
     })
 }
 

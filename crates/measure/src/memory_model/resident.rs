@@ -23,12 +23,17 @@ impl Holding {
         })
     }
 
-    /// The prediction for a heap of these parts.
-    pub(super) fn predicted(self, parts: tape::Bytes, runs: Runs) -> PredictedMemory {
+    /// The prediction for a heap of these parts, of which `untouched` bytes are pages that nobody writes to.
+    pub(super) fn predicted(
+        self,
+        parts: tape::Bytes,
+        runs: Runs,
+        untouched: u64,
+    ) -> PredictedMemory {
         let of = |part: Part| parts[part as usize];
-        let heap_bytes = parts.iter().sum();
+        let heap_bytes: u64 = parts.iter().sum();
         PredictedMemory {
-            peak_bytes: resident_bytes(self, heap_bytes, runs),
+            peak_bytes: resident_bytes(self, heap_bytes - untouched, runs),
             heap_bytes,
             weights_bytes: of(Part::Weights),
             gradients_bytes: of(Part::Gradients),

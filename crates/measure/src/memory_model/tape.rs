@@ -5,9 +5,10 @@
 //! each frees what it owned: `AutodiffServer::execute_steps` of burn-autodiff 0.22.1, and `tape.rs` of the crate `ops`.
 
 use super::Part;
+use super::recompute::Source;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
-use std::rc::Rc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::{Rc, Weak};
 
 const BYTES: u64 = 4;
 
@@ -62,7 +63,7 @@ impl Value {
 /// A place in the graph; depth 0 is a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    id: usize,
+    pub(super) id: usize,
     depth: usize,
 }
 
@@ -124,6 +125,8 @@ struct Step {
 pub(super) struct Tape {
     meter: Rc<RefCell<Meter>>,
     steps: RefCell<Vec<Vec<Step>>>,
+    /// By the node of their result.
+    pub(super) sources: RefCell<HashMap<usize, Weak<Source>>>,
     next: Cell<usize>,
     /// Threads.
     pub(super) workers: u64,
@@ -135,6 +138,7 @@ impl Tape {
             workers,
             meter: Rc::default(),
             steps: RefCell::default(),
+            sources: RefCell::default(),
             next: Cell::new(0),
         }
     }

@@ -33,6 +33,8 @@ pub struct Training<'a> {
     pub tokens: [u64; 2],
     /// Texts of both.
     pub texts: [u64; 2],
+    /// Different tokens of the training split.
+    pub words: u64,
     /// Most bytes of a split's states that are kept in memory.
     pub cache_limit_bytes: u64,
     /// What the process holds before the fit.
@@ -98,7 +100,36 @@ pub fn training(of: &Training<'_>) -> PredictedMemory {
             variety: of.variety,
         }
     };
-    of.held.predicted(most, runs)
+    of.held.predicted(most, runs, untouched(of, &most))
+}
+
+/// Bytes of the word embeddings' gradient and moments that take no memory: pages of words that do not occur are never written to
+/// (`kernels::zeros`).
+fn untouched(of: &Training<'_>, most: &Bytes) -> u64 {
+    const LEAST: u64 = 1 << 20;
+    const PAGE: f64 = 4096.0;
+    let (rows, row) = (of.shape.vocabulary, 4 * of.shape.embedding);
+    let table = rows * row;
+    if !(of.trains)("embeddings.word.weight") || table < LEAST {
+        return 0;
+    }
+    // A page holds a row and parts of others; it is left alone if none of them occurs.
+    let absent = |words: u64| {
+        let share = 1.0 - words.min(rows) as f64 / rows as f64;
+        share.powf(1.0 + PAGE / row as f64)
+    };
+    let of_table = |share: f64| (share * table as f64) as u64;
+    let tokens = of.first_epoch.iter().map(BatchShape::tokens).max();
+    let tokens = tokens.unwrap_or(0);
+    let mut bytes = 0;
+    if absent(of.words.min(tokens)) >= 0.5 {
+        bytes += 2 * of_table(absent(of.words));
+    }
+    // The gradients at the peak are those of the highest blocks alone, or all.
+    if tokens < rows / 4 && of.first_epoch.len() == 1 && most[Part::Gradients as usize] >= table {
+        bytes += of_table(absent(of.words.min(tokens)));
+    }
+    bytes.min(most[Part::Optimizer as usize] + most[Part::Gradients as usize])
 }
 
 /// Texts that a frozen model reads.
@@ -140,7 +171,7 @@ pub fn texts_only(of: &Texts) -> PredictedMemory {
     let _inputs = pass.inputs();
     let states = pass.states(Start::Head, of.shape.flops.layers);
     drop(pass.pool(states));
-    of.held.predicted(tape.peak(), Runs::Reading)
+    of.held.predicted(tape.peak(), Runs::Reading, 0)
 }
 
 /// The peak of a fit that runs no model and keeps `kept_bytes`.
@@ -148,7 +179,7 @@ pub fn without_model(held: Holding, kept_bytes: u64) -> PredictedMemory {
     let mut parts = Bytes::default();
     parts[Part::Rest as usize] = held.heap_bytes;
     parts[Part::Cache as usize] = kept_bytes;
-    held.predicted(parts, Runs::Nothing)
+    held.predicted(parts, Runs::Nothing, 0)
 }
 
 /// Fills the cache of both splits; what it then holds.

@@ -2,7 +2,7 @@
 
 use ::prompt::AskedModel;
 use adapt::to_floats;
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::Tensor;
 
 /// ln p of `tokens` at each place: `[b, t, hidden] -> [b][t][tokens]`.
 ///
@@ -14,11 +14,9 @@ pub(crate) fn token_log_probabilities(
     tokens: &[u32],
 ) -> Vec<Vec<Vec<f32>>> {
     let head = model.head.as_ref().expect("a model with a language head");
-    let [_, t, _] = hidden.dims();
-    let logits = activation::log_softmax(head.logits(hidden), 2); // [b, t, hidden] -> [b, t, vocab]
-    let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-    let ids = Tensor::<1, Int>::from_data(TensorData::from(ids.as_slice()), &model.device);
-    let picked = to_floats(logits.select(2, ids)); // [b, t, vocab] -> [b, t, tokens]
+    let [b, t, width] = hidden.dims();
+    let places = hidden.reshape([b * t, width]);
+    let picked = to_floats(head.log_probabilities(places, tokens)); // [b * t, hidden] -> [b * t, tokens]
     let rows = picked.chunks_exact(t * tokens.len());
     rows.map(|row| {
         row.chunks_exact(tokens.len())
