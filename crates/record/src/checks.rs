@@ -1,7 +1,7 @@
 //! What a record and its predictions must be for statistics to mean something. A fault is said as what was found and what was expected.
 
 use crate::predictions::{self, LABEL_AND_PREDICTED, MOST_CLASSES_WRITTEN};
-use crate::{Predictions, TrialRecord};
+use crate::{Answer, Predictions, TrialRecord};
 use sha2::{Digest, Sha256};
 
 /// Refuses numbers that nothing can have measured.
@@ -28,6 +28,7 @@ pub(crate) fn numbers(record: &TrialRecord) -> Result<(), String> {
         ("predict_ms_p95", r.predict_ms_p95),
         ("predict_merged_ms_p50", r.predict_merged_ms_p50),
         ("adapter_load_ms", r.adapter_load_ms),
+        ("cost_usd", r.cost_usd),
         ("cpu_s", r.cpu_s),
         ("other_cpu_s", r.other_cpu_s),
         ("step_ms_median", r.step_ms_median),
@@ -58,6 +59,9 @@ pub(crate) fn numbers(record: &TrialRecord) -> Result<(), String> {
         .chain(operations.into_iter().filter_map(operation))
         .chain(loss(("test_loss", r.test_loss)));
     if let Some(wrong) = wrong.next() {
+        return Err(wrong);
+    }
+    if let Some(wrong) = r.calibration.fault() {
         return Err(wrong);
     }
     if r.n_test == Some(0) && r.test_accuracy.is_some() {
@@ -96,29 +100,36 @@ pub(crate) fn predictions(record: &TrialRecord, text: &[u8]) -> Result<Predictio
         return Err("it is cut off: its last line has no end".to_owned());
     }
     let predictions = predictions::parse(text)?;
-    let rows = &predictions.rows;
-    if let Some(expected) = record.n_test.filter(|n| *n != rows.len() as u64) {
+    if let Some(expected) = record.n_test.filter(|n| *n != predictions.len() as u64) {
         return Err(format!(
             "it has {} rows, expected {expected}, one for each test example",
-            rows.len()
+            predictions.len()
         ));
     }
-    if let Some(at) = rows.windows(2).position(|pair| pair[0].row >= pair[1].row) {
-        let (row, before) = (rows[at + 1].row, rows[at].row);
+    if let Some((before, row)) = out_of_order(&predictions) {
         return Err(format!(
             "row {row} stands behind row {before}, expected each once, in rising order"
         ));
     }
     known_classes(record, &predictions)?;
-    let right = rows.iter().filter(|p| p.label == p.predicted).count();
-    let found = right as f64 / rows.len() as f64;
+    let right = predictions.rows().filter(Answer::is_right).count();
+    let found = right as f64 / predictions.len() as f64;
     match record.test_accuracy {
-        Some(expected) if !rows.is_empty() && (found - expected).abs() > 1e-9 => Err(format!(
-            "{right} of its {} answers are right, expected a share of {expected}, the record's test_accuracy",
-            rows.len()
-        )),
+        Some(expected) if !predictions.is_empty() && (found - expected).abs() > 1e-9 => {
+            Err(format!(
+                "{right} of its {} answers are right, expected a share of {expected}, the record's test_accuracy",
+                predictions.len()
+            ))
+        }
         _ => Ok(predictions),
     }
+}
+
+/// The first two neighbours whose row numbers do not rise.
+fn out_of_order(predictions: &Predictions) -> Option<(u64, u64)> {
+    let rows = || predictions.rows().map(|answer| answer.row);
+    let mut pairs = rows().zip(rows().skip(1));
+    pairs.find(|(before, row)| before >= row)
 }
 
 fn known_classes(record: &TrialRecord, predictions: &Predictions) -> Result<(), String> {
@@ -143,11 +154,12 @@ fn known_classes(record: &TrialRecord, predictions: &Predictions) -> Result<(), 
     if record.classes.is_none() && names == &LABEL_AND_PREDICTED {
         return Ok(());
     }
-    let known = |name: &String| names.contains(name);
+    let known = |name: &str| names.iter().any(|class| class == name);
+    // An answer that is no label is none of the classes.
+    let answered = |name: &str| name.is_empty() || known(name);
     match predictions
-        .rows
-        .iter()
-        .find(|p| !known(&p.label) || !known(&p.predicted))
+        .rows()
+        .find(|p| !known(p.label) || !answered(p.predicted))
     {
         Some(p) => Err(format!(
             "row {} has label {:?} and prediction {:?}, expected names among {names:?}",
@@ -180,10 +192,7 @@ mod tests {
 
     #[test]
     fn predictions_that_are_not_the_records_are_refused_by_name_also_without_a_digest() {
-        assert_eq!(
-            predictions(&record(), TEXT.as_bytes()).unwrap().rows.len(),
-            3
-        );
+        assert_eq!(predictions(&record(), TEXT.as_bytes()).unwrap().len(), 3);
         let lines: Vec<&str> = TEXT.split_inclusive('\n').collect();
         let bad = [
             (lines[..2].concat(), "1 rows, expected 3"),

@@ -1,6 +1,6 @@
 //! The columns of `trials.csv`: each is a field of [`TrialRecord`] and one line here.
 
-use crate::TrialRecord;
+use crate::{Machine, Tempered, TrialRecord};
 
 type Column = (&'static str, fn(&TrialRecord) -> String);
 
@@ -63,7 +63,28 @@ const COLUMNS: &[Column] = &[
     ("predict_ms_batch", |r| cell(r.predict_ms_batch())),
     ("predict_merged_ms_p50", |r| cell(r.predict_merged_ms_p50)),
     ("adapter_load_ms", |r| cell(r.adapter_load_ms)),
+    ("retain_loss_before", |r| cell(r.retain_loss_before)),
+    ("retain_loss_after", |r| cell(r.retain_loss_after)),
+    ("retain_kl", |r| cell(r.retain_kl)),
+    ("calls", |r| cell(r.calls)),
+    ("input_tokens", |r| cell(r.input_tokens)),
+    ("output_tokens", |r| cell(r.output_tokens)),
+    ("cost_usd", |r| cell(r.cost_usd)),
+    ("failed_calls", |r| cell(r.failed_calls)),
     ("predicted_peak_bytes", |r| cell(r.predicted_memory.map(|m| m.peak_bytes))),
+    ("host", |r| of_machine(r, |m| m.host.clone())),
+    ("node", |r| of_machine(r, |m| m.node.clone())),
+    ("job", |r| of_machine(r, |m| m.job.clone())),
+    ("cores_used", |r| of_machine(r, |m| m.cores)),
+    ("side_by_side", |r| of_machine(r, |m| m.side_by_side)),
+    ("attempts", |r| cell(r.attempts_made())),
+    ("test_brier", |r| cell(r.calibration.test_brier)),
+    ("test_ece", |r| cell(r.test_ece)),
+    ("temperature", |r| of_tempered(r, |t| t.temperature)),
+    ("test_loss_tempered", |r| of_tempered(r, |t| t.test_loss)),
+    ("test_brier_tempered", |r| of_tempered(r, |t| t.test_brier)),
+    ("test_ece_tempered", |r| of_tempered(r, |t| t.test_ece)),
+    ("test_oos_auroc", |r| cell(r.calibration.out_of_scope_auroc)),
 ];
 
 /// Columns of `trials.csv`, in order.
@@ -86,4 +107,12 @@ impl TrialRecord {
 
 fn cell<T: ToString>(value: Option<T>) -> String {
     value.map(|v| v.to_string()).unwrap_or_default()
+}
+
+fn of_machine<T: ToString>(record: &TrialRecord, part: fn(&Machine) -> Option<T>) -> String {
+    cell(record.machine.as_ref().and_then(part))
+}
+
+fn of_tempered(record: &TrialRecord, part: fn(&Tempered) -> f64) -> String {
+    cell(record.calibration.tempered.as_ref().map(part))
 }

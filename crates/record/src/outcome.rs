@@ -12,6 +12,8 @@ pub enum Outcome {
     OutOfMemory,
     /// Stopped at `--time-limit`.
     TimedOut,
+    /// Its next answer might have cost more than `--max-cost` allows.
+    OverCost,
     /// The process died of a signal.
     Crashed,
     /// The trial reported an error.
@@ -26,6 +28,7 @@ impl Outcome {
             Self::Finished => "finished",
             Self::OutOfMemory => "out_of_memory",
             Self::TimedOut => "timed_out",
+            Self::OverCost => "over_cost",
             Self::Crashed => "crashed",
             Self::Failed => "failed",
         }

@@ -1,7 +1,13 @@
 //! `predictions.csv`: what a trial answered, by row number; never the text.
 
+mod compact;
+
+pub use compact::LogProbabilities;
+
+use compact::{Builder, Logs};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 /// One row of `predictions.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,43 +16,164 @@ pub struct Prediction {
     pub row: u64,
     /// Name of the true class.
     pub label: String,
-    /// Name of the predicted class.
+    /// Name of the predicted class; empty where the answer is none of them.
     pub predicted: String,
-    /// Natural logarithm of the probability given to each class, in the task's class order.
+    /// Natural logarithm of the probability given to each class, in the task's class order; NaN where there is none.
     pub log_probabilities: Vec<f64>,
 }
 
-/// A trial's predictions and the task's classes, in the order of the log-probabilities.
+/// A trial's predictions and the task's classes, in the order of the log-probabilities. Kept small, since a report holds those of all trials:
+/// names as places in lists, the examples once for all trials that were tested on the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Predictions {
     /// Class names.
     pub classes: Vec<String>,
-    /// One a test example, in the order of the test split.
-    pub rows: Vec<Prediction>,
+    examples: Arc<Examples>,
+    /// Predicted names that label no example.
+    more_names: Vec<String>,
+    /// Place of each predicted name, among those of the examples and then among `more_names`.
+    predicted: Vec<u16>,
+    logs: Logs,
+}
+
+/// What a trial was tested on, in the order of the test split.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Examples {
+    rows: Vec<u64>,
+    names: Vec<String>,
+    /// Place of each label among the names.
+    labels: Vec<u16>,
+}
+
+/// One answer, as [`Predictions::rows`] gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// Row of the test split, from 0.
+    pub row: u64,
+    /// Name of the true class.
+    pub label: &'a str,
+    /// Name of the predicted class.
+    pub predicted: &'a str,
+    /// Natural logarithms of the probabilities, in the order of [`Predictions::classes`].
+    pub log_probabilities: LogProbabilities<'a>,
+}
+
+impl Answer<'_> {
+    /// Whether it is right.
+    pub fn is_right(&self) -> bool {
+        self.label == self.predicted
+    }
 }
 
 impl Predictions {
+    /// Of rows as they are written.
+    ///
+    /// # Errors
+    /// More different names than there are places for; a row with another number of log-probabilities than classes.
+    pub fn of(classes: Vec<String>, rows: &[Prediction]) -> Result<Self, String> {
+        let mut builder = Builder::new(classes);
+        for p in rows {
+            let logs = p.log_probabilities.iter().copied().map(Ok);
+            builder.add(p.row, &p.label, &p.predicted, logs)?;
+        }
+        Ok(builder.done())
+    }
+
+    /// Rows as they are written; see [`Self::of`].
+    pub fn to_rows(&self) -> Vec<Prediction> {
+        let row = |answer: Answer<'_>| Prediction {
+            row: answer.row,
+            label: answer.label.to_owned(),
+            predicted: answer.predicted.to_owned(),
+            log_probabilities: answer.log_probabilities.iter().collect(),
+        };
+        self.rows().map(row).collect()
+    }
+
+    /// Test examples.
+    pub fn len(&self) -> usize {
+        self.predicted.len()
+    }
+
+    /// Whether nothing was answered.
+    pub fn is_empty(&self) -> bool {
+        self.predicted.is_empty()
+    }
+
+    /// The answers, in the order of the test split.
+    pub fn rows(&self) -> impl Iterator<Item = Answer<'_>> {
+        let examples = &self.examples;
+        (0..self.len()).map(move |at| Answer {
+            row: examples.rows[at],
+            label: &examples.names[usize::from(examples.labels[at])],
+            predicted: self.name(self.predicted[at]),
+            log_probabilities: LogProbabilities {
+                logs: &self.logs,
+                first: at * self.classes.len(),
+                count: self.classes.len(),
+            },
+        })
+    }
+
+    fn name(&self, place: u16) -> &str {
+        let (place, names) = (usize::from(place), &self.examples.names);
+        match place.checked_sub(names.len()) {
+            None => &names[place],
+            Some(more) => &self.more_names[more],
+        }
+    }
+
     /// Whether each test example was answered right, by row number.
     pub fn correct(&self) -> Vec<(u64, bool)> {
-        let answers = self.rows.iter();
-        answers.map(|p| (p.row, p.label == p.predicted)).collect()
+        let examples = self.examples.rows.iter().zip(&self.examples.labels);
+        let answers = examples.zip(&self.predicted);
+        answers
+            .map(|((row, label), predicted)| (*row, label == predicted))
+            .collect()
+    }
+
+    /// Whether the same was predicted for the same rows.
+    pub fn predicts_as(&self, other: &Self) -> bool {
+        let same_places = self.examples.names == other.examples.names;
+        if same_places && self.more_names == other.more_names {
+            return self.examples.rows == other.examples.rows && self.predicted == other.predicted;
+        }
+        let predicted = |of: &Self| -> Vec<(u64, String)> {
+            let rows = of.rows();
+            rows.map(|a| (a.row, a.predicted.to_owned())).collect()
+        };
+        predicted(self) == predicted(other)
     }
 
     /// Each row, whether it was answered right, and the logarithm of the probability that the predicted class was given; `None` where one is missing.
     pub fn sureness(&self) -> Option<Vec<(u64, bool, f64)>> {
         let of_two = self.classes == LABEL_AND_PREDICTED;
-        let sure = |p: &Prediction| {
-            let class = |name: &String| *name == p.predicted;
-            let place = self
-                .classes
-                .iter()
-                .position(class)
-                .or(of_two.then_some(1))?;
-            let found = *p.log_probabilities.get(place)?;
-            (!found.is_nan()).then_some((p.row, p.label == p.predicted, found))
+        let class = |name: &str| {
+            let place = self.classes.iter().position(|class| class == name);
+            place.or(of_two.then_some(1))
         };
-        let all: Option<Vec<_>> = self.rows.iter().map(sure).collect();
+        let names = self.examples.names.iter().chain(&self.more_names);
+        let columns: Vec<Option<usize>> = names.map(|name| class(name)).collect();
+        let sure = |at: usize| {
+            let predicted = self.predicted[at];
+            let column = columns[usize::from(predicted)]?;
+            let found = self.logs.at(at * self.classes.len() + column);
+            let right = self.examples.labels[at] == predicted;
+            (!found.is_nan()).then_some((self.examples.rows[at], right, found))
+        };
+        let all: Option<Vec<_>> = (0..self.len()).map(sure).collect();
         all.filter(|rows| !rows.is_empty())
+    }
+
+    /// Holds the examples in common with all that were `seen` before, where they are the same.
+    pub(crate) fn share_examples(&mut self, seen: &Mutex<HashSet<Arc<Examples>>>) {
+        let mut seen = seen.lock().expect("no reader panics while it holds this");
+        match seen.get(&self.examples) {
+            Some(known) => self.examples = known.clone(),
+            None => {
+                seen.insert(self.examples.clone());
+            }
+        }
     }
 }
 
@@ -85,6 +212,7 @@ pub(crate) fn to_csv(classes: &[String], predictions: &[Prediction]) -> Vec<u8> 
         // Five decimals: nothing uses more, and they add up. What is missing is an empty cell.
         let logs = logs
             .into_iter()
+            .map(|l| l.filter(|l| !l.is_nan()))
             .map(|l| l.map(|l| format!("{l:.5}")).unwrap_or_default());
         [p.row.to_string(), p.label.clone(), p.predicted.clone()]
             .into_iter()
@@ -127,11 +255,11 @@ pub(crate) fn parse(text: &[u8]) -> Result<Predictions, String> {
                 .ok_or_else(|| format!("column {c:?}, expected logp_<class>"))
         })
         .collect::<Result<_, _>>()?;
-    let mut rows = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, cells) in table.records().enumerate() {
-        let line = index + 2;
-        let cells = cells.map_err(|e| e.to_string())?;
+    let mut builder = Builder::new(classes);
+    let mut cells = csv::StringRecord::new();
+    let mut line = 1;
+    while table.read_record(&mut cells).map_err(|e| e.to_string())? {
+        line += 1;
         let number = |cell: &str| match cell.parse::<f64>() {
             _ if cell.is_empty() => Ok(f64::NAN),
             Ok(number) if number > 0.0 => Err(format!(
@@ -143,17 +271,12 @@ pub(crate) fn parse(text: &[u8]) -> Result<Predictions, String> {
         let row = cells[0]
             .parse()
             .map_err(|_| format!("line {line} has row {:?}, expected a row number", &cells[0]))?;
-        if !seen.insert(row) {
+        if builder.has(row) {
             return Err(format!("line {line} has row {row} a second time"));
         }
-        rows.push(Prediction {
-            row,
-            label: cells[1].to_owned(),
-            predicted: cells[2].to_owned(),
-            log_probabilities: cells.iter().skip(3).map(number).collect::<Result<_, _>>()?,
-        });
+        builder.add(row, &cells[1], &cells[2], cells.iter().skip(3).map(number))?;
     }
-    Ok(Predictions { classes, rows })
+    Ok(builder.done())
 }
 
 #[cfg(test)]
@@ -197,7 +320,7 @@ mod tests {
     #[test]
     fn what_is_cut_within_a_line_is_refused_even_where_it_reads_as_a_number() {
         let whole = b"row,label,predicted,logp_a\n0,a,a,-0.12345\n";
-        assert_eq!(parse(whole).unwrap().rows.len(), 1);
+        assert_eq!(parse(whole).unwrap().len(), 1);
         let header = 1 + whole.iter().position(|byte| *byte == b'\n').unwrap();
         for end in (0..whole.len()).filter(|end| *end != header) {
             assert!(parse(&whole[..end]).is_err(), "cut to {end} bytes");

@@ -5,10 +5,15 @@
 //! with a dot or end in `.tmp` are leftovers of a kill and are passed over by the reader.
 
 use crate::archive::{self, ARCHIVE, Files};
-use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, checks, predictions};
+use crate::predictions::{self, Examples};
+use crate::{Prediction, RunInfo, StoreError, Trial, TrialRecord, checks};
+use rayon::prelude::*;
+use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// The file that makes a directory a run.
 pub const RUN_FILE: &str = "run.json";
@@ -115,17 +120,22 @@ pub fn form(run_dir: &Path) -> Result<Form, StoreError> {
 pub fn read_trials(run_dir: &Path) -> Result<Vec<Trial>, StoreError> {
     match form(run_dir)? {
         Form::Folder => {
-            let ended = trial_ids(run_dir)?.into_iter().map(|id| {
-                let files = read_files(run_dir, &id)?;
-                files.map(|f| parse_trial(run_dir, &id, &f)).transpose()
-            });
+            let seen = Mutex::default();
+            let of_trial = |id: &String| {
+                let files = read_files(run_dir, id)?;
+                files
+                    .map(|f| parse_trial(run_dir, id, &f, &seen))
+                    .transpose()
+            };
+            let ids = trial_ids(run_dir)?;
+            let ended = in_parallel(&ids, of_trial).into_iter();
             ended.filter_map(Result::transpose).collect()
         }
         Form::Compact => {
             let path = run_dir.join(ARCHIVE);
-            let trials = archive::read(&path)?.into_iter();
-            let parsed = trials.map(|(id, files)| {
-                parse_trial(run_dir, &id, &files).map_err(|error| match error {
+            let seen = Mutex::default();
+            let parsed = archive::read(&path)?.into_par_iter().map(|(id, files)| {
+                parse_trial(run_dir, &id, &files, &seen).map_err(|error| match error {
                     StoreError::Broken { path: file, reason } => {
                         let file = file.strip_prefix(run_dir).unwrap_or(&file).display();
                         StoreError::broken_archive(&path, format!("{file}: {reason}"))
@@ -133,9 +143,33 @@ pub fn read_trials(run_dir: &Path) -> Result<Vec<Trial>, StoreError> {
                     other => other,
                 })
             });
-            parsed.collect()
+            parsed.collect::<Vec<_>>().into_iter().collect()
         }
     }
+}
+
+/// The records of the trials `ids`, in their order; `None` for a trial that has not ended. Of several that cannot be read the first is the error.
+///
+/// # Errors
+/// As [`read_record`].
+pub fn read_records(run_dir: &Path, ids: &[&str]) -> Result<Vec<Option<TrialRecord>>, StoreError> {
+    let records = in_parallel(ids, |id| read_record(run_dir, id));
+    records.into_iter().collect()
+}
+
+/// The trials that have ended, by the presence of their records; nothing is read of them.
+///
+/// # Errors
+/// [`StoreError::Read`].
+pub fn ids_on_record(run_dir: &Path) -> Result<HashSet<String>, StoreError> {
+    let ids = trial_ids(run_dir)?;
+    let has_record = |id: &String| trial_dir(run_dir, id).join(RECORD_FILE).is_file();
+    Ok(ids.into_par_iter().filter(has_record).collect())
+}
+
+/// `of` each, in order. On all cores: a large run has hundreds of thousands of small files.
+fn in_parallel<I: Sync, T: Send>(items: &[I], of: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    items.par_iter().map(|item| of(item)).collect()
 }
 
 /// Writes the records and predictions of the run in `run_dir` as `out`'s archive, and its `run.json` beside it.
@@ -193,8 +227,13 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     }
 }
 
-/// A trial out of its raw files; paths are for errors.
-fn parse_trial(run_dir: &Path, id: &str, files: &Files) -> Result<Trial, StoreError> {
+/// A trial out of its raw files; paths are for errors. Test examples that other trials were tested on are held once.
+fn parse_trial(
+    run_dir: &Path,
+    id: &str,
+    files: &Files,
+    seen: &Mutex<HashSet<Arc<Examples>>>,
+) -> Result<Trial, StoreError> {
     let dir = trial_dir(run_dir, id);
     let path = dir.join(RECORD_FILE);
     let record: TrialRecord = parse_json(&path, &files.record)?;
@@ -208,7 +247,10 @@ fn parse_trial(run_dir: &Path, id: &str, files: &Files) -> Result<Trial, StoreEr
         checks::predictions(&record, text)
             .map_err(|reason| StoreError::broken(&dir.join(PREDICTIONS_FILE), reason))
     };
-    let predictions = files.predictions.as_ref().map(parse).transpose()?;
+    let mut predictions = files.predictions.as_ref().map(parse).transpose()?;
+    if let Some(predictions) = &mut predictions {
+        predictions.share_examples(seen);
+    }
     Ok(Trial {
         record,
         predictions,
@@ -255,14 +297,19 @@ fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreEr
 
 /// The layout's version is looked at first, so that a newer file is not called broken.
 fn parse_json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T, StoreError> {
-    let value: Value = serde_json::from_slice(text).map_err(|e| StoreError::broken(path, e))?;
-    let schema = value.get("schema").and_then(Value::as_u64);
-    match schema.map(u32::try_from) {
+    #[derive(Deserialize)]
+    struct Layout {
+        #[serde(default)]
+        schema: Value,
+    }
+    let broken = |error| StoreError::broken(path, error);
+    let layout: Layout = serde_json::from_slice(text).map_err(broken)?;
+    match layout.schema.as_u64().map(u32::try_from) {
         Some(Ok(found)) if found > crate::SCHEMA => Err(StoreError::Newer {
             path: path.to_owned(),
             found,
         }),
-        Some(Ok(_)) => serde_json::from_value(value).map_err(|e| StoreError::broken(path, e)),
+        Some(Ok(_)) => serde_json::from_slice(text).map_err(broken),
         _ => Err(StoreError::broken(path, "it states no `schema`")),
     }
 }
@@ -300,7 +347,7 @@ mod tests {
         write_predictions(dir.path(), "t1", &classes, &rows).unwrap();
         let back = read_predictions(dir.path(), "t1").unwrap();
         assert_eq!(back.classes, classes);
-        assert_eq!(back.rows, rows);
+        assert_eq!(back.to_rows(), rows);
         assert_eq!(back.correct(), [(4, true), (0, false)]);
         assert_eq!(read_predictions(dir.path(), "t2"), None);
         let left = fs::read_dir(trial_dir(dir.path(), "t1")).unwrap().count();
@@ -351,6 +398,6 @@ mod tests {
         write_predictions(dir.path(), "t", &classes, &[prediction]).unwrap();
         let read = read_predictions(dir.path(), "t").unwrap();
         assert_eq!(read.classes, ["label", "predicted"]);
-        assert_eq!(read.rows[0].log_probabilities, [-3.0, -9.0]);
+        assert_eq!(read.to_rows()[0].log_probabilities, [-3.0, -9.0]);
     }
 }

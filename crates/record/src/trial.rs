@@ -1,7 +1,8 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
 use crate::{
-    CurvePoint, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading, TrialBudget,
+    Attempt, Calibration, CurvePoint, Machine, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading,
+    TrialBudget,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,6 +117,12 @@ pub struct TrialRecord {
     /// has it.
     #[serde(skip)]
     pub coverage_at_5_percent_error: Option<f64>,
+    /// Expected calibration error on the test split, debiased; derived likewise.
+    #[serde(skip)]
+    pub test_ece: Option<f64>,
+    /// What its probabilities are worth.
+    #[serde(default, skip_serializing_if = "Calibration::is_empty")]
+    pub calibration: Calibration,
     /// Validation examples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_validation: Option<u64>,
@@ -137,6 +144,15 @@ pub struct TrialRecord {
     /// Median time of reading back onto a loaded model what is kept of the method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter_load_ms: Option<f64>,
+    /// Mean loss of the pretrained model's language head on held-out text, in nats a token; empty where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_loss_before: Option<f64>,
+    /// The same with what was trained in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_loss_after: Option<f64>,
+    /// Mean Kullback-Leibler divergence of the adapted model's token probabilities from the pretrained model's, in nats; 0 where nothing moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_kl: Option<f64>,
     /// CPU seconds of the training phases (preparation, first step, training), user and system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s: Option<f64>,
@@ -149,6 +165,21 @@ pub struct TrialRecord {
     /// The system's load average over the minute before the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load1: Option<f64>,
+    /// Calls of a served model that its answers rest on, those on record from other trials of the run included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Tokens that the server read for them, as it counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens that it wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// What they cost; `None` without prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Attempts that brought no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_calls: Option<u64>,
     /// What each phase has cost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseCost>,
@@ -166,6 +197,12 @@ pub struct TrialRecord {
     /// SHA-256 of `predictions.csv`; `None` without predictions, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions_digest: Option<String>,
+    /// Where it ran; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+    /// Attempts before this one that left no record, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     /// Anything else worth keeping, by name: dropped demonstrations, search trials, expected calibration error, ...
     #[serde(default)]
     pub details: BTreeMap<String, serde_json::Value>,
@@ -221,6 +258,12 @@ impl TrialRecord {
         notes.task.extend(of_details("task_notes"));
         notes.model.extend(of_details("model_warnings"));
         notes
+    }
+
+    /// Attempts at it so far, where that is known.
+    pub fn attempts_made(&self) -> Option<u64> {
+        let known = self.machine.is_some() || !self.attempts.is_empty();
+        known.then_some(self.attempts.len() as u64 + 1)
     }
 
     /// A record of `spec` with nothing measured yet.
@@ -316,6 +359,10 @@ mod tests {
             "search_trials",
             "search_edge",
             "predicted_memory",
+            "calibration",
+            "retain",
+            "machine",
+            "attempts",
         ] {
             assert!(!text.contains(new), "{text}");
         }
@@ -331,6 +378,15 @@ mod tests {
         });
         before.notes.model.push("odd".into());
         before.predictions_digest = Some("ab".into());
+        before.machine = Some(Machine {
+            cores: Some(3),
+            job: Some("17_4".into()),
+            ..Machine::default()
+        });
+        before.attempts = vec![Attempt {
+            ended: "NODE_FAIL".into(),
+            ..Attempt::default()
+        }];
         let text = serde_json::to_string(&before).unwrap();
         assert_eq!(serde_json::from_str::<TrialRecord>(&text).unwrap(), before);
     }
