@@ -84,13 +84,15 @@ fn rows(c: &mut Criterion) {
         norm::layer_norm_saving(&x, Some(&residual), &gamma, Some(&beta), 1e-12)
     });
     time(&mut group, "add + layer norm, backward", n, || {
-        norm::layer_norm_backward(&dy, &layer.normal, &layer.inverse_deviation, &gamma)
+        let mut normal = layer.normal.clone();
+        norm::layer_norm_backward(&dy, &mut normal, &layer.inverse_deviation, &gamma)
     });
     time(&mut group, "rms norm", n, || {
         norm::rms_norm_saving(&x, &gamma, 1e-6)
     });
     time(&mut group, "rms norm, backward", n, || {
-        norm::rms_norm_backward(&dy, &rms.normal, &rms.inverse_deviation, &gamma)
+        let mut normal = rms.normal.clone();
+        norm::rms_norm_backward(&dy, &mut normal, &rms.inverse_deviation, &gamma)
     });
     let ids: Vec<u32> = (0..ROWS as u32)
         .map(|i| i * 7919 % VOCABULARY as u32)
@@ -152,7 +154,9 @@ fn elements(c: &mut Criterion) {
             activation::gated(&x, &dy, function)
         });
         time(&mut group, &format!("{name}, backward"), x.len(), || {
-            activation::gated_dx(&x, &dy, &dy, function)
+            let (mut gate, mut up) = (x.clone(), dy.clone());
+            activation::gated_dx_in_place(&mut gate, &mut up, &dy, function);
+            (gate, up)
         });
     }
     let n = 1 << 22;

@@ -1,9 +1,11 @@
 //! Models and texts to time things on, with no download: MiniLM's and a small decoder's sizes with random weights, which cost what trained ones cost.
 
+pub mod records;
+
 use burn::tensor::Device;
 use std::path::Path;
 use task::{Example, Split};
-use transformer::{Backbone, LayerKind, Pretrained, Shape};
+use transformer::{Backbone, LayerKind, Pretrained, Shape, Tokenizer};
 
 /// A model of all-MiniLM-L6-v2's sizes: 6 blocks of width 384, inner width 1536, 12 heads, 30522 words.
 pub fn encoder(device: &Device) -> Pretrained {
@@ -62,6 +64,35 @@ pub fn texts(n: usize) -> Split {
     let examples = (0..n).map(|i| Example {
         row: i as u64,
         text: format!("{i} {sentence}"),
+        second: None,
+        label: i % 2,
+    });
+    Split {
+        examples: examples.collect(),
+    }
+}
+
+/// `n` texts, the same `batch` of them again and again, of tokens drawn from the whole vocabulary: as many rows of the embeddings take part as
+/// in a batch of random ids. Each is of more than `tokens` tokens.
+pub fn mixed_texts(tokenizer: &Tokenizer, n: usize, batch: usize, tokens: usize) -> Split {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let drawn: Vec<String> = (0..batch)
+        .map(|_| {
+            let ids: Vec<u32> = (0..2 * tokens)
+                .map(|_| (random() % tokenizer.vocab() as u64) as u32)
+                .collect();
+            tokenizer.decode(&ids, true)
+        })
+        .collect();
+    let examples = (0..n).map(|i| Example {
+        row: i as u64,
+        text: drawn[i % batch].clone(),
         second: None,
         label: i % 2,
     });

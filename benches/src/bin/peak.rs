@@ -1,10 +1,10 @@
 //! Times the plain matrix products of a training step's shapes and prints one JSON line: the most a step could reach on this machine, to state
 //! which share of it one does reach.
 //!
-//! Every linear map of a block with its three products (output, gradients of input and weight), weighted by how often a step computes them.
+//! Every linear map of a block with its three products (output, gradients of input and weight), weighted by how often a step computes them; the
+//! sizes and rates of each are told too. `forward` rates are of the outputs alone.
 
 use anyhow::ensure;
-use burn::tensor::Device;
 use clap::Parser;
 use kernels::gemm::{Matrix, Threads, matmul_into};
 use kernels::workers::with_awake_workers;
@@ -26,9 +26,6 @@ struct Arguments {
     /// Tokens per text.
     #[arg(long, default_value = "128")]
     seq: NonZeroUsize,
-    /// Also prints a line for every shape to standard error.
-    #[arg(long)]
-    verbose: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,9 +34,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn time(arguments: &Arguments) -> anyhow::Result<()> {
-    let shape = transformer::load(&arguments.model, &Device::flex())?.shape;
+    let shape = transformer::load_shape(&arguments.model)?;
     let rows = arguments.batch.get() * arguments.seq.get();
-    let (mut operations, mut seconds, mut best) = (0.0, 0.0, 0f64);
+    let (mut operations, mut seconds, mut of_outputs, mut best) = (0.0, 0.0, 0.0, 0f64);
+    let mut maps = Vec::new();
     for site in Proj::ALL {
         if site == Proj::Gate && !shape.gated {
             continue;
@@ -51,19 +49,19 @@ fn time(arguments: &Arguments) -> anyhow::Result<()> {
             times.iter().all(|t| *t > 0.0),
             "the clock does not resolve a product of {flop} operations"
         );
-        if arguments.verbose {
-            let [y, dx, dw] = times.map(|t| flop / t / 1e9);
-            eprintln!(
-                "{site:?} [{rows}, {d_in}] x [{d_in}, {d_out}]: y {y:.0}, dx {dx:.0}, dw {dw:.0} GFLOP/s"
-            );
-        }
-        best = times.iter().fold(best, |best, t| best.max(flop / t / 1e9));
-        operations += 3.0 * flop;
+        let rates = times.map(|seconds| flop / seconds / 1e9);
+        maps.push(json!({ "rows": rows, "inputs": d_in, "outputs": d_out, "gflop_per_s": rates }));
+        best = rates.into_iter().fold(best, f64::max);
+        operations += flop;
+        of_outputs += times[0];
         seconds += times.iter().sum::<f64>();
     }
     println!(
         "{}",
-        json!({ "mode": "sgemm", "batch": arguments.batch, "seq": arguments.seq, "gflop_per_s": operations / seconds / 1e9, "best_gflop_per_s": best })
+        json!({
+            "mode": "sgemm", "batch": arguments.batch, "seq": arguments.seq, "gflop_per_s": 3.0 * operations / seconds / 1e9,
+            "forward_gflop_per_s": operations / of_outputs / 1e9, "best_gflop_per_s": best, "maps": maps,
+        })
     );
     Ok(())
 }

@@ -18,6 +18,7 @@ pub use text::{comparison_table, gate_text};
 
 use crate::costs;
 use crate::escape::one_line;
+use crate::machines;
 use crate::pairing::{self, Pairing};
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, Answers, CONFIDENCE, Difference, Estimate, InBoth, InRun};
@@ -159,8 +160,9 @@ pub fn compare(first: &Run, second: &Run, noise: &Noise) -> RunComparison {
     let all: Vec<ArmPair<'_>> = pairs.iter().flat_map(|(arms, _)| arms.clone()).collect();
     found.changes = changes::between(first, second, &groups, &all);
     let noise = (found.changes.machines == Machines::Same).then_some(noise);
+    let own = [first, second].map(|run| machines::own(&run.info));
     for (arms, rows) in &pairs {
-        compare_group(&mut found, arms, rows, noise);
+        compare_group(&mut found, arms, rows, (noise, &own));
     }
     adjust(&mut found.arms);
     found
@@ -181,13 +183,11 @@ fn unmatched(found: &mut RunComparison, pairing: &Pairing, first: Titled<'_>, se
     found.only_second = only(second, &|at| pairing.pairs.iter().any(|(_, j)| *j == at));
 }
 
+/// What times and memory are judged by: the threshold of noise, where machines are the same, and the machines that began the runs.
+type Judged<'a> = (Option<&'a Noise>, &'a [Option<String>; 2]);
+
 /// The arms of two groups that are one.
-fn compare_group(
-    found: &mut RunComparison,
-    arms: &[ArmPair<'_>],
-    rows: &Rows,
-    noise: Option<&Noise>,
-) {
+fn compare_group(found: &mut RunComparison, arms: &[ArmPair<'_>], rows: &Rows, judged: Judged<'_>) {
     if let (Rows::Other(why), Some(arm)) = (rows, arms.first()) {
         let reason = format!("{}: {why}", arm.title);
         found.not_paired.push(one_line(&reason));
@@ -243,7 +243,7 @@ fn compare_group(
             accuracies: (estimates[at][0], estimates[at][1]),
             accuracy: differences[at],
             same_answers: same_rows[at] && rows::same_answers(arm.first, arm.second),
-            ..costs_of(arm, noise)
+            ..costs_of(arm, judged)
         });
     }
 }
@@ -304,12 +304,27 @@ fn pairable(arm: &ArmPair<'_>, [a, b]: &[Answers; 2], rows: &Rows) -> (bool, Opt
     (shared > 0, Some(Why::Evidence(why)))
 }
 
-fn costs_of(arm: &ArmPair<'_>, noise: Option<&Noise>) -> ArmComparison {
-    // A time beside a busy neighbour is another machine's. Where there is no other, it is shown, and nothing is said of it.
+fn costs_of(arm: &ArmPair<'_>, (noise, own): Judged<'_>) -> ArmComparison {
     let arms = [arm.first, arm.second];
-    let times = arms.map(|arm| by_seed(arm, |r| costs::adapt_s(r).filter(|_| !is_disturbed(r))));
-    let adapt_s = Ratio::of(&times[0], &times[1], noise.map(|noise| noise.time)).or_else(|| {
-        let [first, second] = arms.map(|arm| by_seed(arm, costs::adapt_s));
+    let [own_1, own_2] = [&own[0], &own[1]].map(|own| own.as_deref());
+    // Times of unlike machines say nothing of the runs: those of the kind that both used most are compared, where there is one.
+    let common = machines::common((arm.first, own_1), (arm.second, own_2));
+    let on_it = |run: usize, r: &TrialRecord| {
+        let kind = machines::kind(r, own[run].as_deref());
+        common.as_ref().is_none_or(|common| kind == *common)
+    };
+    let noise = noise.filter(|_| common.is_some());
+    let times = |counts: &dyn Fn(&TrialRecord) -> bool| {
+        [0, 1].map(|run: usize| {
+            by_seed(arms[run], |r| {
+                costs::adapt_s(r).filter(|_| on_it(run, r) && counts(r))
+            })
+        })
+    };
+    // A time beside a busy neighbour is another machine's. Where there is no other, it is shown, and nothing is said of it.
+    let [first, second] = times(&|r| !is_disturbed(r));
+    let adapt_s = Ratio::of(&first, &second, noise.map(|noise| noise.time)).or_else(|| {
+        let [first, second] = times(&|_| true);
         Ratio::of(&first, &second, None)
     });
     let bytes = |r: &TrialRecord| r.train_peak_rss_bytes.map(|bytes| bytes as f64);
@@ -335,7 +350,7 @@ fn is_disturbed(record: &TrialRecord) -> bool {
     record.disturbed == Some(true)
 }
 
-fn by_seed(arm: &Arm<'_>, of: fn(&TrialRecord) -> Option<f64>) -> BySeed {
+fn by_seed(arm: &Arm<'_>, of: impl Fn(&TrialRecord) -> Option<f64>) -> BySeed {
     arm.finished()
         .filter_map(|trial| Some((trial.record.spec.seed, of(&trial.record)?)))
         .collect()

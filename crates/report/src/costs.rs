@@ -1,7 +1,7 @@
 //! Times, rates and memory over seeds: each quantity is one line here, and with it three columns of `summary.csv`.
 //!
 //! A time that was measured beside a busy neighbour is another machine's. It is left out of median and range while the arm has others, and counted;
-//! where all of an arm's trials were disturbed, all count.
+//! where all of an arm's trials were disturbed, all count. Times of unlike machines are never put together: see [`crate::machines`].
 
 use crate::run::Arm;
 use crate::statistics::Spread;
@@ -16,6 +16,8 @@ enum Clock {
     Phase(&'static str),
     /// All of the trial.
     All,
+    /// Nothing: it is CPU time, which neighbours do not take.
+    Cpu,
     /// Nothing: it is no time.
     None,
 }
@@ -29,8 +31,13 @@ impl Clock {
                 phases.any(|cost| cost.phase == name && cost.disturbed == Some(true))
             }
             Self::All => phases.any(|cost| cost.disturbed == Some(true)),
-            Self::None => false,
+            Self::Cpu | Self::None => false,
         }
+    }
+
+    /// Whether another machine would have measured something else.
+    const fn is_of_machine(self) -> bool {
+        !matches!(self, Self::None)
     }
 }
 
@@ -44,10 +51,11 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// Of the finished trials of `arm`; `None` where no machine tells, as in records of earlier versions.
-    fn of(arm: &Arm<'_>) -> Option<Self> {
+    /// Of the finished trials of `arm` whose times count; `None` where no machine tells, as in records of earlier versions.
+    fn of(arm: &Arm<'_>, counts: &dyn Fn(&TrialRecord) -> bool) -> Option<Self> {
         let told: Vec<bool> = arm
             .finished()
+            .filter(|trial| counts(&trial.record))
             .filter_map(|trial| trial.record.disturbed)
             .collect();
         (!told.is_empty()).then(|| Self {
@@ -72,13 +80,16 @@ macro_rules! costs {
             /// Names of the quantities; `summary.csv` has `<name>_median`, `<name>_min` and `<name>_max`.
             pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-            /// Over the trials of `arm` that finished.
-            pub(crate) fn of(arm: &Arm<'_>) -> Self {
+            /// Over the trials of `arm` that finished; times over those of them that `counts` takes, all on machines of one kind.
+            pub(crate) fn timed(arm: &Arm<'_>, counts: &dyn Fn(&TrialRecord) -> bool) -> Self {
                 Self {
-                    $($name: spread(arm, $clock, $of),)*
-                    neighbours: Neighbours::of(arm),
+                    $($name: spread(arm, $clock, counts, $of),)*
+                    neighbours: Neighbours::of(arm, counts),
                 }
             }
+
+            /// Which of [`Self::NAMES`] are times.
+            const ARE_TIMES: &[bool] = &[$($clock.is_of_machine()),*];
 
             /// The quantities, in the order of [`Self::NAMES`].
             pub(crate) fn spreads(&self) -> Vec<Option<Spread>> {
@@ -140,10 +151,28 @@ costs! {
     predict_merged_ms_p50: Clock::Phase("predict"), |r| r.predict_merged_ms_p50;
     /// Reading back what is kept onto a loaded model.
     adapter_load_ms: Clock::Phase("load adapter"), |r| r.adapter_load_ms;
+    /// Loss of the language head on held-out text before the training, nats a token.
+    retain_loss_before: Clock::None, |r| r.retain_loss_before;
+    /// The same after it.
+    retain_loss_after: Clock::None, |r| r.retain_loss_after;
+    /// How far the predictions of tokens moved, nats.
+    retain_kl: Clock::None, |r| r.retain_kl;
+    /// Calls of a served model that a trial's answers rest on.
+    calls: Clock::None, |r| bytes(r.calls);
+    /// Tokens that the server read for them.
+    input_tokens: Clock::None, |r| bytes(r.input_tokens);
+    /// Tokens that it wrote.
+    output_tokens: Clock::None, |r| bytes(r.output_tokens);
+    /// What they cost.
+    cost_usd: Clock::None, |r| r.cost_usd;
+    /// Attempts that brought no answer.
+    failed_calls: Clock::None, |r| bytes(r.failed_calls);
+    /// What a thousand predictions cost at the server's prices.
+    usd_per_1000_predictions: Clock::None, usd_per_1000_predictions;
     /// CPU time of training, all threads.
-    cpu_s: Clock::None, |r| r.cpu_s;
+    cpu_s: Clock::Cpu, |r| r.cpu_s;
     /// CPU time that others took meanwhile.
-    other_cpu_s: Clock::None, |r| r.other_cpu_s;
+    other_cpu_s: Clock::Cpu, |r| r.other_cpu_s;
 }
 
 impl Costs {
@@ -155,11 +184,39 @@ impl Costs {
     }
 }
 
-/// Over the trials that were not disturbed; over all where every one was.
-fn spread(arm: &Arm<'_>, clock: Clock, of: fn(&TrialRecord) -> Option<f64>) -> Option<Spread> {
-    let records = || arm.finished().map(|trial| &trial.record);
+impl Costs {
+    /// Names of the quantities that are times.
+    pub(crate) fn names_of_times() -> Vec<&'static str> {
+        let all = Self::NAMES.iter().zip(Self::ARE_TIMES);
+        all.filter_map(|(name, is)| is.then_some(*name)).collect()
+    }
+
+    /// The times, in the order of [`Self::names_of_times`].
+    pub(crate) fn times(&self) -> Vec<Option<Spread>> {
+        let all = self.spreads().into_iter().zip(Self::ARE_TIMES);
+        all.filter_map(|(spread, is)| is.then_some(spread))
+            .collect()
+    }
+}
+
+/// Over the trials that were not disturbed; over all where every one was. Of times, over those that `counts` takes.
+fn spread(
+    arm: &Arm<'_>,
+    clock: Clock,
+    counts: &dyn Fn(&TrialRecord) -> bool,
+    of: fn(&TrialRecord) -> Option<f64>,
+) -> Option<Spread> {
+    let records = || {
+        let finished = arm.finished().map(|trial| &trial.record);
+        finished.filter(|record| !clock.is_of_machine() || counts(record))
+    };
     let undisturbed = records().filter(|record| !clock.is_disturbed(record));
     Spread::of(undisturbed.map(of)).or_else(|| Spread::of(records().map(of)))
+}
+
+fn usd_per_1000_predictions(record: &TrialRecord) -> Option<f64> {
+    let predictions = record.n_test.filter(|n| *n > 0)?;
+    Some(1e3 * record.cost_usd? / predictions as f64)
 }
 
 fn bytes(count: Option<u64>) -> Option<f64> {
@@ -199,10 +256,11 @@ mod tests {
     }
 
     fn costs(trials: &[Trial]) -> Costs {
-        Costs::of(&Arm {
+        let arm = Arm {
             label: String::new(),
             trials: trials.iter().collect(),
-        })
+        };
+        Costs::timed(&arm, &|_| true)
     }
 
     fn of(spread: Option<Spread>) -> (f64, f64, usize) {

@@ -3,9 +3,10 @@
 
 use crate::escape::one_line;
 use crate::run::file_name;
+use std::collections::{HashMap, HashSet};
 
 /// A model or a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity<'a> {
     /// Directory, Hub id or bundled name, as given.
     pub(crate) given: &'a str,
@@ -28,15 +29,14 @@ impl<'a> Identity<'a> {
 
 /// The name of each of `all`, in order: the same identity has the same name, and no two others have.
 pub(crate) fn shown(all: &[Identity<'_>]) -> Vec<String> {
+    let mut seen = HashSet::new();
     let mut distinct: Vec<Identity<'_>> = Vec::new();
-    for identity in all {
-        if !distinct.contains(identity) {
-            distinct.push(*identity);
-        }
-    }
-    all.iter()
-        .map(|identity| one_line(&shown_among(identity, &distinct)))
-        .collect()
+    distinct.extend(all.iter().filter(|identity| seen.insert(**identity)));
+    let names: HashMap<Identity<'_>, String> = distinct
+        .iter()
+        .map(|identity| (*identity, one_line(&shown_among(identity, &distinct))))
+        .collect();
+    all.iter().map(|identity| names[identity].clone()).collect()
 }
 
 fn shown_among(identity: &Identity<'_>, all: &[Identity<'_>]) -> String {
@@ -57,15 +57,15 @@ fn shown_among(identity: &Identity<'_>, all: &[Identity<'_>]) -> String {
 /// What the files of each group start with: `<model>--<task>`, of letters, digits, dots and dashes, never the same for two groups, not even
 /// where a file system takes large letters for small ones.
 pub(crate) fn slugs(groups: &[(String, String)]) -> Vec<String> {
-    let mut slugs: Vec<String> = Vec::new();
-    for (model, task) in groups {
+    let mut used = HashSet::new();
+    let slug = |(model, task): &(String, String)| {
         let first = format!("{}--{}", file_stem(model), file_stem(task));
         let numbered = (2..).map(|n| format!("{first}--{n}"));
-        let is_free = |slug: &String| slugs.iter().all(|used| !used.eq_ignore_ascii_case(slug));
-        let slug = std::iter::once(first.clone()).chain(numbered).find(is_free);
-        slugs.push(slug.expect("numbers do not end"));
-    }
-    slugs
+        let mut slugs = std::iter::once(first.clone()).chain(numbered);
+        let free = slugs.find(|slug| used.insert(slug.to_ascii_lowercase()));
+        free.expect("numbers do not end")
+    };
+    groups.iter().map(slug).collect()
 }
 
 /// Room for two names, a chart's name and a temporary ending within the 255 bytes of a file name.

@@ -9,23 +9,29 @@ mod expected_best;
 mod font;
 mod frame;
 mod front;
+mod label_curves;
+mod label_data;
 mod labels;
 mod look;
 mod phases;
 mod picture;
 mod rates;
+mod reliability;
 mod render;
 mod scale;
 mod scatter;
 
 pub use front::pareto_front;
+pub(crate) use label_data::label_charts;
 
 use crate::ReportError;
+use crate::large::{self, MOST_DRAWN};
 use crate::run::{Arm, Group};
 use crate::search::{Kind, Search};
 use crate::statistics::Spread;
 use crate::summary::{ArmSummary, GroupSummary};
 use axis::Unit;
+use break_even::Measure;
 use curves::Metric;
 use data::{Data, certain, search_and_adapt_s, shortened};
 use picture::Picture;
@@ -73,7 +79,12 @@ impl Chart {
 }
 
 /// The charts of each group that a compact run keeps, as SVG. Once its archive is unpacked, `adaptbench report` draws the others too.
-const KEPT_COMPACT: [&str; 3] = ["accuracy", "accuracy-training-time", "search-accuracy"];
+const KEPT_COMPACT: [&str; 4] = [
+    "accuracy",
+    "accuracy-training-time",
+    "label-curves",
+    "search-accuracy",
+];
 
 /// Characters of a model and a task that fit behind what is shown.
 const LONGEST_TITLE: usize = 60;
@@ -84,6 +95,11 @@ pub(crate) fn charts(
     summary: &GroupSummary,
     notes: &[MethodNote],
 ) -> Vec<Chart> {
+    let most_accurate = most_accurate(group, summary);
+    let word = large::word_on_charts(summary).map(|word| format!("{word}."));
+    let (group, summary) = most_accurate
+        .as_ref()
+        .map_or((group, summary), |(group, summary)| (group, summary));
     let data = Data::of(group, summary, notes);
     let about = crate::text::intro(summary);
     let on = |what: &str| format!("{what}: {}", shortened(&summary.title, LONGEST_TITLE));
@@ -91,7 +107,11 @@ pub(crate) fn charts(
         let of = data.learning_curves(metric);
         curves::chart(&on("Learning curves"), &about, Metric { name, unit }, &of)
     };
-    let (lines, crossings) = data.break_even();
+    let (lines, crossings) = data.break_even(crate::break_even(summary));
+    let in_money = crate::money::break_even_in_money(summary, crate::money::USD_PER_HOUR);
+    let is_priced = in_money.is_some();
+    let (prices, paid_off) = data.break_even(in_money);
+    let below: Vec<String> = data.failures().into_iter().chain(word).collect();
     let drawn = [
         (
             "accuracy",
@@ -100,7 +120,7 @@ pub(crate) fn charts(
                 &about,
                 summary.margin,
                 &data.dots(),
-                &data.failures(),
+                &below,
             ),
         ),
         (
@@ -131,7 +151,31 @@ pub(crate) fn charts(
         ),
         (
             "break-even",
-            break_even::chart(&on("Break-even"), &about, &lines, &crossings),
+            break_even::chart(&on("Break-even"), &about, TAKEN, &lines, &crossings),
+        ),
+        (
+            "reliability",
+            reliability::chart(&on("Reliability"), &about, &data.reliability()),
+        ),
+        (
+            "break-even-in-money",
+            break_even::chart(
+                &on("Break-even in money"),
+                &about,
+                SPENT,
+                &prices,
+                &paid_off,
+            ),
+        ),
+        (
+            "accuracy-price",
+            is_priced
+                .then(|| {
+                    against(&data, &on, &about, PRICE, |a| {
+                        crate::money::usd_per_1000(&a.costs)
+                    })
+                })
+                .flatten(),
         ),
         (
             "search-accuracy",
@@ -161,6 +205,25 @@ pub(crate) fn charts(
             })
         })
         .collect()
+}
+
+/// As many arms as a chart has room for, the most accurate; `None` where that is all of them.
+fn most_accurate<'a>(
+    group: &Group<'a>,
+    summary: &GroupSummary,
+) -> Option<(Group<'a>, GroupSummary)> {
+    if summary.arms.len() <= MOST_DRAWN {
+        return None;
+    }
+    let accuracy = |place: &usize| summary.arms[*place].accuracy.map_or(-1.0, |a| a.mean);
+    let mut places: Vec<usize> = (0..summary.arms.len()).collect();
+    places.sort_by(|a, b| accuracy(b).total_cmp(&accuracy(a)));
+    places.truncate(MOST_DRAWN);
+    places.sort_unstable();
+    let (mut group, mut summary) = (group.clone(), summary.clone());
+    group.arms = places.iter().map(|at| group.arms[*at].clone()).collect();
+    summary.arms = places.iter().map(|at| summary.arms[*at].clone()).collect();
+    Some((group, summary))
 }
 
 /// Characters of a label above a small panel.
@@ -213,6 +276,20 @@ const PREDICTION: Cost = Cost {
     what: "time a prediction",
     name: "time a prediction (logarithmic)",
     unit: Unit::Seconds,
+};
+/// What runs here at [`crate::money::USD_PER_HOUR`].
+const PRICE: Cost = Cost {
+    what: "the price of 1,000 predictions",
+    name: "USD for 1,000 predictions, an hour of this machine at 1 USD (logarithmic)",
+    unit: Unit::Usd,
+};
+const TAKEN: Measure = Measure {
+    unit: Unit::Seconds,
+    axis: "search + training + predictions",
+};
+const SPENT: Measure = Measure {
+    unit: Unit::Usd,
+    axis: "calls at their prices, an hour of this machine at 1 USD",
 };
 const MEMORY: Cost = Cost {
     what: "peak memory",

@@ -1,5 +1,6 @@
 //! Which way of adapting to choose under given limits, on the evidence of a run; what is not settled, and what would change the answer.
 
+mod by_point;
 mod cases;
 mod cost;
 mod decide;
@@ -9,7 +10,7 @@ mod notes;
 mod open;
 mod sentences;
 
-pub use cost::Cost;
+pub use cost::{Cost, Spending};
 pub use decide::{Candidate, Decision, decide};
 pub use json::advice_json;
 pub use limits::Limits;
@@ -17,10 +18,13 @@ pub(crate) use sentences::ITEM;
 pub use sentences::{advice_lines, advice_text};
 
 use crate::break_even::{self, PredictSource};
+use crate::large;
 use crate::run::{Group, Run};
 use crate::statistics::{AgainstBest, Interval, Spread, Standing, against_best};
-use crate::summary::{DEFAULT_MARGIN, GroupSummary, summarise_with};
+use crate::summary::{ArmSummary, DEFAULT_MARGIN, GroupSummary, summarise_with};
 use cases::Case;
+use decide::decide_placed;
+use rayon::prelude::*;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,8 +109,12 @@ pub enum Basis {
 /// The advice for one model on one task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advice {
-    /// Model and task.
+    /// Model and task, and the training examples where there are several numbers of them.
     pub title: String,
+    /// Model and task.
+    pub family: String,
+    /// Training examples, where it is about one of several numbers of them.
+    pub point: Option<u64>,
     /// What was asked.
     pub question: Question,
     /// What predictions were timed on.
@@ -131,9 +139,20 @@ pub struct Advice {
     pub notes: Vec<String>,
 }
 
-/// Advice for every group of `run`.
+/// Advice for every group of `run`; where labels are limited, of a label curve for the most that they allow.
 pub fn recommend(run: &Run, question: &Question) -> Vec<Advice> {
-    recommend_from(run, &summarise_with(run, question.margin), question)
+    let summaries = summarise_with(run, question.margin);
+    by_point::within_labels(recommend_from(run, &summaries, question))
+}
+
+/// As [`recommend`], with the summaries at hand and for the groups that are shown in full, at most `most`.
+pub fn recommend_shown(
+    run: &Run,
+    summaries: &[GroupSummary],
+    question: &Question,
+    most: usize,
+) -> Vec<Advice> {
+    advise_on(run, summaries, question, &large::in_full(summaries, most))
 }
 
 /// As [`recommend`], with the summaries at hand.
@@ -142,11 +161,38 @@ pub(crate) fn recommend_from(
     summaries: &[GroupSummary],
     question: &Question,
 ) -> Vec<Advice> {
+    advise_on(run, summaries, question, &vec![true; summaries.len()])
+}
+
+fn advise_on(
+    run: &Run,
+    summaries: &[GroupSummary],
+    question: &Question,
+    wanted: &[bool],
+) -> Vec<Advice> {
     let groups = run.groups();
-    let pairs = summaries.iter().zip(&groups);
-    pairs
-        .map(|(summary, group)| advise(run, summary, group, question))
+    let pairs = summaries.par_iter().zip(&groups).zip(wanted);
+    let wanted = pairs.filter(|(_, wanted)| **wanted);
+    wanted
+        .map(|((summary, group), _)| advise(run, summary, group, question))
         .collect()
+}
+
+/// How each arm stands to the best of the others, where the summary has just what the decision would find again: all arms fit, all have all of
+/// their answers, and margin and score are the same.
+fn placed(
+    summary: &GroupSummary,
+    fits: &[&Case<'_>],
+    question: &Question,
+) -> Option<Vec<Option<AgainstBest>>> {
+    let whole = |(case, arm): (&&Case<'_>, &ArmSummary)| {
+        !case.answers.is_empty() && case.answers.seeds().len() == arm.finished
+    };
+    let alike = question.max_error.is_none()
+        && question.margin == summary.margin
+        && fits.len() == summary.arms.len()
+        && fits.iter().zip(&summary.arms).all(whole);
+    alike.then(|| summary.arms.iter().map(|arm| arm.against).collect())
 }
 
 fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Question) -> Advice {
@@ -162,10 +208,15 @@ fn advise(run: &Run, summary: &GroupSummary, group: &Group<'_>, question: &Quest
     let (fits, out): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
         cases.iter().partition(|case| case.reasons.is_empty());
     let candidates: Vec<Candidate> = fits.iter().map(|case| case.candidate()).collect();
-    let decision = decide(&candidates, question.margin);
+    let decision = match placed(summary, &fits, question) {
+        Some(placed) => decide_placed(&candidates, question.margin, placed),
+        None => decide(&candidates, question.margin),
+    };
     let choice = decision.as_ref().map(|decision| fits[decision.choice]);
     let mut advice = Advice {
         title: summary.title.clone(),
+        family: summary.family.clone(),
+        point: summary.point,
         question: *question,
         source,
         searched: summary.arms.iter().any(|arm| cost::is_searched(&arm.costs)),

@@ -6,8 +6,9 @@
 //! share answered and their error are measured; then the other way round.
 
 use crate::run::Arm;
-use crate::statistics::{self, Answers, Share};
+use crate::statistics::{self, Answers, ErrorsAllowed, Share};
 use record::Predictions;
+use std::cell::RefCell;
 
 /// The error that the column `coverage_at_5_percent_error` allows.
 pub(crate) const COLUMN_ERROR: f64 = 0.05;
@@ -76,7 +77,7 @@ fn answered_rows(predictions: &Predictions, most_error: f64) -> Option<Vec<(u64,
     let halves = [half(0), half(1)];
     let mut rows = Vec::with_capacity(answers.len());
     for (chosen_on, measured_on) in [(0, 1), (1, 0)] {
-        let threshold = threshold(&halves[chosen_on], most_error);
+        let threshold = with_allowed(most_error, |allowed| threshold(&halves[chosen_on], allowed));
         rows.extend(halves[measured_on].iter().map(|answer| {
             let sure = threshold.is_some_and(|threshold| answer.sureness >= threshold);
             (answer.row, sure.then_some(answer.right))
@@ -85,8 +86,21 @@ fn answered_rows(predictions: &Predictions, most_error: f64) -> Option<Vec<(u64,
     Some(rows)
 }
 
-/// The lowest sureness from which on the error is shown to be at most `most_error`; `None` where none is high enough.
-fn threshold(half: &[Answer], most_error: f64) -> Option<f64> {
+/// `of` the errors that are allowed, kept from trial to trial: a run asks about one share all the time.
+fn with_allowed<T>(most_error: f64, of: impl FnOnce(&mut ErrorsAllowed) -> T) -> T {
+    thread_local! {
+        static LAST: RefCell<Option<(f64, ErrorsAllowed)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        let known = last.take().filter(|(share, _)| *share == most_error);
+        let (_, allowed) =
+            last.insert(known.unwrap_or_else(|| (most_error, ErrorsAllowed::new(most_error))));
+        of(allowed)
+    })
+}
+
+/// The lowest sureness from which on the error is shown to be within what is allowed; `None` where none is high enough.
+fn threshold(half: &[Answer], allowed: &mut ErrorsAllowed) -> Option<f64> {
     let mut surest_first = half.to_vec();
     surest_first.sort_by(|a, b| b.sureness.total_cmp(&a.sureness));
     let mut errors = half.iter().filter(|answer| !answer.right).count() as u64;
@@ -95,7 +109,7 @@ fn threshold(half: &[Answer], most_error: f64) -> Option<f64> {
         let n = at as u64 + 1;
         // Equally sure ones are answered together.
         let more_alike = next.is_some_and(|next| next.sureness == answer.sureness);
-        if !more_alike && statistics::shown_at_most(errors, n, most_error) {
+        if !more_alike && allowed.are(errors, n) {
             return Some(answer.sureness);
         }
         errors -= u64::from(!answer.right);
@@ -121,6 +135,14 @@ mod tests {
 
     /// Sureness evenly from 0.5 to 1, and right as often as it says.
     fn calibrated(random: &mut ChaCha8Rng, rows: u64) -> Predictions {
+        of_rows(&calibrated_rows(random, rows))
+    }
+
+    fn of_rows(rows: &[Prediction]) -> Predictions {
+        Predictions::of(vec!["a".to_owned(), "b".to_owned()], rows).unwrap()
+    }
+
+    fn calibrated_rows(random: &mut ChaCha8Rng, rows: u64) -> Vec<Prediction> {
         let row = |row| {
             let p: f64 = 0.5 + 0.5 * random.random::<f64>();
             let right = random.random_bool(p);
@@ -131,10 +153,7 @@ mod tests {
                 log_probabilities: vec![p.ln(), (1.0 - p).ln()],
             }
         };
-        Predictions {
-            classes: vec!["a".to_owned(), "b".to_owned()],
-            rows: (0..rows).map(row).collect(),
-        }
+        (0..rows).map(row).collect()
     }
 
     #[test]
@@ -174,10 +193,8 @@ mod tests {
             predicted: "a".to_owned(),
             log_probabilities: vec![-0.1, -2.3],
         };
-        let predictions = Predictions {
-            classes: vec!["a".to_owned(), "b".to_owned()],
-            rows: order.into_iter().enumerate().map(row).collect(),
-        };
+        let rows: Vec<Prediction> = order.into_iter().enumerate().map(row).collect();
+        let predictions = of_rows(&rows);
         let rows = answered_rows(&predictions, 0.05).unwrap();
         let right: Vec<bool> = rows.iter().filter_map(|(_, right)| *right).collect();
         assert_eq!(right, vec![false; 100]);
@@ -185,19 +202,20 @@ mod tests {
 
     #[test]
     fn too_few_texts_show_nothing_and_missing_probabilities_are_missing() {
-        let mut few = calibrated(&mut ChaCha8Rng::seed_from_u64(5), 60);
-        assert_eq!(coverage(&few, 0.05), Some(0.0));
-        few.rows[7].log_probabilities[0] = f64::NAN;
-        assert_eq!(coverage(&few, 0.05), None);
+        let mut few = calibrated_rows(&mut ChaCha8Rng::seed_from_u64(5), 60);
+        assert_eq!(coverage(&of_rows(&few), 0.05), Some(0.0));
+        few[7].log_probabilities[0] = f64::NAN;
+        assert_eq!(coverage(&of_rows(&few), 0.05), None);
         assert_eq!(coverage(&Predictions::default(), 0.05), None);
     }
 
     #[test]
     fn the_equally_sure_are_answered_together_or_not_at_all() {
-        let mut predictions = calibrated(&mut ChaCha8Rng::seed_from_u64(6), 1000);
-        for row in &mut predictions.rows {
+        let mut rows = calibrated_rows(&mut ChaCha8Rng::seed_from_u64(6), 1000);
+        for row in &mut rows {
             row.log_probabilities = vec![0.0, f64::NEG_INFINITY];
         }
+        let predictions = of_rows(&rows);
         assert_eq!(coverage(&predictions, 0.05), Some(0.0));
         assert_eq!(coverage(&predictions, 0.5), Some(1.0));
     }

@@ -1,12 +1,17 @@
 //! One line for each way of adapting: accuracy with its interval, its standing against the best, and what it costs.
 
+use crate::calibration::{self, ArmCalibration};
 use crate::costs::Costs;
+use crate::large;
+use crate::machines::{self, Machines};
+use crate::money;
 use crate::notes;
 use crate::run::{Arm, Group, Run};
 use crate::search::{self, AtEdge};
 use crate::selection::{self, COLUMN_ERROR};
 use crate::statistics::{self, AgainstBest, Answers, Estimate, Scores, Share, Spread, Standing};
 use crate::units;
+use rayon::prelude::*;
 use record::TrialRecord;
 
 /// Points (as a share) that an arm may lie behind the best and still count as good.
@@ -41,6 +46,8 @@ pub struct ArmSummary {
     pub validation_accuracy: Option<f64>,
     /// Share of the test examples that is answered within an error of 5 %, the rest going to a person.
     pub coverage: Option<Share>,
+    /// What its probabilities are worth.
+    pub calibration: ArmCalibration,
     /// Place against the best of the others.
     pub standing: Standing,
     /// The comparison behind it; `None` where there are no shared predictions to compare.
@@ -67,7 +74,9 @@ pub struct ArmSummary {
     pub search_trials: Option<u64>,
     /// Whether anything was searched, and the setting whose choice lies at an end of what was tried.
     pub search_edge: Option<Option<AtEdge>>,
-    /// Times and memory.
+    /// Seeds that finished on another kind of machine than the one whose times are shown.
+    pub elsewhere: Vec<u64>,
+    /// Times, on machines of one kind, and memory.
     pub costs: Costs,
 }
 
@@ -78,8 +87,12 @@ pub struct GroupSummary {
     pub model: String,
     /// Task as given.
     pub task: String,
-    /// Model and task as titles.
+    /// Model and task as titles, and the training examples where there are several numbers of them.
     pub title: String,
+    /// Model and task as titles.
+    pub family: String,
+    /// Where the run has several numbers of training examples for model and task, that of this group.
+    pub point: Option<u64>,
     /// What its files start with.
     pub slug: String,
     /// How far behind the best an arm may lie to count as good, as a share.
@@ -97,30 +110,36 @@ pub fn summarise(run: &Run) -> Vec<GroupSummary> {
 
 /// As [`summarise`]; an arm counts as good where it is shown to lie less than `margin` (a share) behind the best.
 pub fn summarise_with(run: &Run, margin: f64) -> Vec<GroupSummary> {
-    run.groups()
-        .iter()
-        .map(|group| {
-            let mut summary = summarise_group(group, margin);
-            summary.notes = notes::of_group(run, group);
-            summary.notes.extend(notes::of_standings(&summary));
-            summary
-        })
-        .collect()
+    let groups = run.groups();
+    let summaries = groups.par_iter().map(|group| {
+        let machines = Machines::of(run, group);
+        let mut summary = summarise_group(group, &machines, margin);
+        summary.notes = notes::of_group(run, group, &machines);
+        summary.notes.extend(money::notes(group));
+        summary.notes.extend(machines.note(&summary.arms));
+        summary.notes.extend(large::word_on_charts(&summary));
+        summary.notes.extend(calibration::out_of_scope(&summary));
+        summary.notes.extend(notes::of_standings(&summary));
+        summary
+    });
+    summaries.collect()
 }
 
-fn summarise_group(group: &Group<'_>, margin: f64) -> GroupSummary {
+fn summarise_group(group: &Group<'_>, machines: &Machines, margin: f64) -> GroupSummary {
     let answers: Vec<Answers> = group.arms.iter().map(Arm::answers).collect();
     let mut arms: Vec<ArmSummary> = group
         .arms
         .iter()
         .zip(&answers)
-        .map(|(arm, answers)| summarise_arm(arm, answers))
+        .map(|(arm, answers)| summarise_arm(arm, answers, machines))
         .collect();
     place(&mut arms, &answers, margin);
     GroupSummary {
         model: group.model.to_owned(),
         task: group.task.to_owned(),
         title: group.title(),
+        family: group.family_title(),
+        point: group.point,
         slug: group.slug.clone(),
         margin,
         arms,
@@ -128,7 +147,7 @@ fn summarise_group(group: &Group<'_>, margin: f64) -> GroupSummary {
     }
 }
 
-fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
+fn summarise_arm(arm: &Arm<'_>, answers: &Answers, machines: &Machines) -> ArmSummary {
     let spec = &arm.trials[0].record.spec;
     let over = |field: fn(&TrialRecord) -> Option<f64>| {
         statistics::mean(arm.finished().map(|trial| field(&trial.record)))
@@ -166,6 +185,7 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         test_loss: over(|r| r.test_loss),
         validation_accuracy: over(|r| r.validation_accuracy),
         coverage: selection::select(arm, COLUMN_ERROR).map(|selected| selected.coverage),
+        calibration: calibration::of_arm(arm),
         standing: Standing::Unknown,
         against: None,
         trainable_params: first(|r| r.trainable_params),
@@ -176,7 +196,8 @@ fn summarise_arm(arm: &Arm<'_>, answers: &Answers) -> ArmSummary {
         infer_flops_per_sample: median(|r| r.infer_flops_per_sample),
         search_trials: first(|r| r.search_trials),
         search_edge,
-        costs: Costs::of(arm),
+        elsewhere: machines::elsewhere(arm, machines),
+        costs: Costs::timed(arm, &|record| machines.is_shown(record)),
     }
 }
 
@@ -199,21 +220,14 @@ fn unstable(arm: &Arm<'_>) -> Vec<(u64, f64)> {
 
 /// Whether several seeds predicted the same for every row. Where all are right as well, they may have done so by merit.
 fn is_deterministic(arm: &Arm<'_>) -> bool {
-    let mut predicted = arm.finished().map(|trial| {
-        let rows = &trial.predictions.as_ref()?.rows;
-        Some(
-            rows.iter()
-                .map(|p| (p.row, p.predicted.as_str()))
-                .collect::<Vec<_>>(),
-        )
-    });
+    let mut predictions = arm.finished().map(|trial| trial.predictions.as_ref());
     let by_merit = |trial: &record::Trial| trial.record.test_accuracy == Some(1.0);
-    let Some(Some(first)) = predicted.next() else {
+    let Some(Some(first)) = predictions.next() else {
         return false;
     };
-    let mut others = predicted.peekable();
+    let mut others = predictions.peekable();
     others.peek().is_some()
-        && others.all(|other| other.as_ref() == Some(&first))
+        && others.all(|other| other.is_some_and(|other| other.predicts_as(first)))
         && !arm.finished().any(by_merit)
 }
 

@@ -81,11 +81,16 @@ fn trial(arm: Arm, seed: u64) -> Trial {
     record.infer_flops_per_sample = Some(1e6);
     Trial {
         record,
-        predictions: Some(Predictions {
-            classes: vec!["good".into(), "bad".into()],
-            rows,
-        }),
+        predictions: Some(Predictions::of(vec!["good".into(), "bad".into()], &rows).unwrap()),
     }
+}
+
+/// `change`s the rows that a trial predicted.
+fn change_rows(trial: &mut Trial, change: impl FnOnce(&mut Vec<Prediction>)) {
+    let before = trial.predictions.as_ref().unwrap();
+    let mut rows = before.to_rows();
+    change(&mut rows);
+    trial.predictions = Some(Predictions::of(before.classes.clone(), &rows).unwrap());
 }
 
 fn run(arms: &[Arm]) -> Run {
@@ -206,10 +211,12 @@ fn a_baseline_is_known_by_its_level_and_in_older_runs_by_having_no_model() {
             .filter(|t| t.record.spec.method == "counts")
         {
             let seed = trial.record.spec.seed;
-            for row in &mut trial.predictions.as_mut().unwrap().rows {
-                let right = chance(row.row, 77) + 0.05 * chance(row.row, 90 + seed) >= 0.119;
-                row.predicted = if right { "good" } else { "bad" }.into();
-            }
+            change_rows(trial, |rows| {
+                for row in rows {
+                    let right = chance(row.row, 77) + 0.05 * chance(row.row, 90 + seed) >= 0.119;
+                    row.predicted = if right { "good" } else { "bad" }.into();
+                }
+            });
         }
         trials
     };
@@ -253,13 +260,15 @@ fn with_an_error_to_keep_to_arms_are_compared_by_what_they_answer() {
         ..Question::default()
     };
     let mut blind = trial(arm("blind", 0.09, 1.0), 0);
-    for row in &mut blind.predictions.as_mut().unwrap().rows {
-        row.log_probabilities = vec![0.0, 0.0];
-    }
+    let all_alike = |trial: &mut Trial, log: f64| {
+        change_rows(trial, |rows| {
+            rows.iter_mut()
+                .for_each(|row| row.log_probabilities = vec![log; 2]);
+        });
+    };
+    all_alike(&mut blind, 0.0);
     let mut silent = trial(arm("silent", 0.09, 1.0), 0);
-    for row in &mut silent.predictions.as_mut().unwrap().rows {
-        row.log_probabilities = vec![f64::NAN, f64::NAN];
-    }
+    all_alike(&mut silent, f64::NAN);
     let mut all = run(&[BEST, WEAK]).trials;
     all.extend([blind, silent]);
     let found = advice(&run_of(all), &question);

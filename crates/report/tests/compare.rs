@@ -2,7 +2,7 @@
 
 mod synthetic;
 
-use record::Outcome;
+use record::{Outcome, Prediction, Predictions, Trial};
 use report::statistics::Evidence;
 use report::{Change, Gate, Machines, Noise, Run, RunComparison, gate, load_run};
 
@@ -19,10 +19,18 @@ fn compare(first: &Run, second: &Run) -> RunComparison {
     report::compare(first, second, &Noise::default())
 }
 
-fn changed(run: &Run, change: impl Fn(&mut record::Trial)) -> Run {
+fn changed(run: &Run, change: impl Fn(&mut Trial)) -> Run {
     let mut run = run.clone();
     run.trials.iter_mut().for_each(change);
     run
+}
+
+/// `change`s the rows that a trial predicted.
+fn change_rows(trial: &mut Trial, change: impl FnOnce(&mut Vec<Prediction>)) {
+    let before = trial.predictions.as_ref().unwrap();
+    let mut rows = before.to_rows();
+    change(&mut rows);
+    trial.predictions = Some(Predictions::of(before.classes.clone(), &rows).unwrap());
 }
 
 fn is_paired(comparison: &RunComparison) -> bool {
@@ -54,15 +62,16 @@ fn the_same_run_has_no_differences_and_the_same_answers() {
 fn permuted_rows_other_rows_and_other_files_are_not_paired() {
     let (_dir, run) = made_up();
     let permuted = changed(&run, |trial| {
-        let rows = &mut trial.predictions.as_mut().unwrap().rows;
-        let shifted: Vec<u64> = rows.iter().map(|row| row.row).collect();
-        rows.rotate_left(1);
-        rows.iter_mut()
-            .zip(shifted)
-            .for_each(|(row, at)| row.row = at);
+        change_rows(trial, |rows| {
+            let shifted: Vec<u64> = rows.iter().map(|row| row.row).collect();
+            rows.rotate_left(1);
+            rows.iter_mut()
+                .zip(shifted)
+                .for_each(|(row, at)| row.row = at);
+        });
     });
     let fewer = changed(&run, |trial| {
-        trial.predictions.as_mut().unwrap().rows.truncate(400);
+        change_rows(trial, |rows| rows.truncate(400));
         trial.record.n_test = Some(400);
     });
     let other_files = changed(&run, |trial| trial.record.spec.task_digest = "cc".into());
@@ -244,11 +253,11 @@ fn spoilt(run: &Run, method: &str, one_in: u64, seeds: &[u64]) -> Run {
         if spec.method != method || !seeds.contains(&spec.seed) {
             return;
         }
-        for row in &mut trial.predictions.as_mut().unwrap().rows {
-            if row.row % one_in == 0 {
+        change_rows(trial, |rows| {
+            for row in rows.iter_mut().filter(|row| row.row % one_in == 0) {
                 row.predicted = if row.label == "good" { "bad" } else { "good" }.into();
             }
-        }
+        });
     })
 }
 

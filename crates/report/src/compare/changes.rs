@@ -4,7 +4,7 @@ use super::ArmPair;
 use crate::names::Identity;
 use crate::run::{Group, Run};
 use crate::units;
-use record::RunInfo;
+use record::{Outcome, RunInfo};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,11 +61,12 @@ pub(super) fn between(
     groups: &[(&Group<'_>, &Group<'_>)],
     arms: &[ArmPair<'_>],
 ) -> Changes {
-    let machine = differing(machine(&first.info), machine(&second.info));
+    let mut machine = differing(machine(&first.info), machine(&second.info));
+    machine.extend(kinds_changed(first, second));
     Changes {
         settings: settings(first, second, arms),
         data: data(first, second, groups),
-        machines: machines(&first.info, &second.info),
+        machines: machines(first, second),
         machine,
         program: differing(program(&first.info), program(&second.info)),
     }
@@ -105,7 +106,49 @@ fn machine(info: &RunInfo) -> Pairs {
     ])
 }
 
-fn machines(first: &RunInfo, second: &RunInfo) -> Machines {
+/// The kinds of machines that the trials of a run finished on; `None` where the records name none, and run.json's stands for all.
+fn kinds(run: &Run) -> Option<BTreeSet<Option<String>>> {
+    let finished = run.trials.iter().map(|trial| &trial.record);
+    let finished = finished.filter(|record| record.outcome == Outcome::Finished);
+    let mut named = finished.clone().filter(|record| record.machine.is_some());
+    named.next()?;
+    let own = crate::machines::own(&run.info);
+    Some(
+        finished
+            .map(|r| crate::machines::kind(r, own.as_deref()))
+            .collect(),
+    )
+}
+
+/// The machines of the trials, where they are on record and differ.
+fn kinds_changed(first: &Run, second: &Run) -> Option<Changed> {
+    let said = |run: &Run| {
+        let kinds = kinds(run)?.into_iter();
+        let kinds: Vec<String> = kinds
+            .map(|kind| kind.unwrap_or_else(|| NOT_ON_RECORD.to_owned()))
+            .collect();
+        Some(kinds.join("; "))
+    };
+    let [first, second] = [first, second].map(said);
+    (first != second && first.is_some() && second.is_some()).then(|| Changed {
+        what: "machines of the trials".to_owned(),
+        first: first.unwrap_or_default(),
+        second: second.unwrap_or_default(),
+        arms: Vec::new(),
+    })
+}
+
+/// By the machines of the trials, where both runs have them on record: the same where some kind is in both, whose times alone are compared.
+fn machines(first: &Run, second: &Run) -> Machines {
+    match (kinds(first), kinds(second)) {
+        (Some(a), Some(b)) if a.contains(&None) || b.contains(&None) => Machines::Unknown,
+        (Some(a), Some(b)) if a.is_disjoint(&b) => Machines::Other,
+        (Some(_), Some(_)) => Machines::Same,
+        _ => machines_of_runs(&first.info, &second.info),
+    }
+}
+
+fn machines_of_runs(first: &RunInfo, second: &RunInfo) -> Machines {
     let hardware = |info: &RunInfo| {
         let mut all = machine(info);
         // Software: it may change times, and is shown; the machine stays the same.

@@ -52,8 +52,8 @@ fn classes<'a>(group: &Group<'a>) -> Option<Classes<'a>> {
     } else {
         let rows = std::iter::once(one)
             .chain(predictions)
-            .flat_map(|of_trial| &of_trial.rows);
-        Classes::Seen(rows.map(|row| row.label.as_str()).collect())
+            .flat_map(record::Predictions::rows);
+        Classes::Seen(rows.map(|row| row.label).collect())
     })
 }
 
@@ -140,8 +140,8 @@ fn within(which: &str, row: u64) -> String {
 fn labels<'a>(arm: &Arm<'a>) -> Option<Result<BTreeMap<u64, &'a str>, u64>> {
     let mut labels = BTreeMap::new();
     for trial in arm.finished() {
-        for row in trial.predictions.iter().flat_map(|p| &p.rows) {
-            let label = labels.entry(row.row).or_insert(row.label.as_str());
+        for row in trial.predictions.iter().flat_map(|p| p.rows()) {
+            let label = labels.entry(row.row).or_insert(row.label);
             if *label != row.label {
                 return Some(Err(row.row));
             }
@@ -159,8 +159,8 @@ pub(crate) fn same_answers(first: &Arm<'_>, second: &Arm<'_>) -> bool {
 /// What was predicted, by seed and row; `None` where that of a finished trial is not at hand, or none finished.
 fn answered<'a>(arm: &Arm<'a>) -> Option<BTreeMap<u64, Vec<(u64, &'a str)>>> {
     let of_trials = arm.finished().map(|trial| {
-        let rows = &trial.predictions.as_ref()?.rows;
-        let answers = rows.iter().map(|row| (row.row, row.predicted.as_str()));
+        let rows = trial.predictions.as_ref()?.rows();
+        let answers = rows.map(|row| (row.row, row.predicted));
         Some((trial.record.spec.seed, answers.collect()))
     });
     let by_seed: BTreeMap<_, _> = of_trials.collect::<Option<_>>()?;

@@ -5,14 +5,15 @@ use super::break_even::{Crossing, Line};
 use super::curves::{Curve, Curves};
 use super::look::{self, Look};
 use super::phases::Bar;
+use super::reliability::Panel;
 use super::scale::listed;
 use super::scatter::Point;
-use crate::CostLine;
 use crate::break_even;
 use crate::costs::Costs;
 use crate::run::{Arm, Group};
 use crate::statistics::{self, Answers, Spread, Standing};
 use crate::summary::{ArmSummary, GroupSummary};
+use crate::{BreakEven, CostLine};
 use record::{CurvePoint, MethodNote, Trial, TrialRecord};
 
 /// A group with how its arms look.
@@ -140,8 +141,8 @@ impl<'a> Data<'a> {
     }
 
     /// What each arm costs before the first prediction and for each, and where two that are not behind cross.
-    pub(crate) fn break_even(&self) -> (Vec<Line>, Vec<Crossing>) {
-        let Some(found) = crate::break_even(self.summary) else {
+    pub(crate) fn break_even(&self, found: Option<BreakEven>) -> (Vec<Line>, Vec<Crossing>) {
+        let Some(found) = found else {
             return (Vec::new(), Vec::new());
         };
         let of = |place: usize| self.arms().nth(place).expect("a place in the group");
@@ -151,8 +152,8 @@ impl<'a> Data<'a> {
                 label,
                 look,
                 fill: fill(arm.standing),
-                fixed_s: line.start_s.median,
-                per_prediction_s: line.predict_s.median,
+                start: line.start.median,
+                each: line.each.median,
             };
             arm.accuracy.map(|_| drawn)
         };
@@ -170,10 +171,26 @@ impl<'a> Data<'a> {
                 cheap_start: of(crossing.cheap_start).2,
                 predictions: crossing.predictions,
                 range: (crossing.low, crossing.high),
-                seconds: line.start_s.median + crossing.predictions * line.predict_s.median,
+                taken: line.start.median + crossing.predictions * line.each.median,
             })
         };
         (lines, shown.filter_map(crossing).collect())
+    }
+
+    /// The arms whose probabilities are known.
+    pub(crate) fn reliability(&self) -> Vec<Panel> {
+        let panel = |(_, arm, label, look): (usize, &ArmSummary, String, Look)| {
+            let own = &arm.calibration;
+            Some(Panel {
+                label,
+                look,
+                fill: fill(arm.standing),
+                error: own.error?.mean,
+                bins: own.bins.clone(),
+                tempered: own.bins_tempered.clone(),
+            })
+        };
+        self.arms().filter_map(panel).collect()
     }
 
     /// Medians by phase; what the total holds beyond the named phases is shown as such.
@@ -181,7 +198,10 @@ impl<'a> Data<'a> {
         let bars = self.arms().filter(|(_, arm, ..)| arm.finished > 0);
         bars.map(|(i, arm, label, _)| {
             let costs = &arm.costs;
+            // As the phases: of the trials whose times are shown.
             let finished = self.group.arms[i].finished();
+            let finished =
+                finished.filter(|trial| !arm.elsewhere.contains(&trial.record.spec.seed));
             let other = Spread::of(finished.map(|trial| other_s(&trial.record)));
             let phases = [
                 costs.load_s,

@@ -2,6 +2,7 @@
 
 use crate::break_even::{PredictSource, per_prediction, search_s};
 use crate::costs::Costs;
+use crate::money;
 use crate::statistics::Spread;
 use crate::summary::ArmSummary;
 use crate::units;
@@ -23,6 +24,27 @@ pub enum Cost {
         /// Texts to predict.
         predictions: f64,
     },
+    /// The same in money: calls at their prices, what runs here by the price of the machine.
+    Money(Spending),
+}
+
+/// So many predictions with what is needed before them, paid for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spending {
+    /// Texts to predict.
+    pub predictions: f64,
+    /// What an hour of this machine costs.
+    pub usd_per_hour: f64,
+}
+
+impl Spending {
+    /// US dollars in all.
+    pub(crate) fn of(self, costs: &Costs, source: PredictSource) -> Option<Spread> {
+        let seconds = search_and_train(costs)?;
+        let each = money::each_usd(costs, source, self.usd_per_hour)?;
+        let start = times(seconds, self.usd_per_hour / 3600.0);
+        Some(plus(start, times(each, self.predictions)))
+    }
 }
 
 impl Cost {
@@ -37,6 +59,7 @@ impl Cost {
                 let each = per_prediction(costs, source)?;
                 Some(plus(search_and_train(costs)?, times(each, predictions)))
             }
+            Self::Money(spending) => spending.of(costs, source),
         }
     }
 
@@ -59,14 +82,18 @@ impl Cost {
                 let texts = units::count(predictions);
                 format!("takes {times}less time in all, {texts} predictions included")
             }
+            Self::Money(Spending { predictions, .. }) => {
+                let texts = units::count(predictions);
+                format!("costs {times}less money in all, {texts} predictions included")
+            }
         }
     }
 
     pub(crate) fn unit(self) -> fn(f64) -> String {
-        if self == Self::Memory {
-            units::bytes
-        } else {
-            units::seconds
+        match self {
+            Self::Memory => units::bytes,
+            Self::Money(_) => units::usd,
+            _ => units::seconds,
         }
     }
 }
@@ -153,6 +180,7 @@ pub(crate) fn savings(
             units::seconds,
             " a prediction",
         ),
+        kind(in_money, units::usd, ""),
         Kind {
             own: stored(arm),
             others: stored(other),
@@ -184,8 +212,16 @@ pub(crate) fn savings(
 /// The time that goes with a cost.
 fn time(costs: &Costs, cost: Cost, source: PredictSource) -> Option<Spread> {
     match cost {
-        Cost::Memory | Cost::Predict => search_and_train(costs),
+        Cost::Memory | Cost::Predict | Cost::Money(_) => search_and_train(costs),
         _ => cost.of(costs, source),
+    }
+}
+
+/// Where money is what counts.
+fn in_money(costs: &Costs, cost: Cost, source: PredictSource) -> Option<Spread> {
+    match cost {
+        Cost::Money(spending) => spending.of(costs, source),
+        _ => None,
     }
 }
 
@@ -231,6 +267,35 @@ mod tests {
         );
         assert_eq!(Cost::Memory.of(&costs, PredictSource::Batched), None);
         assert!(is_searched(&costs));
+    }
+
+    #[test]
+    fn money_is_calls_at_their_prices_and_the_time_of_the_machine() {
+        let spending = Spending {
+            predictions: 1000.0,
+            usd_per_hour: 1.8,
+        };
+        let own = costs([10.0, 12.0, 20.0], Some(100.0), 50.0);
+        let found = Cost::Money(spending)
+            .of(&own, PredictSource::Batched)
+            .unwrap();
+        let expected = (112.0 + 1000.0 / 75.0) * 1.8 / 3600.0;
+        assert!((found.median - expected).abs() < 1e-12, "{found:?}");
+        let served = Costs {
+            calls: Spread::of([Some(200.0)]),
+            usd_per_1000_predictions: Spread::of([Some(0.25)]),
+            ..costs([0.0, 0.0, 0.0], None, 50.0)
+        };
+        let found = Cost::Money(spending).of(&served, PredictSource::Batched);
+        assert!((found.unwrap().median - 0.25).abs() < 1e-12);
+        let unpriced = Costs {
+            usd_per_1000_predictions: None,
+            ..served
+        };
+        assert_eq!(
+            Cost::Money(spending).of(&unpriced, PredictSource::Batched),
+            None
+        );
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub struct Decision {
 
 /// Decides among `candidates`, with `margin` as a share; `None` without any.
 pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
+    decide_placed(candidates, margin, compared(candidates, margin))
+}
+
+/// As [`decide`], with how each stands to the best of the others at hand.
+pub(super) fn decide_placed(
+    candidates: &[Candidate],
+    margin: f64,
+    mut against: Vec<Option<AgainstBest>>,
+) -> Option<Decision> {
     let better = |a: &usize, b: &usize| {
         let [x, y] = [a, b].map(|at| &candidates[*at]);
         let cost = |c: &Candidate| c.cost.map_or(f64::INFINITY, |cost| cost.median);
@@ -45,7 +54,6 @@ pub fn decide(candidates: &[Candidate], margin: f64) -> Option<Decision> {
             .then(a.cmp(b))
     };
     let best = (0..candidates.len()).min_by(better)?;
-    let mut against = compared(candidates, margin);
     place(&mut against, best, margin);
     let unbeaten = unbeaten(candidates, margin);
     let as_good = |at: &usize| {

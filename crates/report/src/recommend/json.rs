@@ -20,6 +20,7 @@ fn of_group(advice: &Advice) -> Value {
     let alternatives = |of: &[Alternative]| of.iter().map(alternative).collect::<Value>();
     json!({
         "title": advice.title,
+        "n_train": advice.point,
         "margin_points": 100.0 * advice.question.margin,
         "measure": if advice.question.max_error.is_some() { "coverage" } else { "accuracy" },
         "max_error": advice.question.max_error,

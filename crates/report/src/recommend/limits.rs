@@ -1,5 +1,6 @@
 //! What a user can afford, which arms break that, and by how much. An arm is judged by its median over seeds; single seeds beyond a limit are said.
 
+use super::Spending;
 use crate::break_even::{PredictSource, per_prediction};
 use crate::costs::adapt_s;
 use crate::run::Arm;
@@ -20,6 +21,8 @@ pub struct Limits {
     pub max_predict_s: Option<f64>,
     /// Most labels, those for validation counted.
     pub max_labels: Option<f64>,
+    /// Most US dollars for these predictions.
+    pub max_cost_usd: Option<(f64, Spending)>,
 }
 
 /// A limited quantity: its name, what one trial needs, what is allowed, and how it reads.
@@ -29,6 +32,8 @@ struct Check {
     of_trial: fn(&TrialRecord) -> Option<f64>,
     allowed: Option<f64>,
     unit: fn(f64) -> String,
+    /// Whether another machine would have needed something else.
+    of_machine: bool,
 }
 
 fn checks(
@@ -36,7 +41,7 @@ fn checks(
     arm: &Arm<'_>,
     limits: &Limits,
     source: PredictSource,
-) -> [Check; 5] {
+) -> [Check; 6] {
     let median = |spread: Option<crate::statistics::Spread>| spread.map(|s| s.median);
     [
         Check {
@@ -45,6 +50,7 @@ fn checks(
             of_trial: |r| r.train_peak_rss_bytes.map(|bytes| bytes as f64),
             allowed: limits.max_memory_bytes,
             unit: units::bytes,
+            of_machine: false,
         },
         Check {
             what: "training time",
@@ -52,6 +58,7 @@ fn checks(
             of_trial: adapt_s,
             allowed: limits.max_train_s,
             unit: units::seconds,
+            of_machine: true,
         },
         Check {
             what: "storage",
@@ -59,6 +66,7 @@ fn checks(
             of_trial: |r| r.stored_bytes.map(|bytes| bytes as f64),
             allowed: limits.max_stored_bytes,
             unit: units::bytes,
+            of_machine: false,
         },
         Check {
             what: "time for one prediction",
@@ -73,6 +81,7 @@ fn checks(
             },
             allowed: limits.max_predict_s,
             unit: units::seconds,
+            of_machine: true,
         },
         Check {
             what: "labels",
@@ -80,6 +89,17 @@ fn checks(
             of_trial: |_| None,
             allowed: limits.max_labels,
             unit: |labels| format!("{labels:.0}"),
+            of_machine: false,
+        },
+        Check {
+            what: "money",
+            needs: limits
+                .max_cost_usd
+                .and_then(|(_, spending)| median(spending.of(&summary.costs, source))),
+            of_trial: |_| None,
+            allowed: limits.max_cost_usd.map(|(usd, _)| usd),
+            unit: units::usd,
+            of_machine: true,
         },
     ]
 }
@@ -119,7 +139,11 @@ pub(super) fn seeds_beyond(
         let Some(allowed) = check.allowed else {
             continue;
         };
-        for trial in arm.finished() {
+        let elsewhere = |seed| check.of_machine && summary.elsewhere.contains(&seed);
+        for trial in arm
+            .finished()
+            .filter(|trial| !elsewhere(trial.record.spec.seed))
+        {
             let needs = (check.of_trial)(&trial.record);
             if let Some(needs) = needs.filter(|needs| *needs > allowed) {
                 said.push(format!(

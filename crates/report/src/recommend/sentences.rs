@@ -1,7 +1,7 @@
 //! The advice in sentences: what to choose, what is not settled, what limits keep out, what was left aside.
 
 use super::cost::is_cheaper;
-use super::{Advice, Basis, Cost, Refused, Scored, open};
+use super::{Advice, Basis, Cost, Refused, Scored, by_point, open};
 use crate::break_even::PredictSource;
 use crate::standing::{self, difference};
 use crate::statistics::{Interval, Spread, Standing};
@@ -10,14 +10,20 @@ use crate::units;
 /// What a line that is one of a list begins with.
 pub(crate) const ITEM: &str = "- ";
 
-/// The advice on every group, each under its title.
+/// The advice on every group, each under its title; on the points of a label curve, a line each.
 pub fn advice_text(advice: &[Advice]) -> String {
     let of_group = |advice: &Advice| {
         let lines = advice_lines(advice);
         let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
         format!("{}\n{lines}", advice.title)
     };
-    advice.iter().map(of_group).collect::<Vec<_>>().join("\n")
+    let parts = advice
+        .chunk_by(by_point::same_curve)
+        .map(|part| match part {
+            [one] => of_group(one),
+            curve => by_point::text(curve),
+        });
+    parts.collect::<Vec<_>>().join("\n")
 }
 
 /// One group's advice, a sentence or a few in each line; the first says what to choose.
@@ -37,14 +43,32 @@ pub fn advice_lines(advice: &Advice) -> Vec<String> {
     lines.extend(how_answered(advice));
     lines.extend(advice.notes.iter().map(|note| format!("{note}.")));
     lines.extend(how_timed(advice));
+    lines.extend(how_priced(advice));
     lines
+}
+
+/// What money is counted for, where it counts.
+fn how_priced(advice: &Advice) -> Option<String> {
+    let limit = advice.question.limits.max_cost_usd;
+    let spending = match advice.question.cost {
+        Cost::Money(spending) => Some(spending),
+        _ => limit.map(|(_, spending)| spending),
+    }?;
+    Some(format!(
+        "Money for {} predictions: calls at the prices that their run was given; search, training and predictions that run here at {} an hour of \
+         this machine (--usd-per-hour).",
+        units::count(spending.predictions),
+        units::usd(spending.usd_per_hour)
+    ))
 }
 
 /// What the time of a prediction is, where it counts.
 fn how_timed(advice: &Advice) -> Option<String> {
     let question = &advice.question;
-    let counts = matches!(question.cost, Cost::Predict | Cost::Total { .. })
-        || question.limits.max_predict_s.is_some();
+    let counts = matches!(
+        question.cost,
+        Cost::Predict | Cost::Total { .. } | Cost::Money(_)
+    ) || question.limits.max_predict_s.is_some();
     counts.then(|| {
         let how = match advice.source {
             PredictSource::Alone => "the median of single texts, one after the other",
@@ -56,7 +80,8 @@ fn how_timed(advice: &Advice) -> Option<String> {
     })
 }
 
-fn verdict(advice: &Advice) -> String {
+/// What to choose.
+pub(super) fn verdict(advice: &Advice) -> String {
     let (Some((choice, basis)), Some(best)) = (&advice.choice, &advice.best) else {
         return "Nothing measured fits the limits.".to_owned();
     };

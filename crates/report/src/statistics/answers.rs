@@ -1,43 +1,41 @@
 //! Right or wrong by seed and test example, and the variance of a crossed table's mean.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Right or wrong by seed and test example.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers {
     seeds: Vec<u64>,
     rows: Vec<u64>,
-    /// `right[seed][row]`, 1.0 or 0.0.
-    right: Vec<Vec<f64>>,
+    /// One bit an answer: `right[seed]` holds those of the rows, 64 a word.
+    right: Vec<Vec<u64>>,
 }
+
+/// Answers of one seed by row number, each row once, in rising order.
+type ByRow = Vec<(u64, bool)>;
 
 impl Answers {
     /// From each seed's answers by row number. Rows that some seed did not answer are left out.
-    pub fn new(by_seed: impl IntoIterator<Item = (u64, Vec<(u64, bool)>)>) -> Self {
-        let by_seed: BTreeMap<u64, BTreeMap<u64, bool>> = by_seed
+    pub fn new(by_seed: impl IntoIterator<Item = (u64, ByRow)>) -> Self {
+        // Of a seed or a row that stands twice, the last counts.
+        let by_seed: BTreeMap<u64, ByRow> = by_seed
             .into_iter()
-            .map(|(seed, rows)| (seed, rows.into_iter().collect()))
+            .map(|(seed, rows)| (seed, in_order(rows)))
             .collect();
-        let mut all = by_seed
-            .values()
-            .map(|rows| rows.keys().copied().collect::<BTreeSet<u64>>());
-        let first = all.next().unwrap_or_default();
-        let rows: Vec<u64> = all
-            .fold(first, |kept, rows| &kept & &rows)
-            .into_iter()
-            .collect();
-        let right = by_seed
-            .values()
-            .map(|answers| {
-                rows.iter()
-                    .map(|row| f64::from(u8::from(answers[row])))
-                    .collect()
-            })
-            .collect();
+        let mut all = by_seed.values();
+        let first = all.next().map_or(Vec::new(), |rows| numbers(rows));
+        let rows = all.fold(first, |kept, rows| {
+            if is_of_rows(rows, &kept) {
+                return kept;
+            }
+            let has = |row: &u64| rows.binary_search_by_key(row, |(row, _)| *row).is_ok();
+            kept.into_iter().filter(has).collect()
+        });
+        let right = by_seed.values().map(|answers| bits(answers, &rows));
         Self {
+            right: right.collect(),
             seeds: by_seed.into_keys().collect(),
             rows,
-            right,
         }
     }
 
@@ -63,32 +61,97 @@ impl Answers {
 
     /// Share of seeds that answered each row right, by row number.
     pub(super) fn row_means(&self) -> Vec<(u64, f64)> {
-        let share = |at: usize| {
-            let right: f64 = self.right.iter().map(|seed| seed[at]).sum();
-            right / self.right.len() as f64
-        };
-        (0..self.rows.len())
-            .map(|at| (self.rows[at], share(at)))
-            .collect()
+        let seeds = self.right.len() as f64;
+        let shares = self.row_counts().into_iter().map(|n| f64::from(n) / seeds);
+        self.rows.iter().copied().zip(shares).collect()
     }
 
-    pub(super) fn table(&self) -> &[Vec<f64>] {
+    /// How many seeds answered each row right.
+    pub(super) fn row_counts(&self) -> Vec<i32> {
+        let mut counts = vec![0; self.rows.len()];
+        for words in &self.right {
+            for (at, count) in counts.iter_mut().enumerate() {
+                *count += i32::from(is_set(words, at));
+            }
+        }
+        counts
+    }
+
+    /// The bits of each seed.
+    pub(super) fn bits(&self) -> &[Vec<u64>] {
         &self.right
     }
 
-    /// `self - other` by seed and row, over the seeds and rows that both have.
-    pub(super) fn minus(&self, other: &Self) -> Vec<Vec<f64>> {
-        let rows: Vec<(usize, usize)> = common(&self.rows, &other.rows);
-        let pair = |(s, o): (usize, usize)| {
-            rows.iter()
-                .map(|(a, b)| self.right[s][*a] - other.right[o][*b])
-                .collect()
-        };
-        common(&self.seeds, &other.seeds)
-            .into_iter()
-            .map(pair)
-            .collect()
+    /// 1.0 or 0.0 by seed and row.
+    pub(super) fn table(&self) -> Vec<Vec<f64>> {
+        let cell = |words: &[u64], at| f64::from(u8::from(is_set(words, at)));
+        let of_seed = |words: &Vec<u64>| (0..self.rows.len()).map(|at| cell(words, at)).collect();
+        self.right.iter().map(of_seed).collect()
     }
+
+    /// Both, over the seeds and rows that both have; `None` where these are all that either has.
+    pub(super) fn shared(&self, other: &Self) -> Option<[Self; 2]> {
+        if self.seeds == other.seeds && self.rows == other.rows {
+            return None;
+        }
+        let seeds = common(&self.seeds, &other.seeds);
+        let rows = common(&self.rows, &other.rows);
+        let [seeds_1, seeds_2] = sides(&seeds);
+        let [rows_1, rows_2] = sides(&rows);
+        Some([self.part(&seeds_1, &rows_1), other.part(&seeds_2, &rows_2)])
+    }
+
+    /// Those of the seeds and rows at these places.
+    fn part(&self, seeds: &[usize], rows: &[usize]) -> Self {
+        let of_seed = |seed: &usize| {
+            let mut words = vec![0; rows.len().div_ceil(64)];
+            for (to, from) in rows.iter().enumerate() {
+                set(&mut words, to, is_set(&self.right[*seed], *from));
+            }
+            words
+        };
+        Self {
+            seeds: seeds.iter().map(|at| self.seeds[*at]).collect(),
+            rows: rows.iter().map(|at| self.rows[*at]).collect(),
+            right: seeds.iter().map(of_seed).collect(),
+        }
+    }
+}
+
+/// Each row once, in rising order, as it is written mostly.
+fn in_order(rows: ByRow) -> ByRow {
+    if rows.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+        return rows;
+    }
+    let by_row: BTreeMap<u64, bool> = rows.into_iter().collect();
+    by_row.into_iter().collect()
+}
+
+fn numbers(rows: &[(u64, bool)]) -> Vec<u64> {
+    rows.iter().map(|(row, _)| *row).collect()
+}
+
+fn is_of_rows(answers: &[(u64, bool)], rows: &[u64]) -> bool {
+    answers.len() == rows.len() && answers.iter().zip(rows).all(|((row, _), own)| row == own)
+}
+
+/// The answers to `rows`, all of which are among them.
+fn bits(answers: &[(u64, bool)], rows: &[u64]) -> Vec<u64> {
+    let mut words = vec![0; rows.len().div_ceil(64)];
+    let mut next = answers.iter();
+    for (at, row) in rows.iter().enumerate() {
+        let answer = next.find(|(own, _)| own == row);
+        set(&mut words, at, answer.is_some_and(|(_, right)| *right));
+    }
+    words
+}
+
+fn is_set(words: &[u64], at: usize) -> bool {
+    words[at / 64] >> (at % 64) & 1 == 1
+}
+
+fn set(words: &mut [u64], at: usize, value: bool) {
+    words[at / 64] |= u64::from(value) << (at % 64);
 }
 
 /// Places of the values that two sorted lists share.
@@ -97,6 +160,11 @@ fn common(a: &[u64], b: &[u64]) -> Vec<(usize, usize)> {
         .enumerate()
         .filter_map(|(i, value)| Some((i, b.binary_search(value).ok()?)))
         .collect()
+}
+
+fn sides(pairs: &[(usize, usize)]) -> [Vec<usize>; 2] {
+    let (first, second) = pairs.iter().copied().unzip();
+    [first, second]
 }
 
 /// Mean of a crossed table, the variance of that mean, and its degrees of freedom.
@@ -181,6 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn answers_beyond_one_word_keep_their_rows() {
+        let right = |row: u64| row.is_multiple_of(3) || row == 130;
+        let seed = |s: u64| (s, (0..131).map(|row| (row, right(row + s))).collect());
+        let answers = Answers::new([seed(0), seed(1)]);
+        let expected = |s: u64| -> Vec<f64> {
+            let rows = 0..131;
+            rows.map(|row| f64::from(u8::from(right(row + s))))
+                .collect()
+        };
+        assert_eq!(answers.table(), [expected(0), expected(1)]);
+        let counts: i32 = answers.row_counts().iter().sum();
+        assert_eq!(
+            f64::from(counts),
+            answers.table().iter().flatten().sum::<f64>()
+        );
+        assert!(answers.varies() && !Answers::new([seed(0)]).varies());
+    }
+
+    #[test]
     fn a_crossed_table_gives_the_mean_squares_of_its_analysis_of_variance() {
         // By hand: row means 1, 0.5, 0, seed means 2/3, 1/3, mean 1/2.
         // MS_S = 3·(1/36 + 1/36)/1 = 1/6; MS_R = 2·(1/4 + 0 + 1/4)/2 = 1/2; residuals ±1/6,±1/6,±1/3 → SS 1/3, MS_E = 1/6.
@@ -222,6 +309,13 @@ mod tests {
             (2, vec![(1, false), (0, false), (9, true)]),
             (3, vec![(0, true), (1, true), (9, true)]),
         ]);
-        assert_eq!(a.minus(&b), [[0.0, 1.0]]);
+        let [a, b] = a.shared(&b).unwrap();
+        assert_eq!((a.seeds(), a.rows()), (&[2][..], &[0, 1][..]));
+        assert_eq!((a.seeds(), a.rows()), (b.seeds(), b.rows()));
+        assert_eq!(
+            (a.table(), b.table()),
+            (vec![vec![0.0, 1.0]], vec![vec![0.0; 2]])
+        );
+        assert_eq!(a.shared(&b), None);
     }
 }

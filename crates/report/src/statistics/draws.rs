@@ -27,28 +27,35 @@ impl Draws {
         let scale = |i: usize, k: usize| {
             let squares = cholesky[i].iter().zip(&cholesky[k]);
             let variance: f64 = squares.map(|(a, b)| (a - b).powi(2)).sum();
-            (compared[i][k].is_some() && variance > 0.0).then(|| (k, 1.0 / variance.sqrt()))
+            (compared[i][k].is_some() && variance > 0.0).then(|| 1.0 / variance.sqrt())
         };
-        let scales: Vec<Vec<(usize, f64)>> = (0..n)
-            .map(|i| (0..n).filter_map(|k| scale(i, k)).collect())
+        let scale = &scale;
+        // Each pair once: what the first is below the second, the second is above the first.
+        let pairs: Vec<(usize, usize, f64)> = (0..n)
+            .flat_map(|i| (i + 1..n).filter_map(move |k| Some((i, k, scale(i, k)?))))
             .collect();
         let mut random = ChaCha8Rng::seed_from_u64(1984);
         let mut smallest = vec![Vec::with_capacity(2 * DRAWS); n];
         let (mut normal, mut z) = (vec![0.0; n], vec![0.0; n]);
+        let mut ends = vec![(0.0, 0.0); n];
         for _ in 0..DRAWS {
             normal.fill_with(|| standard_normal(&mut random));
             for (z, row) in z.iter_mut().zip(cholesky) {
                 *z = row.iter().zip(&normal).map(|(a, b)| a * b).sum();
             }
-            for (i, smallest) in smallest.iter_mut().enumerate() {
-                // Each draw counts with its mirror image, which is as likely.
-                let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
-                for (k, scale) in &scales[i] {
-                    let difference = (z[i] - z[*k]) * scale;
-                    lowest = lowest.min(difference);
-                    highest = highest.max(difference);
-                }
-                smallest.extend([lowest, -highest]);
+            ends.fill((f64::INFINITY, f64::NEG_INFINITY));
+            for (i, k, scale) in &pairs {
+                let difference = (z[*i] - z[*k]) * scale;
+                let (lowest, highest) = &mut ends[*i];
+                *lowest = lowest.min(difference);
+                *highest = highest.max(difference);
+                let (lowest, highest) = &mut ends[*k];
+                *lowest = lowest.min(-difference);
+                *highest = highest.max(-difference);
+            }
+            // Each draw counts with its mirror image, which is as likely.
+            for (smallest, (lowest, highest)) in smallest.iter_mut().zip(&ends) {
+                smallest.extend([*lowest, -*highest]);
             }
         }
         Self(smallest)
@@ -161,7 +168,7 @@ fn covariance(rows: &[Vec<f64>], seeds: &[f64]) -> Vec<Vec<f64>> {
 }
 
 /// Lower triangle L with L·Lᵀ = `matrix`, positive semidefinite; a column without variance left is zero.
-fn cholesky(matrix: &[Vec<f64>]) -> Vec<Vec<f64>> {
+pub(super) fn cholesky(matrix: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let n = matrix.len();
     let mut lower = vec![vec![0.0; n]; n];
     for i in 0..n {

@@ -18,7 +18,7 @@ pub struct Interval {
 }
 
 /// An accuracy, its interval and what it rests on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Estimate {
     /// Mean over seeds and test examples.
     pub mean: f64,
@@ -61,7 +61,7 @@ pub fn estimate(answers: &Answers) -> Option<Estimate> {
         return None;
     }
     let (seeds, rows) = (answers.seeds().len(), answers.rows().len() as u64);
-    let found = crossed(answers.table());
+    let found = crossed(&answers.table());
     let interval = if seeds == 1 {
         wilson(found.mean, rows as f64, critical(f64::INFINITY))
     } else {

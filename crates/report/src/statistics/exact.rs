@@ -31,17 +31,50 @@ pub(crate) fn shown_at_most(errors: u64, n: u64, most: f64) -> bool {
     errors as f64 <= most * n as f64 && coin.is_ok_and(|coin| coin.cdf(errors) <= 1.0 - CONFIDENCE)
 }
 
+/// Of the first so many texts, how many may be wrong for their share to be [shown to be at most](shown_at_most) `most`. Found once for each number of
+/// texts and extended as more are asked for: what n show, n + 1 show as well.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorsAllowed {
+    most: f64,
+    /// By number of texts, from 0.
+    errors: Vec<Option<u64>>,
+}
+
+impl ErrorsAllowed {
+    pub(crate) fn new(most: f64) -> Self {
+        Self {
+            most,
+            errors: vec![None],
+        }
+    }
+
+    /// Whether `errors` of `n` show it.
+    pub(crate) fn are(&mut self, errors: u64, n: u64) -> bool {
+        while self.errors.len() as u64 <= n {
+            let n = self.errors.len() as u64;
+            let mut allowed = self.errors.last().copied().flatten();
+            let next = |allowed: Option<u64>| allowed.map_or(0, |errors| errors + 1);
+            while next(allowed) <= n && shown_at_most(next(allowed), n, self.most) {
+                allowed = Some(next(allowed));
+            }
+            self.errors.push(allowed);
+        }
+        self.errors[n as usize].is_some_and(|allowed| errors <= allowed)
+    }
+}
+
 /// Share of `true` in a table by seed and test example.
 pub(crate) fn share(table: &Answers) -> Option<Share> {
     (!table.is_empty()).then(|| {
-        let found = crossed(table.table());
+        let found = crossed(&table.table());
         of_variance(found.mean, found.variance, found.df, table.rows().len())
     })
 }
 
 /// Share of `part` among `whole`, both tables of the same seeds and rows, by linearisation of their ratio; `None` where `whole` is empty.
 pub(crate) fn ratio(part: &Answers, whole: &Answers) -> Option<Share> {
-    let [count, n] = [part, whole].map(|answers| answers.table().iter().flatten().sum::<f64>());
+    let tables = [part, whole].map(Answers::table);
+    let [count, n] = [0, 1].map(|at: usize| tables[at].iter().flatten().sum::<f64>());
     if n == 0.0 {
         return None;
     }
@@ -51,12 +84,7 @@ pub(crate) fn ratio(part: &Answers, whole: &Answers) -> Option<Share> {
         let cells = p.iter().zip(w);
         cells.map(|(p, w)| (p - mean * w) / answered).collect()
     };
-    let linear: Vec<Vec<f64>> = part
-        .table()
-        .iter()
-        .zip(whole.table())
-        .map(of_seed)
-        .collect();
+    let linear: Vec<Vec<f64>> = tables[0].iter().zip(&tables[1]).map(of_seed).collect();
     let found = crossed(&linear);
     // Without variance, as many examples as one seed answered.
     Some(of_variance(
@@ -110,6 +138,19 @@ mod tests {
             (8, 286, true),
         ] {
             assert_eq!(shown_at_most(errors, n, 0.05), shown, "{errors} of {n}");
+        }
+    }
+
+    #[test]
+    fn errors_allowed_are_those_shown_in_whatever_order_they_are_asked_for() {
+        for most in [0.05, 0.3, 0.999] {
+            let mut allowed = ErrorsAllowed::new(most);
+            for n in [93, 1, 286, 60, 0, 150] {
+                for errors in 0..=n {
+                    let shown = n > 0 && shown_at_most(errors, n, most);
+                    assert_eq!(allowed.are(errors, n), shown, "{errors} of {n}, {most}");
+                }
+            }
         }
     }
 

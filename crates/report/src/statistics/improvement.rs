@@ -10,6 +10,8 @@ use super::{CONFIDENCE, Interval};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 const DRAWS: usize = 4_000;
 
@@ -32,18 +34,23 @@ struct Squares {
 }
 
 impl Squares {
-    /// Probability of a positive difference, with the numbers of seeds and rows that the mean squares rest on; even where nothing varies and
-    /// nothing differs.
-    fn probability(&self, s: f64, r: f64) -> f64 {
+    /// Standard deviations by which the difference is above 0, with the numbers of seeds and rows that the mean squares rest on; 0 where nothing
+    /// varies and nothing differs.
+    fn score(&self, s: f64, r: f64) -> f64 {
         let seeds = (self.seeds - self.error).max(0.0) / r;
         let rows = (self.rows - self.error).max(0.0) / s;
         let variance = seeds + (rows + self.error) / r;
         if variance > 0.0 {
-            Normal::standard().cdf(self.mean / variance.sqrt())
+            self.mean / variance.sqrt()
         } else {
-            0.5
+            0.0
         }
     }
+}
+
+/// Of a positive difference.
+fn probability(score: f64) -> f64 {
+    Normal::standard().cdf(score)
 }
 
 impl Paired {
@@ -59,33 +66,73 @@ impl Paired {
             rows: squares.rows,
             error: squares.error,
         };
-        let mut random = ChaCha8Rng::seed_from_u64(1993);
-        let mut drawn: Vec<f64> = (0..DRAWS)
-            .map(|_| {
-                let mut pivot = |value: f64, df: f64| value * df / chi_square(&mut random, df);
-                let seeds = pivot(used.value, used.df);
-                let rows = pivot(squares.rows, r - 1.0);
-                let error = pivot(squares.error, (s - 1.0) * (r - 1.0));
+        let df = [used.df, r - 1.0, (s - 1.0) * (r - 1.0)];
+        let mut drawn: Vec<f64> = with_draws(df, |draws| {
+            let of = |draw: &Draw| {
+                let seeds = used.value * df[0] / draw.seeds;
+                let rows = squares.rows * df[1] / draw.rows;
+                let error = squares.error * df[2] / draw.error;
                 let variance = (seeds + (rows - error).max(0.0)) / (s * r);
                 Squares {
-                    mean: self.mean + variance.sqrt() * standard_normal(&mut random),
+                    mean: self.mean + variance.sqrt() * draw.mean,
                     seeds,
                     rows,
                     error,
                 }
-                .probability(s, r)
-            })
-            .collect();
-        drawn.sort_by(f64::total_cmp);
-        let tail = (1.0 - CONFIDENCE) / 2.0 * DRAWS as f64;
+                .score(s, r)
+            };
+            draws.iter().map(of).collect()
+        });
+        let tail = ((1.0 - CONFIDENCE) / 2.0 * DRAWS as f64) as usize;
+        let mut ranked = |at: usize| *drawn.select_nth_unstable_by(at, f64::total_cmp).1;
+        // The probability rises with the score.
+        let [low, high] = [tail, DRAWS - 1 - tail].map(|at| probability(ranked(at)));
         Some(Improvement {
-            probability: measured.probability(s, r),
-            interval: Interval {
-                low: drawn[tail as usize],
-                high: drawn[DRAWS - 1 - tail as usize],
-            },
+            probability: probability(measured.score(s, r)),
+            interval: Interval { low, high },
         })
     }
+}
+
+/// What one draw puts in the place of the mean squares and of the mean's deviation.
+#[derive(Clone, Copy, Debug)]
+struct Draw {
+    seeds: f64,
+    rows: f64,
+    error: f64,
+    mean: f64,
+}
+
+/// Degrees of freedom: of the seeds, the rows, the error.
+type Degrees = [f64; 3];
+
+/// `of` the draws for these degrees of freedom. They are the same for most pairs of a group, and drawing is what takes the time: the last few are kept.
+fn with_draws<T>(df: Degrees, of: impl FnOnce(&[Draw]) -> T) -> T {
+    const KEPT: usize = 4;
+    thread_local! {
+        static LAST: RefCell<VecDeque<(Degrees, Vec<Draw>)>> = const { RefCell::new(VecDeque::new()) };
+    }
+    LAST.with_borrow_mut(|last| {
+        let known = last.iter().position(|(own, _)| *own == df);
+        let draws = match known.and_then(|at| last.remove(at)) {
+            Some(known) => known,
+            None => (df, draw(df)),
+        };
+        last.truncate(KEPT - 1);
+        last.push_front(draws);
+        of(&last[0].1)
+    })
+}
+
+fn draw(df: Degrees) -> Vec<Draw> {
+    let mut random = ChaCha8Rng::seed_from_u64(1993);
+    let one = |_| Draw {
+        seeds: chi_square(&mut random, df[0]),
+        rows: chi_square(&mut random, df[1]),
+        error: chi_square(&mut random, df[2]),
+        mean: standard_normal(&mut random),
+    };
+    (0..DRAWS).map(one).collect()
 }
 
 /// Marsaglia & Tsang 2000; below two degrees of freedom by their own device.
