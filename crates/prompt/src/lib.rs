@@ -2,9 +2,11 @@
 //!
 //! - What is written, as text: [`Template`], [`LabelWords`], and the checks of settings that hold them.
 //! - The same as token ids: [`Pieces`], [`TokenTemplate`], [`label_tokens`].
+//! - What is shown: [`Demonstration`], [`draw`], [`order`], [`nearest_last`].
 //! - Who is asked, and how: [`AskedModel`], [`Mode`].
 //! - What is kept of a fit: [`PromptedModel`] with a [`SavedPrompt`], written as `prompt.json`.
 
+mod demonstrations;
 mod label_tokens;
 mod label_words;
 mod model;
@@ -16,6 +18,7 @@ mod template;
 mod token_template;
 
 pub use adapt::{has_pairs, require_kind};
+pub use demonstrations::{DEFAULT_SHOTS, Demonstration, draw, nearest_last, order};
 pub use label_tokens::{label_tokens, lone_word_tokens, refuse_indistinct};
 pub use label_words::{LabelSource, LabelWords, label_words};
 pub use model::{AskedModel, Mode};

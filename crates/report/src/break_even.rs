@@ -54,15 +54,15 @@ pub enum PredictSource {
     Batched,
 }
 
-/// What an arm costs: `start_s`, and `predict_s` for every text.
+/// What an arm costs, in seconds or in money: `start`, and `each` for every text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CostLine {
     /// Its place in the group.
     pub arm: usize,
     /// Search and adaptation.
-    pub start_s: Spread,
+    pub start: Spread,
     /// A prediction.
-    pub predict_s: Spread,
+    pub each: Spread,
 }
 
 /// Two lines that cross.
@@ -98,6 +98,11 @@ pub fn break_even(group: &GroupSummary) -> Option<BreakEven> {
         .zip(&group.arms)
         .filter_map(|(at, arm)| line(at, arm, source))
         .collect();
+    crossed(lines, source)
+}
+
+/// The lines and where they cross; `None` of fewer than two.
+pub(crate) fn crossed(lines: Vec<CostLine>, source: PredictSource) -> Option<BreakEven> {
     if lines.len() < 2 {
         return None;
     }
@@ -144,19 +149,19 @@ pub(crate) fn per_prediction(costs: &Costs, source: PredictSource) -> Option<Spr
     }
 }
 
-fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
+pub(crate) fn line(arm: usize, summary: &ArmSummary, source: PredictSource) -> Option<CostLine> {
     let costs = &summary.costs;
     let search = search_s(costs);
-    let predict_s = per_prediction(costs, source)?;
+    let each = per_prediction(costs, source)?;
     Some(CostLine {
         arm,
-        start_s: map(costs.adapt_s?, |seconds| seconds + search),
-        predict_s,
+        start: map(costs.adapt_s?, |seconds| seconds + search),
+        each,
     })
 }
 
 /// Of a rising function of the values.
-fn map(spread: Spread, of: impl Fn(f64) -> f64) -> Spread {
+pub(crate) fn map(spread: Spread, of: impl Fn(f64) -> f64) -> Spread {
     Spread {
         median: of(spread.median),
         min: of(spread.min),
@@ -177,20 +182,20 @@ fn inverse(rate: Spread) -> Option<Spread> {
 
 /// Where `dear`, which starts higher, has cost less than `cheap`.
 fn crossing(dear: &CostLine, cheap: &CostLine) -> Option<Crossing> {
-    let start = dear.start_s.median - cheap.start_s.median;
-    let saved = cheap.predict_s.median - dear.predict_s.median;
-    let saved_at_least = cheap.predict_s.min - dear.predict_s.max;
-    let start_at_least = dear.start_s.min - cheap.start_s.max;
+    let start = dear.start.median - cheap.start.median;
+    let saved = cheap.each.median - dear.each.median;
+    let saved_at_least = cheap.each.min - dear.each.max;
+    let start_at_least = dear.start.min - cheap.start.max;
     if start_at_least <= 0.0 || saved_at_least <= 0.0 {
         return None;
     }
-    let saved_at_most = cheap.predict_s.max - dear.predict_s.min;
+    let saved_at_most = cheap.each.max - dear.each.min;
     Some(Crossing {
         dear_start: dear.arm,
         cheap_start: cheap.arm,
         predictions: start / saved,
         low: start_at_least / saved_at_most,
-        high: (dear.start_s.max - cheap.start_s.min) / saved_at_least,
+        high: (dear.start.max - cheap.start.min) / saved_at_least,
     })
 }
 
@@ -271,7 +276,7 @@ mod tests {
                 ..GroupSummary::default()
             };
             let found = break_even(&group).unwrap();
-            (found.source, found.lines[0].predict_s.median)
+            (found.source, found.lines[0].each.median)
         };
         assert_eq!(
             lines([Some(25.0), Some(3.0)]),

@@ -59,6 +59,16 @@ fn parts(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
     }
 }
 
+/// US dollars: `0.000213 USD`, `3.2 USD`, `1,250 USD`.
+pub fn usd(value: f64) -> String {
+    let number = if value.abs() >= 1000.0 {
+        crate::standing::grouped(value.round() as u64)
+    } else {
+        three(value)
+    };
+    format!("{number} USD")
+}
+
 /// A share as a percentage with one decimal, without the sign: `87.1`.
 pub fn percent(value: f64) -> String {
     format!("{:.1}", 100.0 * value)
@@ -152,5 +162,14 @@ mod tests {
             .iter()
             .for_each(|(value, text)| assert_eq!(seconds(*value), *text));
         assert_eq!(percent(0.87149), "87.1");
+        let prices = [
+            (0.0, "0 USD"),
+            (0.000_212_6, "0.000213 USD"),
+            (3.2, "3.2 USD"),
+            (1250.4, "1,250 USD"),
+        ];
+        prices
+            .iter()
+            .for_each(|(value, text)| assert_eq!(usd(*value), *text));
     }
 }

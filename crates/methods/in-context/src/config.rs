@@ -1,15 +1,12 @@
 //! Settings of in-context learning, and what is refused among them before a weight is read.
 
-use ::prompt::{LabelSource, LabelWords, Template, check_templates, one_or_many};
+use ::prompt::{DEFAULT_SHOTS, LabelSource, LabelWords, Template, check_templates, one_or_many};
 use adapt::{ConfigError, Described, Range, SettingDoc};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 
 /// Name in the registry.
 pub(crate) const NAME: &str = "in-context";
-
-/// Demonstrations in a causal model's prompt where `shots` is null.
-pub(crate) const DEFAULT_PROMPT_SHOTS: usize = 8;
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +148,7 @@ impl InContext {
     /// Demonstrations in this mode.
     pub(crate) fn shots_in(&self, mode: ::prompt::Mode) -> usize {
         let by_mode = if mode == ::prompt::Mode::Prompt || self.retrieval {
-            DEFAULT_PROMPT_SHOTS
+            DEFAULT_SHOTS
         } else {
             0
         };

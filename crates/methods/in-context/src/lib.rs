@@ -3,7 +3,6 @@
 mod calibration;
 mod config;
 mod counts;
-mod demonstrations;
 mod layout;
 mod method;
 mod predictor;

@@ -2,11 +2,13 @@
 
 use crate::config::{InContext, NAME, Retriever};
 use crate::counts::Counts;
-use crate::demonstrations::{draw, order};
 use crate::predictor::Fitted;
-use crate::prompt::{Demonstration, Member, Prompt, require_mode};
+use crate::prompt::{Member, Prompt, require_mode};
 use crate::validation::{average, best_template, spread};
-use ::prompt::{AskedModel, Mode, PromptedModel, Template, has_pairs, label_words, unusable};
+use ::prompt::{
+    AskedModel, Demonstration, Mode, PromptedModel, Template, draw, has_pairs, label_words, order,
+    unusable,
+};
 use adapt::{
     ConfigError, DataShape, Event, FitError, Held, Hue, Level, LoadAdapterError, Look, Method,
     MethodInfo, Outline, Phase, Plan, Predictor, SavedInfo, Setting, note_folder, parse_config,

@@ -2,9 +2,8 @@
 //! row numbers only.
 
 use crate::config::{InContext, NAME};
-use ::prompt::{AskedModel, Mode, PromptedModel, SavedPrompt};
+use ::prompt::{AskedModel, Demonstration, Mode, PromptedModel, SavedPrompt};
 use serde::{Deserialize, Serialize};
-use task::Example;
 
 /// Everything that stands around a query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,34 +37,6 @@ pub(crate) type TextPair<'a> = (&'a str, Option<&'a str>);
 
 /// Log-probabilities, `[members][examples][classes]`.
 pub(crate) type MemberScores = Vec<Vec<Vec<f64>>>;
-
-/// A labelled example.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Demonstration {
-    pub(crate) row: u64,
-    pub(crate) text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) second: Option<String>,
-    pub(crate) label: usize,
-}
-
-impl Demonstration {
-    pub(crate) fn texts(&self) -> TextPair<'_> {
-        (&self.text, self.second.as_deref())
-    }
-}
-
-impl From<&Example> for Demonstration {
-    fn from(example: &Example) -> Self {
-        Self {
-            row: example.row,
-            text: example.text.clone(),
-            second: example.second.clone(),
-            label: example.label,
-        }
-    }
-}
 
 /// One prompt of the ensemble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,11 +4,12 @@ use crate::calibration::{calibrate, content_free_prior};
 use crate::config::{NAME, Score};
 use crate::counts::Counts;
 use crate::layout::{Group, Layout, Tail};
-use crate::prompt::{Asked, Demonstration, TextPair};
+use crate::prompt::{Asked, TextPair};
 use crate::score_causal::{self, Scored};
 use crate::score_cloze;
 use ::prompt::{
-    Frame, Mode, Pieces, Template, Texts, TokenTemplate, label_tokens, refuse_indistinct,
+    Demonstration, Frame, Mode, Pieces, Template, Texts, TokenTemplate, label_tokens,
+    refuse_indistinct,
 };
 use adapt::{FitError, PredictError};
 use task::log_softmax;

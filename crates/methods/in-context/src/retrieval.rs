@@ -3,9 +3,8 @@
 use crate::config::Retriever;
 use crate::prompt::{Asked, TextPair};
 use crate::similarity::{cosines, embed, embedder};
-use ::prompt::AskedModel;
+use ::prompt::{AskedModel, nearest_last};
 use adapt::FitError;
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use transformer::{Embedder, TokenizeError};
 
@@ -63,21 +62,6 @@ fn bags(model: &AskedModel, texts: &[TextPair<'_>]) -> Result<Vec<Vec<u32>>, Tok
         .iter()
         .map(|(a, b)| Ok([words(a)?, words(b.unwrap_or_default())?].concat()))
         .collect()
-}
-
-fn nearest_last(similarities: &[f32], k: usize) -> Vec<usize> {
-    let nearer = |&a: &usize, &b: &usize| match similarities[b].total_cmp(&similarities[a]) {
-        Ordering::Equal => a.cmp(&b),
-        unequal => unequal,
-    };
-    let mut order: Vec<usize> = (0..similarities.len()).collect();
-    if k < order.len() {
-        order.select_nth_unstable_by(k, nearer);
-        order.truncate(k);
-    }
-    order.sort_by(nearer);
-    order.reverse();
-    order
 }
 
 /// Token counts × smoothed inverse document frequency, ln((1 + n) / (1 + df)) + 1, as unit vectors.
@@ -156,13 +140,6 @@ fn count(bag: &[u32]) -> HashMap<u32, f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_stands_last_and_the_first_of_equals_is_nearer() {
-        assert_eq!(nearest_last(&[0.1, 0.9, 0.5, 0.9, 0.2], 3), [2, 3, 1]);
-        assert_eq!(nearest_last(&[0.1, 0.9], 5), [0, 1]);
-        assert!(nearest_last(&[0.5], 0).is_empty());
-    }
 
     #[test]
     fn tf_idf_weighs_rare_tokens_and_knows_the_same_text() {

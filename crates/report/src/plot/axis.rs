@@ -11,6 +11,8 @@ pub(crate) enum Unit {
     Seconds,
     /// Bytes.
     Bytes,
+    /// US dollars.
+    Usd,
     /// Shares, read in percent.
     Percent,
     /// A number without unit.
@@ -23,6 +25,7 @@ impl Unit {
             Self::Count => units::count(value),
             Self::Seconds => units::seconds(value),
             Self::Bytes => units::bytes(value),
+            Self::Usd => units::usd(value),
             Self::Percent => units::three(100.0 * value),
             Self::Plain => units::three(value),
         }

@@ -9,19 +9,27 @@ use super::render::text_width;
 use super::scale::listed;
 use crate::units;
 
-/// A way of adapting: seconds before the first prediction, and seconds of each.
+/// What is counted: time or money.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    pub(crate) unit: Unit,
+    /// The title of the axis.
+    pub(crate) axis: &'static str,
+}
+
+/// A way of adapting: what it takes before the first prediction, and for each.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub(crate) label: String,
     pub(crate) look: Look,
     pub(crate) fill: Fill,
-    pub(crate) fixed_s: f64,
-    pub(crate) per_prediction_s: f64,
+    pub(crate) start: f64,
+    pub(crate) each: f64,
 }
 
 impl Line {
     fn after(&self, predictions: f64) -> f64 {
-        self.fixed_s + predictions * self.per_prediction_s
+        self.start + predictions * self.each
     }
 }
 
@@ -35,13 +43,15 @@ pub(crate) struct Crossing {
     pub(crate) predictions: f64,
     /// Range of the predictions.
     pub(crate) range: (f64, f64),
-    pub(crate) seconds: f64,
+    /// What both have taken then.
+    pub(crate) taken: f64,
 }
 
 /// The chart, or `None` unless two lines are to be compared. `crossings` are of lines that are not behind, the earliest first.
 pub(crate) fn chart(
     title: &str,
     subtitle: &str,
+    measure: Measure,
     lines: &[Line],
     crossings: &[Crossing],
 ) -> Option<Picture> {
@@ -63,7 +73,7 @@ pub(crate) fn chart(
     };
     let notes = notes(crossings, &below);
     let height = plot.bottom + 68.0 + 19.0 * notes.len() as f64;
-    let description = description(&timed, crossings, most);
+    let description = description(&timed, crossings, most, measure.unit);
     let mut picture = Picture::new(WIDTH, height, title, description);
     frame::title(&mut picture, subtitle);
     let fills: Vec<Fill> = drawn.iter().map(|l| l.fill).collect();
@@ -74,9 +84,9 @@ pub(crate) fn chart(
 
     let x = Axis::log(&[1.0, most], (plot.left, plot.right), Unit::Count);
     let highest = drawn.iter().map(|l| l.after(most)).fold(0.0, f64::max);
-    let y = Axis::log(&[lowest, highest], (plot.bottom, plot.top), Unit::Seconds);
+    let y = Axis::log(&[lowest, highest], (plot.bottom, plot.top), measure.unit);
     frame::x_axis(&mut picture, &plot, &x, "predictions");
-    frame::y_axis(&mut picture, &plot, &y, "search + training + predictions");
+    frame::y_axis(&mut picture, &plot, &y, measure.axis);
     for line in &drawn {
         let behind = line.fill == Fill::Hollow;
         let (width, opacity) = if behind { (1.1, 0.6) } else { (2.0, 1.0) };
@@ -84,7 +94,7 @@ pub(crate) fn chart(
         picture.arm_line(&course, line.look, width, opacity);
     }
     for crossing in crossings.iter().filter(|c| c.predictions <= most) {
-        let at = (x.at(crossing.predictions), y.at(crossing.seconds));
+        let at = (x.at(crossing.predictions), y.at(crossing.taken));
         crossing_mark(&mut picture, at);
     }
     let ends = drawn
@@ -179,12 +189,12 @@ fn notes(crossings: &[Crossing], below: &[&Line]) -> Vec<String> {
 }
 
 /// The chart in words.
-fn description(lines: &[&Line], crossings: &[Crossing], most: f64) -> String {
+fn description(lines: &[&Line], crossings: &[Crossing], most: f64, unit: Unit) -> String {
     let of: Vec<String> = lines
         .iter()
         .map(|l| {
-            let [fixed, each] = [l.fixed_s, l.per_prediction_s].map(units::seconds);
-            format!("{} {fixed} and {each} each", l.label)
+            let [start, each] = [l.start, l.each].map(|value| unit.read(value));
+            format!("{} {start} and {each} each", l.label)
         })
         .collect();
     let told = told(crossings);
@@ -194,7 +204,7 @@ fn description(lines: &[&Line], crossings: &[Crossing], most: f64) -> String {
         format!("Break-even: {}.", told.join("; "))
     };
     format!(
-        "Total cost of 1 to {} predictions on logarithmic axes, the time before the first and the time of each: {}. {crossings}",
+        "Total cost of 1 to {} predictions on logarithmic axes, before the first and for each: {}. {crossings}",
         units::count(most),
         listed(&of)
     )
@@ -206,13 +216,18 @@ mod tests {
     use crate::plot::look;
     use crate::plot::picture::Shape;
 
-    fn line(label: &str, fill: Fill, fixed_s: f64, per_prediction_s: f64) -> Line {
+    const TIME: Measure = Measure {
+        unit: Unit::Seconds,
+        axis: "search + training + predictions",
+    };
+
+    fn line(label: &str, fill: Fill, start: f64, each: f64) -> Line {
         Line {
             label: label.to_owned(),
             look: look::of_arms(&[label], &[])[0],
             fill,
-            fixed_s,
-            per_prediction_s,
+            start,
+            each,
         }
     }
 
@@ -225,16 +240,16 @@ mod tests {
             line("guesses", Fill::Hollow, 0.0, 1e-12),
         ];
         let predictions = 59.99 / 0.009;
-        let seconds = lines[1].after(predictions);
-        assert!((seconds - lines[0].after(predictions)).abs() < 1e-9);
+        let taken = lines[1].after(predictions);
+        assert!((taken - lines[0].after(predictions)).abs() < 1e-9);
         let crossing = Crossing {
             dear_start: "trains".to_owned(),
             cheap_start: "asks".to_owned(),
             predictions,
             range: (6000.0, 8000.0),
-            seconds,
+            taken,
         };
-        let picture = chart("Break-even", "", &lines, &[crossing]).expect("a chart");
+        let picture = chart("Break-even", "", TIME, &lines, &[crossing]).expect("a chart");
         let told = "trains costs less than asks from 6.67 k on (6 k to 8 k)";
         assert!(
             picture.description.contains(told),
@@ -267,7 +282,7 @@ mod tests {
             assert!(nearest.fold(f64::INFINITY, f64::min) < 6.0, "{fill:?}");
         }
         assert_eq!(
-            chart("Break-even", "", &lines[..1], &[]),
+            chart("Break-even", "", TIME, &lines[..1], &[]),
             None,
             "nothing to compare"
         );

@@ -7,5 +7,6 @@ mod plan_file;
 mod ranges;
 mod resolve;
 mod settings;
+mod train_limits;
 
-pub(crate) use resolve::{Arm, Plan, resolve};
+pub(crate) use resolve::{Arm, Plan, left_out_of_all, resolve};

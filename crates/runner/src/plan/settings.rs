@@ -49,11 +49,44 @@ pub(crate) fn add(given: &mut Given, text: &str, methods: Methods) -> anyhow::Re
     Ok(())
 }
 
+/// Those settings without a default that are not given.
+pub(crate) fn missing(method: &dyn adapt::Method, given: &Map<String, Value>) -> Vec<&'static str> {
+    let is_empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
+    let required = method.required().iter().copied();
+    required
+        .filter(|name| given.get(*name).is_none_or(is_empty))
+        .collect()
+}
+
 /// The settings of a method with every default made explicit.
 ///
 /// # Errors
-/// A setting that the method does not have or accept.
+/// A setting that the method does not have or accept, or one without a default that is not given.
 pub(crate) fn resolve(
+    method: &dyn adapt::Method,
+    given: &Map<String, Value>,
+) -> anyhow::Result<Value> {
+    let missing = missing(method, given);
+    if !missing.is_empty() {
+        let name = method.info().name;
+        let options: Vec<String> = missing
+            .iter()
+            .map(|setting| format!("--set {name}.{setting}=..."))
+            .collect();
+        bail!(
+            "{name} needs {}, which have no default; give them with {}",
+            missing.join(" and "),
+            options.join(" ")
+        );
+    }
+    laid(method, given)
+}
+
+/// The same, whether or not those without a default are given.
+///
+/// # Errors
+/// As there.
+pub(super) fn laid(
     method: &dyn adapt::Method,
     given: &Map<String, Value>,
 ) -> anyhow::Result<Value> {

@@ -4,17 +4,65 @@ use adapt::sub_seed;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use task::{Example, Split, few_shot};
+
+/// Demonstrations in a prompt where nothing else is said.
+pub const DEFAULT_SHOTS: usize = 8;
+
+/// A labelled example that stands in a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demonstration {
+    /// Its row in the training file.
+    pub row: u64,
+    /// The text, or the first of a pair.
+    pub text: String,
+    /// The second of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// Its class.
+    pub label: usize,
+}
+
+impl Demonstration {
+    /// The text, or both of a pair.
+    pub fn texts(&self) -> (&str, Option<&str>) {
+        (&self.text, self.second.as_deref())
+    }
+}
+
+impl From<&Example> for Demonstration {
+    fn from(example: &Example) -> Self {
+        Self {
+            row: example.row,
+            text: example.text.clone(),
+            second: example.second.clone(),
+            label: example.label,
+        }
+    }
+}
+
+/// The `k` examples with the highest similarities, the nearest last: next to the query. Of equals the first is nearer.
+pub fn nearest_last(similarities: &[f32], k: usize) -> Vec<usize> {
+    let nearer = |&a: &usize, &b: &usize| match similarities[b].total_cmp(&similarities[a]) {
+        Ordering::Equal => a.cmp(&b),
+        unequal => unequal,
+    };
+    let mut order: Vec<usize> = (0..similarities.len()).collect();
+    if k < order.len() {
+        order.select_nth_unstable_by(k, nearer);
+        order.truncate(k);
+    }
+    order.sort_by(nearer);
+    order.reverse();
+    order
+}
 
 /// A class-balanced draw of `shots` examples of `train`, as indices. The classes are dealt from in the order of their names,
 /// so that a task whose classes are listed in another order gets the same demonstrations.
-pub(crate) fn draw(
-    train: &Split,
-    shots: usize,
-    classes: &[String],
-    seed: u64,
-    draw: usize,
-) -> Vec<usize> {
+pub fn draw(train: &Split, shots: usize, classes: &[String], seed: u64, draw: usize) -> Vec<usize> {
     let mut by_name: Vec<usize> = (0..classes.len()).collect();
     by_name.sort_by_key(|&class| &classes[class]);
     let mut rank = vec![0; classes.len()];
@@ -36,7 +84,7 @@ pub(crate) fn draw(
 }
 
 /// Order 0 is the draw's own, which alternates the classes; the others are shuffles.
-pub(crate) fn order(drawn: &[usize], seed: u64, draw: usize, order: usize) -> Vec<usize> {
+pub fn order(drawn: &[usize], seed: u64, draw: usize, order: usize) -> Vec<usize> {
     let mut ordered = drawn.to_vec();
     if order > 0 {
         let seed = sub_seed(seed, &format!("demonstration order {draw} {order}"));
@@ -93,6 +141,13 @@ mod tests {
             drawn,
             draw(&train(&permuted), 5, &names(&["y", "z", "x"]), 5, 0)
         );
+    }
+
+    #[test]
+    fn the_nearest_stands_last_and_the_first_of_equals_is_nearer() {
+        assert_eq!(nearest_last(&[0.1, 0.9, 0.5, 0.9, 0.2], 3), [2, 3, 1]);
+        assert_eq!(nearest_last(&[0.1, 0.9], 5), [0, 1]);
+        assert!(nearest_last(&[0.5], 0).is_empty());
     }
 
     #[test]
