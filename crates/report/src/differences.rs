@@ -3,7 +3,7 @@
 use crate::run::{Arm, Group, Run};
 use crate::statistics::{self, Answers, Paired};
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "model",
     "task",
     "first",
@@ -16,6 +16,7 @@ const HEADER: [&str; 12] = [
     "p_improvement_high",
     "n_seeds",
     "n_test",
+    "n_train",
 ];
 
 /// One row a pair that shares seeds and test examples. The variance between seeds is moderated over the group; the interval is the pair's own and
@@ -45,6 +46,11 @@ fn rows(group: &Group<'_>) -> Vec<Vec<String>> {
     rows
 }
 
+/// Training examples of an arm, as far as its trials tell.
+fn examples(arm: &Arm<'_>) -> Option<u64> {
+    arm.trials.iter().find_map(|trial| trial.record.n_train)
+}
+
 fn row(group: &Group<'_>, first: usize, second: usize, pair: &Paired) -> Vec<String> {
     let interval = pair.interval();
     let improvement = pair.improvement();
@@ -65,5 +71,6 @@ fn row(group: &Group<'_>, first: usize, second: usize, pair: &Paired) -> Vec<Str
         chance(|i| i.interval.high),
         pair.squares.seed_count.to_string(),
         pair.squares.row_count.to_string(),
+        examples(&group.arms[first]).map_or(String::new(), |n| n.to_string()),
     ]
 }

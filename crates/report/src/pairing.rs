@@ -26,6 +26,11 @@ pub(crate) fn pair(first: &[Group<'_>], second: &[Group<'_>]) -> Pairing {
     let mut candidates = Vec::new();
     for (i, a) in first.iter().enumerate() {
         for (j, b) in second.iter().enumerate() {
+            // The points of a label curve pair with the same point only.
+            let is_point = a.point.is_some() || b.point.is_some();
+            if is_point && a.train_limit != b.train_limit {
+                continue;
+            }
             let (models, tasks) = (models(a, b), tasks(a, b));
             if let (Some(model), Some(task)) = (same(models), same(tasks)) {
                 let same = [model, task];
@@ -123,7 +128,9 @@ pub(crate) fn titles<'a>(
     let names = names(Group::model_identity)
         .into_iter()
         .zip(names(Group::task_identity));
-    let mut titles = names.map(|(model, task)| title(&model, &task));
+    let points = first.iter().chain(own.iter().copied()).map(|group| group.point);
+    let named = names.zip(points);
+    let mut titles = named.map(|((model, task), point)| title(&model, &task, point));
     let of_first: Vec<String> = titles.by_ref().take(first.len()).collect();
     let of_second = (0..second.len()).map(|j| match partner(j) {
         Some(i) => of_first[i].clone(),
@@ -160,6 +167,8 @@ mod tests {
             task,
             model_digest,
             task_digest,
+            train_limit: None,
+            point: None,
             model_name: String::new(),
             task_name: String::new(),
             slug: String::new(),

@@ -4,7 +4,7 @@
 
 use crate::escape::markdown;
 use crate::run::Run;
-use crate::{ReportError, store, summary, text};
+use crate::{ReportError, label_curves, store, summary, text};
 use record::StoreError;
 use std::path::Path;
 
@@ -61,16 +61,18 @@ fn markers(name: &str) -> (String, String) {
 
 fn content(run: &Run) -> String {
     let groups = summary::summarise(run);
-    let tables: Vec<String> = groups
-        .iter()
-        .map(|g| {
+    let curves = label_curves::label_curves(run, &groups);
+    let curves = curves.iter().map(label_curves::readme);
+    let alone = groups.iter().filter(|g| g.point.is_none());
+    let tables: Vec<String> = curves
+        .chain(alone.map(|g| {
             format!(
                 "**{}** ({})\n\n{}",
                 markdown(&g.title),
                 text::intro(g),
                 text::markdown_table(g)
             )
-        })
+        }))
         .collect();
     tables.join("\n")
 }

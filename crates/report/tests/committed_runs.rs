@@ -42,7 +42,14 @@ fn committed_tables_and_readmes_are_what_the_archives_give() {
         assert_eq!(run.form, Form::Compact, "{}", run.dir.display());
         let again = tempfile::tempdir().unwrap();
         report::write(run, again.path()).unwrap();
-        for table in ["trials.csv", "summary.csv", "differences.csv", "summary.md"] {
+        let every = ["trials.csv", "summary.csv", "differences.csv", "summary.md"];
+        // Of runs with a label curve.
+        let curves = ["crossings.csv", "label_curves.csv"];
+        let curves = curves
+            .into_iter()
+            .filter(|name| again.path().join(name).exists());
+        let tables: Vec<&str> = every.into_iter().chain(curves).collect();
+        for table in &tables {
             let [committed, derived] =
                 [&run.dir, again.path()].map(|dir| fs::read_to_string(dir.join(table)).unwrap());
             assert!(
@@ -57,15 +64,9 @@ fn committed_tables_and_readmes_are_what_the_archives_give() {
             "charts of {}",
             run.dir.display()
         );
-        let expected = [
-            "differences.csv",
-            "plots",
-            "records.tar.zst",
-            "run.json",
-            "summary.csv",
-            "summary.md",
-            "trials.csv",
-        ];
+        let mut expected = ["plots", "records.tar.zst", "run.json"].to_vec();
+        expected.extend(tables);
+        expected.sort_unstable();
         assert_eq!(names(&run.dir), expected, "{}", run.dir.display());
     }
 

@@ -13,6 +13,7 @@
 
 mod assemble;
 mod batches;
+mod calibration;
 mod card;
 mod classes;
 mod error;
@@ -31,6 +32,7 @@ mod split;
 mod task;
 
 pub use batches::{batches_by_length, batches_sorted};
+pub use calibration::{brier, out_of_scope_auroc, out_of_scope_class};
 pub use error::{Place, TaskError, TaskErrorKind};
 pub use few_shot::few_shot;
 pub use locate::{LocateError, locate};

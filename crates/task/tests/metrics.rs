@@ -50,6 +50,35 @@ fn metrics_equal_scikit_learns() {
     println!("largest difference of {} cases: {largest:.1e}", cases.len());
 }
 
+/// `tests/fixtures/classifiers/calibration.json` is written by `scripts/reference_curves.py`.
+#[test]
+fn brier_scores_and_areas_under_roc_curves_equal_scikit_learns() {
+    let fixture: Value = serde_json::from_str(include_str!(
+        "../../../tests/fixtures/classifiers/calibration.json"
+    ))
+    .expect("JSON");
+    let cases = fixture["cases"].as_array().expect("cases");
+    assert!(cases.len() >= 3);
+    for case in cases {
+        let labels = integers(&case["labels"]);
+        let rows = case["probabilities"].as_array().expect("rows").iter();
+        let row = |row: &Value| numbers(row).into_iter().map(|p| p.ln() as f32).collect();
+        let log_probs: Vec<Vec<f32>> = rows.map(row).collect();
+        let out = case["out_of_scope"].as_u64().expect("a class") as usize;
+        for (name, ours) in [
+            ("brier", Some(task::brier(&log_probs, &labels))),
+            ("auroc", task::out_of_scope_auroc(&log_probs, &labels, out)),
+        ] {
+            let (ours, theirs) = (ours.expect(name), case[name].as_f64().expect(name));
+            assert!(
+                (ours - theirs).abs() < TOLERANCE,
+                "{}: {name} is {ours}, scikit-learn has {theirs}",
+                case["name"]
+            );
+        }
+    }
+}
+
 fn numbers(value: &Value) -> Vec<f64> {
     value
         .as_array()

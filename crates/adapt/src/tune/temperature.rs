@@ -6,6 +6,20 @@
 
 use crate::{Logits, log_softmax};
 
+/// The temperature by which all scores are to be divided for the lowest mean negative log-likelihood; `None` where no one is best: without examples, or
+/// where the answers are right throughout (the lower the better) or no better than chance (the higher).
+///
+/// # Panics
+/// If the two disagree in length, or a label is no class.
+pub fn best_temperature(logits: &[Logits], labels: &[usize]) -> Option<f64> {
+    assert_eq!(logits.len(), labels.len(), "rows of scores and labels");
+    if labels.is_empty() {
+        return None;
+    }
+    let log_factor = lowest(|log_factor| losses(logits, labels, log_factor.exp()).iter().sum());
+    (log_factor.abs() < FARTHEST - 0.1).then(|| (-log_factor).exp())
+}
+
 /// Negative log-likelihood of each example, in nats, where all scores are divided by the temperature with the lowest mean. Empty without examples.
 pub(super) fn losses_at_best_temperature(logits: &[Logits], labels: &[usize]) -> Vec<f64> {
     let at = |log_factor: f64| losses(logits, labels, log_factor.exp());
@@ -21,10 +35,13 @@ fn losses(logits: &[Logits], labels: &[usize], factor: f64) -> Vec<f64> {
     .collect()
 }
 
+/// Logarithm of the largest factor that is tried, and of the smallest with its sign turned.
+const FARTHEST: f64 = 8.0;
+
 /// Where a function of the logarithm of the factor with one valley is lowest, by golden section (Kiefer 1953): the mean loss is convex in
 /// the factor. A factor of e⁻⁸ makes all classes alike, one of e⁸ a score of 1 certain.
 fn lowest(of: impl Fn(f64) -> f64) -> f64 {
-    let (mut low, mut high) = (-8.0, 8.0);
+    let (mut low, mut high) = (-FARTHEST, FARTHEST);
     let share = (5.0_f64.sqrt() - 1.0) / 2.0;
     while high - low > 1e-4 {
         let (left, right) = (high - share * (high - low), low + share * (high - low));
@@ -66,6 +83,37 @@ mod tests {
         let one_wrong = with(&[[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [2.0, 0.0]]);
         assert!(one_wrong < with(&[[0.0, 2.0], [0.0, 2.0], [2.0, 0.0], [2.0, 0.0]]));
         assert!(with(&[[0.0, 2.0], [0.0, 2.0], [0.0, 2.0], [0.5, 0.0]]) < one_wrong);
+    }
+
+    #[test]
+    fn the_best_temperature_takes_out_what_scores_were_multiplied_by_and_may_not_exist() {
+        let rows = [
+            [0.0_f32, 1.3],
+            [0.0, 0.4],
+            [2.1, 0.0],
+            [0.0, 0.9],
+            [0.2, 0.0],
+        ];
+        let labels = [1, 1, 0, 0, 1];
+        let times = |factor: f32| -> Vec<Logits> {
+            rows.iter()
+                .map(|row| row.iter().map(|z| factor * z).collect())
+                .collect()
+        };
+        let once = best_temperature(&times(1.0), &labels).unwrap();
+        let thrice = best_temperature(&times(3.0), &labels).unwrap();
+        assert!((thrice / once - 3.0).abs() < 1e-3, "{once}, {thrice}");
+        assert_eq!(best_temperature(&[], &[]), None);
+        assert_eq!(
+            best_temperature(&times(1.0)[..2], &[1, 1]),
+            None,
+            "all right"
+        );
+        assert_eq!(
+            best_temperature(&times(1.0)[..2], &[0, 0]),
+            None,
+            "all wrong"
+        );
     }
 
     #[test]

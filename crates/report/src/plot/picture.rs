@@ -175,6 +175,12 @@ pub(crate) enum Shape {
         colour: Colour,
         opacity: f64,
     },
+    /// Within an outline.
+    Area {
+        corners: Vec<Place>,
+        colour: Colour,
+        opacity: f64,
+    },
     Mark {
         at: Place,
         look: Look,
@@ -261,6 +267,15 @@ impl Picture {
     pub(crate) fn fill(&mut self, area: Area, colour: Colour, opacity: f64) {
         self.shapes.push(Shape::Box {
             area,
+            colour,
+            opacity,
+        });
+    }
+
+    /// The inside of an outline.
+    pub(crate) fn area(&mut self, corners: &[Place], colour: Colour, opacity: f64) {
+        self.shapes.push(Shape::Area {
+            corners: corners.to_vec(),
             colour,
             opacity,
         });

@@ -101,6 +101,11 @@ fn draw<B: DrawingBackend>(
                 let corners = [(area.left, area.top), (area.right, area.bottom)].map(to_pixel);
                 root.draw(&Rectangle::new(corners, rgba(*colour, *opacity).filled()))?;
             }
+            Shape::Area {
+                corners,
+                colour,
+                opacity,
+            } => area(root, corners, rgba(*colour, *opacity))?,
             Shape::Mark {
                 at,
                 look,
@@ -187,15 +192,15 @@ fn mark<B: DrawingBackend>(
         root.draw(&PathElement::new(ends.to_vec(), edge))?;
     }
     let whole = outline(marker, at, radius, 0.0);
-    area(root, &whole, colour)?;
+    area(root, &whole, rgba(colour, 1.0))?;
     let inset = match fill {
         Fill::Full => return Ok(()),
         Fill::Half | Fill::Hollow => EDGE,
         Fill::Thin => EDGE / 2.0,
     };
-    area(root, &outline(marker, at, radius, inset), WHITE)?;
+    area(root, &outline(marker, at, radius, inset), rgba(WHITE, 1.0))?;
     if fill == Fill::Half {
-        area(root, &left_of(&whole, at.0), colour)?;
+        area(root, &left_of(&whole, at.0), rgba(colour, 1.0))?;
     }
     Ok(())
 }
@@ -203,9 +208,9 @@ fn mark<B: DrawingBackend>(
 /// Thickness of a hollow marker's edge.
 const EDGE: f64 = 1.7;
 
-fn area<B: DrawingBackend>(root: &Root<B>, corners: &[Place], colour: Colour) -> Drawn<B> {
+fn area<B: DrawingBackend>(root: &Root<B>, corners: &[Place], colour: RGBAColor) -> Drawn<B> {
     let pixels: Vec<_> = corners.iter().copied().map(to_pixel).collect();
-    root.draw(&Polygon::new(pixels, rgba(colour, 1.0).filled()))
+    root.draw(&Polygon::new(pixels, colour.filled()))
 }
 
 /// The part of a polygon left of `x` (Sutherland & Hodgman 1974).

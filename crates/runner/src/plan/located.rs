@@ -1,6 +1,7 @@
 //! A plan's text, by which a fault found later is told with its file and line.
 
 use crate::plan::plan_file::PlanFile;
+use crate::plan::train_limits::TrainLimits;
 use crate::plan::{ranges, settings};
 use crate::registry::{Methods, find};
 use crate::sources::devices;
@@ -120,6 +121,10 @@ fn of_numbers(plan: &PlanFile) -> Option<Fault> {
             ranges::limit("train_limit", plan.train_limit).err(),
         ),
         (
+            "train_limits",
+            TrainLimits::of_plan(plan.train_limit, plan.train_limits.as_deref()).err(),
+        ),
+        (
             "validation_limit",
             ranges::limit("validation_limit", plan.validation_limit).err(),
         ),
@@ -194,7 +199,7 @@ fn of_variants(methods: Methods, plan: &PlanFile) -> Option<Fault> {
 }
 
 fn of_method(method: &dyn Method, own: &Values) -> Option<(String, anyhow::Error)> {
-    guilty(own, |values| settings::resolve(method, values).map(drop))
+    guilty(own, |values| settings::laid(method, values).map(drop))
 }
 
 /// The first value that is refused alone; an empty key where only their combination is.
@@ -243,6 +248,11 @@ mod tests {
             ),
             ("\n\ntime_limit = 1e308\n".to_owned(), 3, "time limit"),
             ("tune = 1000000000\n".to_owned(), 1, "tune"),
+            (
+                "seeds = 2\ntrain_limits = [8, 0]\n".to_owned(),
+                2,
+                "train_limits is 0",
+            ),
             (
                 "[budget]\nclip_norm = 1\nwarmup_share = 1.5\n".to_owned(),
                 3,

@@ -1,4 +1,4 @@
-//! From a plan to trials: method x model x task x device x seed, each with an id that is a hash of everything that determines it.
+//! From a plan to trials: method x model x task x device x training examples x seed, each with an id that is a hash of everything that determines it.
 
 use crate::plan::{Arm, Plan};
 use record::{TrialBudget, TrialSpec};
@@ -21,50 +21,68 @@ pub(crate) fn trials(
     task_digests: &BTreeMap<String, String>,
     applicable: impl Fn(&Arm, &str) -> bool,
 ) -> Vec<Planned> {
-    let budget = budget(plan);
+    let limits = plan.train_limits.points();
+    let budgets: Vec<TrialBudget> = limits
+        .into_iter()
+        .map(|limit| budget(plan, limit))
+        .collect();
     let mut trials = Vec::new();
     for (round, &seed) in plan.seeds.iter().enumerate() {
-        for model in &plan.models {
-            for task in &plan.tasks {
-                for device in &plan.devices {
-                    for place in 0..plan.arms.len() {
-                        let arm = &plan.arms[(place + round) % plan.arms.len()];
-                        let is_for_it = arm.models.is_empty() || arm.models.contains(model);
-                        if !is_for_it || !applicable(arm, model) {
-                            continue;
-                        }
-                        let spec = TrialSpec {
-                            method: arm.method.clone(),
-                            variant: arm.variant.clone(),
-                            model: model.clone(),
-                            task: task.clone(),
-                            device: device.clone(),
-                            seed,
-                            config: arm.config.clone(),
-                            budget: budget.clone(),
-                            model_digest: model_digests.get(model).cloned().unwrap_or_default(),
-                            task_digest: task_digests.get(task).cloned().unwrap_or_default(),
-                        };
-                        trials.push(Planned {
-                            id: id(&spec),
-                            spec,
-                        });
-                    }
+        for (model, task, device) in places(plan) {
+            for (budget, place) in pairs(&budgets, plan.arms.len()) {
+                let arm = &plan.arms[(place + round) % plan.arms.len()];
+                let is_for_it = arm.models.is_empty() || arm.models.contains(model);
+                if !is_for_it || !applicable(arm, model) {
+                    continue;
                 }
+                let spec = TrialSpec {
+                    method: arm.method.clone(),
+                    variant: arm.variant.clone(),
+                    model: model.clone(),
+                    task: task.clone(),
+                    device: device.clone(),
+                    seed,
+                    config: arm.config.clone(),
+                    budget: budget.clone(),
+                    model_digest: model_digests.get(model).cloned().unwrap_or_default(),
+                    task_digest: task_digests.get(task).cloned().unwrap_or_default(),
+                };
+                trials.push(Planned {
+                    id: id(&spec),
+                    spec,
+                });
             }
         }
     }
     trials
 }
 
-fn budget(plan: &Plan) -> TrialBudget {
+/// Every model on every task by every device.
+fn places(plan: &Plan) -> impl Iterator<Item = (&String, &String, &String)> {
+    let tasks = plan.models.iter().flat_map(|model| {
+        let tasks = plan.tasks.iter();
+        tasks.map(move |task| (model, task))
+    });
+    tasks.flat_map(|(model, task)| {
+        let devices = plan.devices.iter();
+        devices.map(move |device| (model, task, device))
+    })
+}
+
+/// Every budget with every place of an arm: a label curve grows point by point.
+fn pairs(budgets: &[TrialBudget], arms: usize) -> impl Iterator<Item = (&TrialBudget, usize)> {
+    let each = budgets.iter();
+    each.flat_map(move |budget| (0..arms).map(move |place| (budget, place)))
+}
+
+fn budget(plan: &Plan, train_limit: Option<usize>) -> TrialBudget {
     let training = serde_json::to_value(&plan.budget).expect("a budget serialises");
     let Value::Object(training) = training else {
         unreachable!("a struct is an object")
     };
     TrialBudget {
         training,
-        train_limit: plan.train_limit,
+        train_limit,
         validation_limit: plan.validation_limit,
         test_limit: plan.test_limit,
         tune: plan.tune,
@@ -113,6 +131,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::train_limits::TrainLimits;
     use serde_json::json;
 
     fn plan() -> Plan {
@@ -127,7 +146,7 @@ mod tests {
             tasks: vec!["t".into()],
             devices: vec!["flex".into()],
             seeds: vec![0, 1],
-            train_limit: Some(7),
+            train_limits: TrainLimits::of("train_limit", &[7]).unwrap(),
             validation_limit: None,
             test_limit: Some(9),
             tune: 0,
@@ -153,6 +172,26 @@ mod tests {
                 "0ma", "0mb", "0mc", "0na", "0nc", "1mb", "1mc", "1ma", "1nc", "1na"
             ]
         );
+    }
+
+    #[test]
+    fn each_point_of_a_label_curve_is_a_trial_of_every_method_and_seed() {
+        let mut plan = plan();
+        plan.train_limits = TrainLimits::of("train_limit", &[32, 8]).unwrap();
+        let all = trials(&plan, &BTreeMap::new(), &BTreeMap::new(), |_, _| true);
+        let order: Vec<(u64, Option<usize>)> = all
+            .iter()
+            .filter(|t| t.spec.method == "b" && t.spec.model == "m")
+            .map(|t| (t.spec.seed, t.spec.budget.train_limit))
+            .collect();
+        assert_eq!(
+            order,
+            [(0, Some(8)), (0, Some(32)), (1, Some(8)), (1, Some(32))]
+        );
+        let mut ids: Vec<&str> = all.iter().map(|t| t.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all.len());
     }
 
     #[test]

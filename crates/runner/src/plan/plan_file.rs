@@ -23,6 +23,8 @@ pub(crate) struct PlanFile {
     pub(crate) devices: Option<Vec<String>>,
     pub(crate) seeds: Option<Seeds>,
     pub(crate) train_limit: Option<usize>,
+    /// The points of a label curve, instead of `train_limit`.
+    pub(crate) train_limits: Option<Vec<usize>>,
     pub(crate) validation_limit: Option<usize>,
     pub(crate) test_limit: Option<usize>,
     pub(crate) epochs: Option<usize>,
@@ -38,13 +40,14 @@ pub(crate) struct PlanFile {
     pub(crate) variant: Vec<VariantFile>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "models",
     "tasks",
     "methods",
     "devices",
     "seeds",
     "train_limit",
+    "train_limits",
     "validation_limit",
     "test_limit",
     "epochs",
@@ -149,6 +152,11 @@ impl PlanFile {
         } else {
             self.methods
         };
+        // One key replaces the other.
+        let (train_limit, train_limits) = match (self.train_limit, self.train_limits) {
+            (None, None) => (below.train_limit, below.train_limits),
+            own => own,
+        };
         let mut settings = below.settings;
         for (method, own) in self.settings {
             settings.entry(method).or_default().extend(own);
@@ -161,7 +169,8 @@ impl PlanFile {
             methods: methods.or(below.methods),
             devices: self.devices.or(below.devices),
             seeds: self.seeds.or(below.seeds),
-            train_limit: self.train_limit.or(below.train_limit),
+            train_limit,
+            train_limits,
             validation_limit: self.validation_limit.or(below.validation_limit),
             test_limit: self.test_limit.or(below.test_limit),
             epochs: self.epochs.or(below.epochs),
@@ -197,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_key_is_known_to_the_check_of_names() {
-        let full = "models=[]\ntasks=[]\nmethods=[]\ndevices=[]\nseeds=[4,2]\ntrain_limit=1\nvalidation_limit=1\ntest_limit=1\nepochs=1\nbatch=1\nmax_length=1\ntune=1\n\
+        let full = "models=[]\ntasks=[]\nmethods=[]\ndevices=[]\nseeds=[4,2]\ntrain_limit=1\ntrain_limits=[1]\nvalidation_limit=1\ntest_limit=1\nepochs=1\nbatch=1\nmax_length=1\ntune=1\n\
                     time_limit=1.5\n[budget]\nclip_norm=1\n[settings.x]\nrank=3\n[[variant]]\nmethod=\"x\"\nname=\"y\"\n";
         let plan = parse(full).unwrap();
         assert_eq!(plan.seeds.unwrap().list().unwrap(), [4, 2]);
@@ -223,6 +232,16 @@ mod tests {
         assert_eq!(plan.epochs, Some(7));
         assert_eq!(plan.settings["x"]["rank"].as_integer(), Some(4));
         assert_eq!(plan.settings["x"]["alpha"].as_integer(), Some(2));
+    }
+
+    #[test]
+    fn the_points_of_a_curve_replace_a_single_limit_and_the_other_way_round() {
+        let [one, several] = ["train_limit = 5\n", "train_limits = [8, 16]\n"].map(parse);
+        let (one, several) = (one.unwrap(), several.unwrap());
+        let of = |plan: PlanFile| (plan.train_limit, plan.train_limits);
+        let points = Some(vec![8, 16]);
+        assert_eq!(of(several.clone().over(one.clone())), (None, points));
+        assert_eq!(of(one.over(several)), (Some(5), None));
     }
 
     #[test]

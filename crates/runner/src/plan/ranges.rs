@@ -67,7 +67,7 @@ pub(crate) fn budget(budget: &Budget) -> anyhow::Result<()> {
 
 /// # Errors
 /// More combinations than a run holds.
-pub(crate) fn trials(counts: [(&str, usize); 5]) -> anyhow::Result<()> {
+pub(crate) fn trials(counts: &[(&str, usize)]) -> anyhow::Result<()> {
     let product = counts
         .iter()
         .try_fold(1usize, |product, (_, count)| product.checked_mul(*count));
@@ -108,7 +108,7 @@ mod tests {
             (time_limit(f64::NAN), "time limit"),
             (time_limit(0.0), "time limit"),
             (
-                trials([("a", usize::MAX), ("b", 3), ("c", 1), ("d", 1), ("e", 1)]),
+                trials(&[("a", usize::MAX), ("b", 3), ("c", 1), ("d", 1), ("e", 1)]),
                 "3 b",
             ),
         ] {

@@ -4,8 +4,9 @@
 use crate::cli::RunArgs;
 use crate::plan::plan_file::{self, PlanFile, Seeds};
 use crate::plan::settings::{self, Given};
+use crate::plan::train_limits::TrainLimits;
 use crate::plan::{names, ranges};
-use crate::registry::{self, Methods, find};
+use crate::registry::{Methods, find};
 use crate::sources::devices;
 use adapt::Budget;
 use anyhow::{Context, bail};
@@ -23,7 +24,8 @@ pub(crate) struct Plan {
     pub(crate) tasks: Vec<String>,
     pub(crate) devices: Vec<String>,
     pub(crate) seeds: Vec<u64>,
-    pub(crate) train_limit: Option<usize>,
+    #[serde(flatten)]
+    pub(crate) train_limits: TrainLimits,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) validation_limit: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,13 +85,14 @@ fn resolve_over(
         Some(n) => Seeds::Count(n.get() as u64).list()?,
         None => file.seeds.as_ref().map_or(Ok(Vec::new()), Seeds::list)?,
     };
+    let train_limits = train_limits(arguments, &file)?;
     let models = names::list(&chosen(&arguments.model, file.models))?;
     let mut arms = arms;
     for arm in &mut arms {
         arm.models = in_words_of(&models, &names::list(&arm.models)?);
     }
     let plan = Plan {
-        train_limit: limit("train_limit", arguments.train_limit, file.train_limit)?,
+        train_limits,
         validation_limit: limit(
             "validation_limit",
             arguments.validation_limit,
@@ -162,6 +165,16 @@ fn limit(
     ranges::limit(name, option.map(NonZeroUsize::get).or(file))
 }
 
+/// Training examples, as the option or the file says.
+fn train_limits(arguments: &RunArgs, file: &PlanFile) -> anyhow::Result<TrainLimits> {
+    let limits: Vec<usize> = arguments.train_limit.iter().map(|n| n.get()).collect();
+    if limits.is_empty() {
+        TrainLimits::of_plan(file.train_limit, file.train_limits.as_deref())
+    } else {
+        TrainLimits::of("train_limit", &limits)
+    }
+}
+
 impl Plan {
     /// Refuses a plan that cannot run.
     fn check(&self) -> anyhow::Result<()> {
@@ -173,11 +186,12 @@ impl Plan {
             ("devices", self.devices.len()),
             ("seeds", self.seeds.len()),
             ("methods", self.arms.len()),
+            ("train limits", self.train_limits.points().len()),
         ];
         if let Some((what, _)) = counts.iter().find(|(_, count)| *count == 0) {
             bail!("the plan names no {what}, expected at least one");
         }
-        ranges::trials(counts)?;
+        ranges::trials(&counts)?;
         if let Some(arm) = self.arms.iter().find(|arm| arm.is_idle(&self.models)) {
             bail!(
                 "the variant \"{}\" is for {}, and the models of this run are {}",
@@ -250,7 +264,7 @@ fn arms(
     let mut wanted: Vec<&str> = Vec::new();
     for name in &asked {
         let found = if name == ALL {
-            registry::names(methods)
+            of_all(methods, given)
         } else {
             vec![find(methods, name)?.info().name]
         };
@@ -310,6 +324,35 @@ fn arms(
     Ok(arms)
 }
 
+/// What `all` means: every method, but for those whose settings without a default are not given.
+fn of_all(methods: Methods, given: &Given) -> Vec<&'static str> {
+    let none = Map::new();
+    let is_given = |method: &&&dyn adapt::Method| {
+        let own = given.by_method.get(method.info().name).unwrap_or(&none);
+        settings::missing(**method, own).is_empty()
+    };
+    let named = methods.iter().filter(is_given);
+    named.map(|method| method.info().name).collect()
+}
+
+/// What to say of methods that `all` leaves out, where it was asked for by name.
+pub(crate) fn left_out_of_all(methods: Methods, arguments: &RunArgs, plan: &Plan) -> Vec<String> {
+    if !arguments.methods.iter().any(|name| name == ALL) {
+        return Vec::new();
+    }
+    let runs = |name: &str| plan.arms.iter().any(|arm| arm.method == name);
+    let left_out = methods.iter().filter(|method| !runs(method.info().name));
+    let said = left_out.map(|method| {
+        let (name, needed) = (method.info().name, method.required());
+        let options: Vec<String> = needed
+            .iter()
+            .map(|setting| format!("--set {name}.{setting}=..."))
+            .collect();
+        format!("note: {name} is not among `all` without {}", options.join(" "))
+    });
+    said.collect()
+}
+
 /// The methods among the arms that have a learning rate and are given none.
 fn untuned(methods: Methods, arms: &[Arm], given: &Given) -> anyhow::Result<Vec<String>> {
     const RATE: &str = "learning_rate";
@@ -346,7 +389,7 @@ fn unique<T: PartialEq>(values: Vec<T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::METHODS;
+    use crate::{METHODS, registry};
 
     #[test]
     fn the_default_is_every_method_with_three_seeds() {
@@ -354,9 +397,45 @@ mod tests {
         let plain = plan.arms.iter().filter(|arm| arm.variant.is_empty());
         assert_eq!(
             plain.map(|arm| arm.method.as_str()).collect::<Vec<_>>(),
-            registry::names(METHODS)
+            of_all(METHODS, &Given::default())
         );
+        let served = |plan: &Plan| plan.arms.iter().any(|arm| !without_default(arm).is_empty());
+        assert!(!served(&plan));
+        assert!(left_out_of_all(METHODS, &RunArgs::default(), &plan).is_empty());
+        let name = METHODS.iter().find(|m| !m.required().is_empty()).unwrap();
+        let set = name
+            .required()
+            .iter()
+            .map(|setting| format!("{}.{setting}=http://127.0.0.1:1/v1", name.info().name));
+        let given = RunArgs {
+            methods: vec![ALL.to_owned()],
+            set: set.collect(),
+            ..RunArgs::default()
+        };
+        let [said] = &left_out_of_all(METHODS, &given, &plan)[..] else {
+            panic!("one method is left out")
+        };
+        assert!(said.contains(name.info().name), "{said}");
+        let plan = resolve(METHODS, &given).unwrap();
+        assert!(served(&plan));
+        assert!(left_out_of_all(METHODS, &given, &plan).is_empty());
+        assert_eq!(plan.arms.len(), METHODS.len());
+        let alone = RunArgs {
+            methods: vec![name.info().name.to_owned()],
+            ..RunArgs::default()
+        };
+        let error = resolve(METHODS, &alone).unwrap_err().to_string();
+        for setting in name.required() {
+            assert!(
+                error.contains(&format!("--set {}.{setting}=", name.info().name)),
+                "{error}"
+            );
+        }
         assert_eq!(plan.seeds, [0, 1, 2]);
+    }
+
+    fn without_default(arm: &Arm) -> &'static [&'static str] {
+        find(METHODS, &arm.method).unwrap().required()
     }
 
     #[test]
@@ -408,7 +487,8 @@ mod tests {
             resolve(METHODS, &arguments).unwrap()
         };
         let (own, bundled) = (of(&["mine"]), of(&[]));
-        assert_eq!((own.train_limit, bundled.train_limit), (None, Some(200)));
+        let points = [&own, &bundled].map(|plan| plan.train_limits.points());
+        assert_eq!(points, [vec![None], vec![Some(200)]]);
         let default = find(METHODS, trained).unwrap().plan(Value::Null).unwrap();
         assert_eq!(own.arms[0].config, default.resolved());
         assert_ne!(own.arms[0].config, bundled.arms[0].config);
@@ -499,6 +579,29 @@ mod tests {
             ..RunArgs::default()
         };
         assert_eq!(resolve(METHODS, &arguments).unwrap().budget.epochs.get(), 7);
+    }
+
+    #[test]
+    fn the_points_of_the_command_line_replace_those_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("plan.toml");
+        std::fs::write(&file, "train_limits = [64, 16]\n").unwrap();
+        let of = |train_limit: &[usize]| {
+            let arguments = RunArgs {
+                plan: Some(file.clone()),
+                train_limit: train_limit
+                    .iter()
+                    .filter_map(|n| NonZeroUsize::new(*n))
+                    .collect(),
+                quick: true,
+                ..RunArgs::default()
+            };
+            resolve(METHODS, &arguments).unwrap().train_limits.points()
+        };
+        assert_eq!(of(&[5]), [Some(5)]);
+        assert_eq!(of(&[32, 8]), [Some(8), Some(32)]);
+        // `--quick` has a limit of its own.
+        assert_eq!(of(&[]), [Some(80)]);
     }
 
     #[test]

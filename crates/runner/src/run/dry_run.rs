@@ -8,11 +8,13 @@ use crate::registry::{Methods, find};
 use crate::run::estimate::{self, Estimate, Question};
 use crate::run::found::Found;
 use crate::run::job::Job;
+use crate::run::kind::{Kind, kind};
 use record::{Outcome, TrialSpec};
 use serde::Serialize;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-/// One line: a method on a model, a task and a device, all seeds.
+/// One line: a method on a model, a task and a device with so many training examples, all seeds.
 #[derive(Clone, Debug, Serialize)]
 struct Line {
     method: String,
@@ -20,6 +22,8 @@ struct Line {
     model: String,
     task: String,
     device: String,
+    /// Training examples; `None` for all.
+    train_limit: Option<usize>,
     /// Trials, and those of them that are on record.
     trials: usize,
     on_record: usize,
@@ -29,6 +33,9 @@ struct Line {
     predicted_memory: Option<record::PredictedMemory>,
     /// Of one trial, a search excluded.
     trial_seconds: Option<f64>,
+    /// Of one training and its validation.
+    #[serde(skip)]
+    training_seconds: Option<f64>,
     /// Whether that was measured, on this plan's trials in the same directory.
     is_measured: bool,
     /// Of what is still to run, the search included.
@@ -60,15 +67,19 @@ pub(crate) fn show(
     path: &Path,
     as_json: bool,
 ) -> anyhow::Result<u8> {
-    let estimates = estimates(methods, found, trials, path)?;
+    let estimates = estimates(methods, found, trials.iter(), path)?;
     let mut lines: Vec<Line> = Vec::new();
     let mut measured: Vec<Vec<f64>> = Vec::new();
+    let mut places: HashMap<Kind, usize> = HashMap::new();
     for trial in trials {
-        let place = match lines.iter().position(|line| line.is_of(&trial.spec)) {
-            Some(place) => place,
+        let kind = kind(&trial.spec);
+        let place = match places.get(&kind) {
+            Some(place) => *place,
             None => {
-                lines.push(line(methods, plan, &trial.spec, &estimates)?);
+                let estimate = estimates.get(&kind);
+                lines.push(line(methods, plan, &trial.spec, estimate)?);
                 measured.push(Vec::new());
+                places.insert(kind, lines.len() - 1);
                 lines.len() - 1
             }
         };
@@ -80,7 +91,7 @@ pub(crate) fn show(
         }
     }
     for (line, measured) in lines.iter_mut().zip(measured) {
-        line.time(measured, &estimates);
+        line.time(measured);
     }
     let sum = |of: fn(&Line) -> usize| lines.iter().map(of).sum::<usize>();
     let preview = Preview {
@@ -102,38 +113,35 @@ pub(crate) fn show(
     Ok(crate::FINISHED)
 }
 
-/// The first trial of each line with what a child says of it.
-type Estimates = Vec<(TrialSpec, Estimate)>;
+/// What a child says of each kind of trial.
+pub(super) type Estimates = HashMap<Kind, Estimate>;
 
 /// Asks one child for all methods of a model, a task and a device; methods without a model another.
-fn estimates(
+///
+/// # Errors
+/// What a child says is wrong with a device, a model or a task.
+pub(super) fn estimates<'a>(
     methods: Methods,
     found: &Found,
-    trials: &[Planned],
+    trials: impl Iterator<Item = &'a Planned>,
     path: &Path,
 ) -> anyhow::Result<Estimates> {
-    let mut asked: Vec<(bool, Vec<&Planned>)> = Vec::new();
-    let mut seen: Vec<&TrialSpec> = Vec::new();
+    // By what one process can answer for.
+    let mut asked: BTreeMap<(bool, [&String; 3]), Vec<&Planned>> = BTreeMap::new();
+    let mut seen: HashSet<Kind> = HashSet::new();
     for trial in trials {
         let spec = &trial.spec;
-        if seen.iter().any(|other| same_line(other, spec)) {
-            continue;
-        }
-        seen.push(spec);
-        let uses_model = find(methods, &spec.method)?.info().uses_model;
-        let same_process = |(other_uses, others): &&mut (bool, Vec<&Planned>)| {
-            let other = &others[0].spec;
-            *other_uses == uses_model
-                && (&other.model, &other.task, &other.device)
-                    == (&spec.model, &spec.task, &spec.device)
-        };
-        match asked.iter_mut().find(same_process) {
-            Some((_, group)) => group.push(trial),
-            None => asked.push((uses_model, vec![trial])),
+        if seen.insert(kind(spec)) {
+            let uses_model = find(methods, &spec.method)?.info().uses_model;
+            let of = (uses_model, [&spec.model, &spec.task, &spec.device]);
+            asked.entry(of).or_default().push(trial);
         }
     }
     let mut all = Estimates::new();
-    for (_, group) in asked {
+    for (_, mut group) in asked {
+        // The pace is measured on the largest draw of the group.
+        let examples = |trial: &&Planned| trial.spec.budget.train_limit.unwrap_or(usize::MAX);
+        group.sort_by_key(|trial| std::cmp::Reverse(examples(trial)));
         let spec = group[0].spec.clone();
         let specs: Vec<TrialSpec> = group.iter().map(|trial| trial.spec.clone()).collect();
         let answers = estimate::ask(&Question {
@@ -146,38 +154,24 @@ fn estimates(
                 keep_adapter: false,
                 quick: false,
                 searched: None,
+                attempts: Vec::new(),
+                side_by_side: None,
+                answers_dir: None,
             },
             specs: specs.clone(),
         })?;
-        all.extend(specs.into_iter().zip(answers));
+        all.extend(specs.iter().map(kind).zip(answers));
     }
     Ok(all)
-}
-
-fn same_line(a: &TrialSpec, b: &TrialSpec) -> bool {
-    let key = |spec: &TrialSpec| {
-        [
-            &spec.method,
-            &spec.variant,
-            &spec.model,
-            &spec.task,
-            &spec.device,
-        ]
-        .map(Clone::clone)
-    };
-    key(a) == key(b)
 }
 
 fn line(
     methods: Methods,
     plan: &Plan,
     spec: &TrialSpec,
-    estimates: &Estimates,
+    estimate: Option<&Estimate>,
 ) -> anyhow::Result<Line> {
-    let found = estimates.iter().find(|(other, _)| same_line(other, spec));
-    let estimate = found
-        .map(|(_, estimate)| estimate.clone())
-        .unwrap_or_default();
+    let estimate = estimate.cloned().unwrap_or_default();
     let searches = !find(methods, &spec.method)?.search_ranges().is_empty();
     Ok(Line {
         method: spec.method.clone(),
@@ -185,12 +179,14 @@ fn line(
         model: spec.model.clone(),
         task: spec.task.clone(),
         device: spec.device.clone(),
+        train_limit: spec.budget.train_limit,
         trials: 0,
         on_record: 0,
         search_trainings: if searches { search_trainings(plan) } else { 0 },
         predicted_peak_bytes: estimate.memory.map(|memory| memory.peak_bytes),
         predicted_memory: estimate.memory,
         trial_seconds: estimate.seconds,
+        training_seconds: estimate.training_seconds,
         is_measured: false,
         seconds_to_run: None,
         fails: estimate.fails,
@@ -198,43 +194,28 @@ fn line(
 }
 
 /// Trainings as long as a trial's that a search takes, no widening of its range counted.
-fn search_trainings(plan: &Plan) -> usize {
+pub(super) fn search_trainings(plan: &Plan) -> usize {
     let epochs = plan.budget.epochs;
     let cost = plan.budget.search.cost(plan.tune, epochs);
     cost.epochs.div_ceil(epochs.get())
 }
 
 impl Line {
-    fn is_of(&self, spec: &TrialSpec) -> bool {
-        [
-            &self.method,
-            &self.variant,
-            &self.model,
-            &self.task,
-            &self.device,
-        ] == [
-            &spec.method,
-            &spec.variant,
-            &spec.model,
-            &spec.task,
-            &spec.device,
-        ]
-    }
-
     /// The time of what is still to run: as long as this plan's own trials took, where there are some.
-    fn time(&mut self, mut measured: Vec<f64>, estimates: &Estimates) {
+    fn time(&mut self, mut measured: Vec<f64>) {
         let to_run = self.trials - self.on_record;
         if self.search_trainings == 0 && !measured.is_empty() {
             measured.sort_by(f64::total_cmp);
             self.trial_seconds = Some(measured[measured.len() / 2]);
             self.is_measured = true;
         }
-        let estimate = estimates.iter().find(|(spec, _)| self.is_of(spec));
-        let training = estimate.and_then(|(_, estimate)| estimate.training_seconds);
         let search = match (self.search_trainings, self.on_record) {
             (0, _) => Some(0.0),
             (_, on_record) if on_record > 0 => Some(0.0),
-            (trainings, _) => training.map(|seconds| trainings as f64 * seconds),
+            (trainings, _) => {
+                let training = self.training_seconds;
+                training.map(|seconds| trainings as f64 * seconds)
+            }
         };
         self.seconds_to_run = self
             .trial_seconds

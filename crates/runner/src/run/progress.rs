@@ -1,12 +1,12 @@
 //! How far a run is and how long it will take: a bar on a terminal, plain lines elsewhere. All on stderr.
 
 use crate::plan::matrix::Planned;
+use crate::run::durations::Durations;
 use crate::terminal::tell;
 use files::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 use measure::watch::Sample;
 use record::{Outcome, TrialRecord, TrialSpec};
-use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -15,14 +15,17 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     done: usize,
     total: usize,
+    /// Trials that run at the same time.
+    at_once: usize,
     durations: Durations,
     named: Named,
 }
 
 impl Progress {
-    /// `trials` in all, `done` of them on record already.
-    pub(crate) fn new(trials: &[Planned], done: usize) -> Self {
+    /// Of `trials`, of which those at the places `waiting` are to run, `at_once` of them at a time.
+    pub(crate) fn new(trials: &[Planned], waiting: &[usize], at_once: usize) -> Self {
         let total = trials.len();
+        let done = total - waiting.len();
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {prefix}  {wide_msg}")
                 .expect("a fixed template");
@@ -30,11 +33,16 @@ impl Progress {
             bar.set_position(done as u64);
             bar
         });
+        let mut durations = Durations::default();
+        for &place in waiting {
+            durations.wait(&trials[place].spec);
+        }
         Self {
             bar,
             done,
             total,
-            durations: Durations::default(),
+            at_once,
+            durations,
             named: Named::of(trials),
         }
     }
@@ -47,15 +55,15 @@ impl Progress {
         }
     }
 
-    /// A trial begins; `waiting` are it and those after it.
-    pub(crate) fn begin(&self, waiting: &[&Planned]) {
+    /// So many trials run at the same time now.
+    pub(crate) fn set_at_once(&mut self, trials: usize) {
+        self.at_once = trials;
+    }
+
+    /// What is going on, behind the bar.
+    pub(crate) fn message(&self, text: String) {
         if let Some(bar) = &self.bar {
-            bar.set_prefix(
-                self.left(waiting)
-                    .map(|left| format!("about {left} left"))
-                    .unwrap_or_default(),
-            );
-            bar.set_message(self.named.label(&waiting[0].spec));
+            bar.set_message(text);
         }
     }
 
@@ -64,8 +72,20 @@ impl Progress {
         self.named.label(spec)
     }
 
+    /// A trial begins.
+    pub(crate) fn begin(&self, spec: &TrialSpec) {
+        if let Some(bar) = &self.bar {
+            bar.set_prefix(
+                self.left()
+                    .map(|left| format!("about {left} left"))
+                    .unwrap_or_default(),
+            );
+            bar.set_message(self.named.label(spec));
+        }
+    }
+
     /// The trial goes on.
-    pub(crate) fn tick(&self, trial: &Planned, sample: &Sample, phase: Option<&str>) {
+    pub(crate) fn tick(&self, spec: &TrialSpec, sample: &Sample, phase: Option<&str>) {
         if let Some(bar) = &self.bar {
             let memory = sample
                 .memory
@@ -75,16 +95,16 @@ impl Progress {
             let seconds = sample.elapsed.as_secs();
             bar.set_message(format!(
                 "{}: {} ({seconds} s{memory})",
-                self.named.label(&trial.spec),
+                self.named.label(spec),
                 phase.unwrap_or("starting")
             ));
         }
     }
 
-    /// A trial has ended; `waiting` are those after it.
-    pub(crate) fn ended(&mut self, record: &TrialRecord, elapsed: Duration, waiting: &[&Planned]) {
+    /// A trial has ended.
+    pub(crate) fn ended(&mut self, record: &TrialRecord, elapsed: Duration) {
         self.done += 1;
-        self.durations.add(record, elapsed);
+        self.durations.end(&record.spec, elapsed.as_secs_f64());
         if let Some(bar) = &self.bar {
             bar.set_position(self.done as u64);
         }
@@ -101,7 +121,7 @@ impl Progress {
             }
         };
         let left = self
-            .left(waiting)
+            .left()
             .map(|left| format!(", about {left} left"))
             .unwrap_or_default();
         self.line(&format!(
@@ -119,11 +139,10 @@ impl Progress {
         }
     }
 
-    fn left(&self, waiting: &[&Planned]) -> Option<String> {
-        let seconds = self.durations.expected(waiting)?;
-        (!waiting.is_empty()).then(|| {
-            humantime::format_duration(Duration::from_secs(seconds.ceil() as u64)).to_string()
-        })
+    fn left(&self) -> Option<String> {
+        let seconds = self.durations.left_s()? / self.at_once.max(1) as f64;
+        let left = Duration::from_secs(seconds.ceil() as u64);
+        Some(humantime::format_duration(left).to_string())
     }
 }
 
@@ -133,6 +152,7 @@ struct Named {
     models: bool,
     tasks: bool,
     devices: bool,
+    limits: bool,
 }
 
 impl Named {
@@ -145,6 +165,9 @@ impl Named {
             models: several(|spec| &spec.model),
             tasks: several(|spec| &spec.task),
             devices: several(|spec| &spec.device),
+            limits: trials
+                .iter()
+                .any(|trial| trial.spec.budget.train_limit != trials[0].spec.budget.train_limit),
         }
     }
 
@@ -161,51 +184,12 @@ impl Named {
         for (_, link, name) in places.into_iter().filter(|(several, ..)| *several) {
             label = format!("{label}{link}{name}");
         }
+        if let Some(n) = spec.budget.train_limit.filter(|_| self.limits) {
+            label = format!("{label}, {n} labels");
+        }
         // A bar writes to the terminal by itself.
         printable(&format!("{label}, seed {}", spec.seed)).into_owned()
     }
-}
-
-/// Seconds of the trials so far, by what decides them.
-#[derive(Debug, Default)]
-struct Durations(HashMap<[String; 5], (f64, u32)>);
-
-impl Durations {
-    fn add(&mut self, record: &TrialRecord, elapsed: Duration) {
-        let sum = self.0.entry(kind(&record.spec)).or_default();
-        sum.0 += elapsed.as_secs_f64();
-        sum.1 += 1;
-    }
-
-    /// Seconds the waiting trials will take: as long as those of their kind, or as the average trial where there was none yet.
-    fn expected(&self, waiting: &[&Planned]) -> Option<f64> {
-        let (sum, n) = self
-            .0
-            .values()
-            .fold((0.0, 0), |(sum, n), (s, m)| (sum + s, n + m));
-        let average = (n > 0).then(|| sum / f64::from(n))?;
-        Some(
-            waiting
-                .iter()
-                .map(|trial| {
-                    self.0
-                        .get(&kind(&trial.spec))
-                        .map_or(average, |(sum, n)| sum / f64::from(*n))
-                })
-                .sum(),
-        )
-    }
-}
-
-fn kind(spec: &record::TrialSpec) -> [String; 5] {
-    [
-        &spec.method,
-        &spec.variant,
-        &spec.model,
-        &spec.task,
-        &spec.device,
-    ]
-    .map(Clone::clone)
 }
 
 #[cfg(test)]
@@ -244,22 +228,9 @@ mod tests {
         let named = Named::of(&[a.clone(), b.clone()]);
         assert_eq!(named.label(&b.spec), "lora wide on u, seed 2");
         assert_eq!(named.label(&a.spec), "lora on t, seed 0");
-    }
-
-    #[test]
-    fn time_left_follows_trials_of_the_same_kind() {
-        let (slow, quick, unseen) = (planned("slow"), planned("quick"), planned("unseen"));
-        let mut durations = Durations::default();
-        assert_eq!(durations.expected(&[&slow]), None);
-        for (trial, seconds) in [(&slow, 100), (&slow, 120), (&quick, 2)] {
-            let record =
-                TrialRecord::unmeasured(trial.id.clone(), trial.spec.clone(), Outcome::Finished);
-            durations.add(&record, Duration::from_secs(seconds));
-        }
-        assert_eq!(
-            durations.expected(&[&slow, &quick, &quick]),
-            Some(110.0 + 2.0 + 2.0)
-        );
-        assert_eq!(durations.expected(&[&unseen]), Some(74.0));
+        let mut c = a.clone();
+        c.spec.budget.train_limit = Some(8);
+        let named = Named::of(&[a, c.clone()]);
+        assert_eq!(named.label(&c.spec), "lora, 8 labels, seed 0");
     }
 }

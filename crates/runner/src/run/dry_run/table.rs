@@ -42,6 +42,10 @@ const DEVICE: Column = Column {
     name: "device",
     cell: |line, _| line.device.clone(),
 };
+const EXAMPLES: Column = Column {
+    name: "training examples",
+    cell: |line, _| line.train_limit.map_or("all".to_owned(), |n| n.to_string()),
+};
 const TRIALS: Column = Column {
     name: "trials",
     cell: |line, _| match line.search_trainings {
@@ -86,11 +90,14 @@ impl Preview {
             let first = self.lines.first().map(part);
             self.lines.iter().any(|line| Some(part(line)) != first)
         };
+        let limits = || self.lines.iter().map(|line| line.train_limit);
+        let several_limits = limits().any(|limit| Some(limit) != limits().next());
         let mut columns = vec![METHOD];
         for (is_shown, column) in [
             (several(|line| &line.model), MODEL),
             (several(|line| &line.task), TASK),
             (several(|line| &line.device), DEVICE),
+            (several_limits, EXAMPLES),
         ] {
             if is_shown {
                 columns.push(column);
