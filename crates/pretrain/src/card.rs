@@ -3,9 +3,11 @@
 use crate::PretrainError;
 use crate::config::{Embeddings, LOOK_UP_FROM, Pretraining, Source};
 use crate::corpus::Corpus;
+use crate::distil::About;
 use crate::model::Model;
 use crate::packing::Packed;
 use crate::prepare;
+use crate::texts;
 use crate::train::Finished;
 use burn::module::Module;
 use sha2::{Digest, Sha256};
@@ -29,6 +31,11 @@ fn last_parts(path: &Path) -> String {
     parts[parts.len().saturating_sub(2)..].join("/")
 }
 
+fn last_part(path: &Path) -> String {
+    let last = path.file_name().unwrap_or_default();
+    last.to_string_lossy().into_owned()
+}
+
 /// Everything a card tells of.
 pub(crate) struct Card<'a> {
     pub(crate) dir: &'a Path,
@@ -36,6 +43,9 @@ pub(crate) struct Card<'a> {
     pub(crate) model: &'a Model,
     pub(crate) corpus: &'a Corpus,
     pub(crate) packed: &'a Packed,
+    pub(crate) texts: &'a texts::About,
+    /// Of a pretraining with a teacher.
+    pub(crate) teacher: Option<About>,
     pub(crate) held_out_tokens: usize,
     pub(crate) precision: Precision,
     pub(crate) finished: Finished,
@@ -51,6 +61,7 @@ pub(crate) fn write(card: &Card<'_>) -> Result<(), PretrainError> {
     lines.push("| | |\n|---|---|".to_owned());
     lines.extend(card.results());
     lines.extend(card.mixture());
+    lines.extend(card.taught());
     lines.extend(card.course());
     lines.extend(card.files()?);
     lines.push(format!("\nMade by\n\n```\n{}\n```", card.command));
@@ -72,7 +83,7 @@ impl Card<'_> {
             false => "masked-token prediction",
         };
         let parameters = parameters(self.model);
-        let embeddings = (shape.vocab * shape.hidden) as u64;
+        let embeddings = (shape.vocab * shape.embedding) as u64;
         vec![
             format!("# {name}\n"),
             format!(
@@ -139,6 +150,11 @@ impl Card<'_> {
                 "| begun from | word embeddings from the tokens' co-occurrence in the corpus{near}, everything else random |"
             ));
         }
+        if let Source::New(_) = &settings.source
+            && settings.embeddings == Embeddings::Teacher
+        {
+            lines.push("| begun from | word embeddings that the teacher gives each token alone, everything else random |".to_owned());
+        }
         if settings.neighbour_weight > 0.0 {
             lines.push(format!(
                 "| second loss | recognising a passage's neighbour, or the passage itself under another mask, by its mean state, weight {}, on the {:.0} % of the steps with shorter sequences |",
@@ -153,6 +169,36 @@ impl Card<'_> {
                 100.0 * settings.look_up_share
             ));
         }
+        lines
+    }
+
+    /// What was learnt from a teacher.
+    fn taught(&self) -> Vec<String> {
+        let Some(about) = &self.teacher else {
+            return Vec::new();
+        };
+        let mut lines = vec![
+            format!("| teacher | {}, digest {} |", about.name, about.digest),
+            format!(
+                "| learnt from it | {}, beside the language model's loss (weight {}), {} |",
+                about.learnt, about.language, about.read
+            ),
+        ];
+        let measured = self.finished.measured;
+        let cosine = measured.teacher_cosine.map(|cosine| {
+            format!("| held-out vectors | mean cosine {cosine:.4} with the teacher's |")
+        });
+        let error = measured.teacher_error.map(|error| {
+            format!(
+                "| held-out states | mean squared error {error:.4} of the teacher's mean square |"
+            )
+        });
+        let divergence = measured.teacher_divergence.map(|divergence| {
+            format!("| held-out logits | mean divergence {divergence:.4} nats from the teacher's |")
+        });
+        lines.extend(cosine);
+        lines.extend(error);
+        lines.extend(divergence);
         lines
     }
 
@@ -172,6 +218,42 @@ impl Card<'_> {
         lines
     }
 
+    /// Every file of the corpus: its share, and where its texts come from.
+    fn corpus_files(&self) -> Vec<String> {
+        let all: u64 = self.corpus.files.iter().map(|file| file.words).sum();
+        let mut lines: Vec<String> = self
+            .corpus
+            .files
+            .iter()
+            .map(|file| {
+                let origin = file.origin.as_ref().map_or(String::new(), |origin| {
+                    format!(" from {}; {}", origin.packages, origin.licence)
+                });
+                format!(
+                    "| corpus | {}: {} words ({:.2} %){origin}, sha256 {} |",
+                    last_parts(&file.path),
+                    file.words,
+                    100.0 * file.words as f64 / all.max(1) as f64,
+                    file.digest
+                )
+            })
+            .collect();
+        let tasks: Vec<String> = self
+            .settings
+            .exclude
+            .iter()
+            .map(|dir| last_part(dir))
+            .collect();
+        if !tasks.is_empty() {
+            lines.push(format!(
+                "| left out of it | {} sentences in which one of {} occurs, and labelled texts alike |",
+                self.texts.left_out,
+                tasks.join(", ")
+            ));
+        }
+        lines
+    }
+
     /// Digests of the weights and of the corpus.
     fn files(&self) -> Result<Vec<String>, PretrainError> {
         let weights = self.dir.join("model.safetensors");
@@ -185,12 +267,15 @@ impl Card<'_> {
             bytes.len() as f64 / 1e6,
             Sha256::digest(&bytes)
         )];
-        let corpus = self.settings.corpus.iter().zip(&self.corpus.digests);
-        lines.extend(
-            corpus.map(|(file, digest)| {
-                format!("| corpus | {}, sha256 {digest} |", last_parts(file))
-            }),
-        );
+        lines.extend(self.corpus_files());
+        lines.extend(self.texts.labelled.iter().map(|file| {
+            format!(
+                "| labelled texts | {}, {} texts, sha256 {} |",
+                last_parts(&file.path),
+                file.texts,
+                file.digest
+            )
+        }));
         Ok(lines)
     }
 }

@@ -1,8 +1,8 @@
 //! Settings of a pretraining, and what is refused among them before a text is read.
 
 use crate::PretrainError;
+use crate::distil::Teaching;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Which model is trained.
@@ -32,6 +32,10 @@ pub struct Sizes {
     pub heads: usize,
     /// Width of the feed-forward's inner activation; 4 x hidden where it is plain, 8/3 x hidden in multiples of 32 where it is gated.
     pub intermediate: Option<usize>,
+    /// Width of the embeddings of a masked model; none: that of the residual stream. Narrower ones are mapped to it (ELECTRA; Clark et al. 2020,
+    /// arXiv:2003.10555, §3.4), so that a larger vocabulary fits into the same size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<usize>,
 }
 
 /// With which word embeddings a new model begins.
@@ -43,6 +47,8 @@ pub enum Embeddings {
     /// From the tokens' neighbours in the corpus: singular directions of their mutual information.
     #[default]
     Cooccurrence,
+    /// From what a teacher makes of each token alone.
+    Teacher,
 }
 
 /// Where the model comes from.
@@ -67,6 +73,12 @@ pub struct Pretraining {
     pub corpus: Vec<PathBuf>,
     /// Text files to measure the loss on; none: every hundredth document, at least one, is kept out of the corpus.
     pub held_out: Vec<PathBuf>,
+    /// Tasks (directories, as `--task` of the program takes them) whose texts are left out of corpus and labelled texts, sentence by sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<PathBuf>,
+    /// Files of lines `label<TAB>text` for a causal model's in-context episodes, beside those made from the corpus.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labelled: Vec<PathBuf>,
     /// Tokens to train on, counted as they enter the model; more than the corpus has means several passes.
     pub tokens: u64,
     /// Tokens in a sequence, special tokens included.
@@ -95,6 +107,9 @@ pub struct Pretraining {
     pub neighbour_weight: f64,
     /// Word embeddings of a new model.
     pub embeddings: Embeddings,
+    /// Another model to learn from, beside the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teaching: Option<Teaching>,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises; then it falls linearly to 0.
@@ -147,6 +162,9 @@ impl Pretraining {
         if self.neighbour_weight > 0.0 && self.short_share == 0.0 {
             return refuse("recognising neighbours happens in the steps with shorter sequences, of which there are none; give a --short above 0, or --neighbours 0".to_owned());
         }
+        if !self.labelled.is_empty() && self.episode_share == 0.0 {
+            return refuse("labelled texts are for in-context episodes, of which there are none; give --episodes above 0, or leave --labelled out".to_owned());
+        }
         if self.corpus.is_empty() {
             return refuse("no corpus, expected at least one text file".to_owned());
         }
@@ -165,10 +183,47 @@ impl Pretraining {
                 self.learning_rate
             ));
         }
+        self.check_teaching()?;
         match &self.source {
             Source::New(sizes) => self.check_sizes(sizes),
             Source::From(_) => Ok(()),
         }
+    }
+
+    fn check_teaching(&self) -> Result<(), PretrainError> {
+        let Some(teaching) = &self.teaching else {
+            return match self.embeddings {
+                Embeddings::Teacher => Err(no_teacher()),
+                Embeddings::Random | Embeddings::Cooccurrence => Ok(()),
+            };
+        };
+        teaching.check()?;
+        if teaching.is_causal() {
+            return match self.embeddings {
+                Embeddings::Teacher => Err(PretrainError::Settings(
+                    "a causal teacher's words alone say little; give --embeddings cooccurrence or random".to_owned(),
+                )),
+                Embeddings::Random | Embeddings::Cooccurrence => Ok(()),
+            };
+        }
+        let beside = [
+            ("--neighbours", self.neighbour_weight),
+            ("--left-to-right", self.left_to_right_share),
+            ("--short", self.short_share),
+        ];
+        for (name, value) in beside {
+            if value > 0.0 {
+                return Err(PretrainError::Settings(format!(
+                    "{name} is {value} with a teacher, whose texts are excerpts of all lengths read from both sides; give {name} 0"
+                )));
+            }
+        }
+        if self.mask_share == 0.0 {
+            return Err(PretrainError::Settings(
+                "a --mask of 0 leaves nothing to predict; give a share above 0".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     fn check_sizes(&self, sizes: &Sizes) -> Result<(), PretrainError> {
@@ -189,6 +244,17 @@ impl Pretraining {
                 sizes.hidden / sizes.heads
             ));
         }
+        if let Some(embedding) = sizes.embedding {
+            if sizes.family.is_causal() {
+                return refuse("embeddings of another width are for masked models; leave --embedding out, or give --architecture bert".to_owned());
+            }
+            if embedding == 0 || embedding > sizes.hidden {
+                return refuse(format!(
+                    "embeddings of width {embedding} under states of width {}, expected between 1 and that",
+                    sizes.hidden
+                ));
+            }
+        }
         if sizes.vocab < 300 {
             return refuse(format!(
                 "a vocabulary of {} tokens, expected at least 300: all bytes and some words",
@@ -198,10 +264,13 @@ impl Pretraining {
         if sizes.family.is_causal() && self.neighbour_weight > 0.0 {
             return refuse("recognising neighbours is for masked models; give --neighbours 0, or --architecture bert".to_owned());
         }
-        if sizes.vocab <= sizes.hidden + 32 && self.embeddings == Embeddings::Cooccurrence {
+        if sizes.vocab <= sizes.embedding_width() + 32
+            && self.embeddings == Embeddings::Cooccurrence
+        {
             return refuse(format!(
                 "a vocabulary of {} tokens in a width of {} is too small for embeddings from co-occurrence; give --embeddings random",
-                sizes.vocab, sizes.hidden
+                sizes.vocab,
+                sizes.embedding_width()
             ));
         }
         if sizes.family == Family::Bert && self.look_up_share > 0.0 {
@@ -230,51 +299,9 @@ impl Pretraining {
     }
 }
 
-impl Sizes {
-    /// The feed-forward's inner width.
-    pub fn inner(&self) -> usize {
-        self.intermediate.unwrap_or(match self.family {
-            Family::Bert | Family::Gpt2 => 4 * self.hidden,
-            Family::Llama => (8 * self.hidden / 3).div_ceil(32) * 32,
-        })
-    }
-
-    /// `config.json` as `transformers` writes it. `vocab`: what the tokenizer really has.
-    pub(crate) fn config_json(&self, vocab: usize, length: usize, special: SpecialIds) -> Value {
-        let inner = self.inner();
-        // 0.02 at a width of 768, as BERT and GPT-2 have it, and in proportion to 1/√width, so that
-        // sums over the width begin as large in a narrow model.
-        let spread = (0.02 * (768.0 / self.hidden as f64).sqrt() * 1e4).round() / 1e4;
-        // "dtype" is what readers compute in; the weights are stored as half of that.
-        match self.family {
-            Family::Bert => json!({
-                "architectures": ["BertForMaskedLM"], "model_type": "bert", "dtype": "float32",
-                "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
-                "intermediate_size": inner, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
-                "max_position_embeddings": length, "type_vocab_size": 2, "initializer_range": spread, "layer_norm_eps": 1e-12,
-                "pad_token_id": special.pad, "tie_word_embeddings": true,
-            }),
-            Family::Gpt2 => json!({
-                "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "dtype": "float32",
-                "vocab_size": vocab, "n_embd": self.hidden, "n_layer": self.layers, "n_head": self.heads, "n_inner": inner,
-                "activation_function": "gelu_new", "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
-                "n_positions": length, "initializer_range": spread, "layer_norm_epsilon": 1e-5,
-                "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
-            }),
-            Family::Llama => json!({
-                "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": "float32",
-                "vocab_size": vocab, "hidden_size": self.hidden, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
-                "num_key_value_heads": self.heads, "intermediate_size": inner, "hidden_act": "silu", "attention_dropout": 0.0,
-                "max_position_embeddings": length, "initializer_range": spread, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-                "bos_token_id": special.end, "eos_token_id": special.end, "tie_word_embeddings": true,
-            }),
-        }
-    }
-}
-
-/// Ids that `config.json` names.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SpecialIds {
-    pub(crate) pad: Option<u32>,
-    pub(crate) end: Option<u32>,
+/// Why there are no word embeddings from a teacher.
+pub(crate) fn no_teacher() -> PretrainError {
+    PretrainError::Settings(
+        "word embeddings from a teacher, and there is none; give --teacher MODEL, or other --embeddings".to_owned(),
+    )
 }

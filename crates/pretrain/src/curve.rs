@@ -69,9 +69,17 @@ impl Curve {
         measured: Measured,
     ) -> Result<(), PretrainError> {
         self.add(state, "held_out", "loss", measured.loss)?;
-        match measured.episode_accuracy {
-            Some(accuracy) => self.add(state, "held_out", "episode_accuracy", accuracy),
-            None => Ok(()),
+        let others = [
+            ("episode_accuracy", measured.episode_accuracy),
+            ("teacher_cosine", measured.teacher_cosine),
+            ("teacher_error", measured.teacher_error),
+            ("teacher_divergence", measured.teacher_divergence),
+        ];
+        for (metric, value) in others {
+            if let Some(value) = value {
+                self.add(state, "held_out", metric, value)?;
+            }
         }
+        Ok(())
     }
 }

@@ -41,9 +41,20 @@ pub enum PretrainError {
     /// The tokenizer could not be trained or used.
     #[error("the tokenizer: {0}")]
     Tokenizer(Box<dyn std::error::Error + Send + Sync>),
+    /// A teacher that cannot be learnt from as it was asked for.
+    #[error("the teacher {}: {reason}", path.display())]
+    Teacher {
+        /// Its directory or file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A model directory that cannot be read.
     #[error(transparent)]
     Load(#[from] transformer::LoadError),
+    /// A task whose texts are to be left out and cannot be read.
+    #[error(transparent)]
+    Task(#[from] task::TaskError),
     /// Weights that cannot be written.
     #[error(transparent)]
     Save(#[from] transformer::SaveError),

@@ -1,7 +1,6 @@
 //! What a new model begins with beside random numbers: word embeddings that know which tokens stand near each other, positions of which close ones
 //! are alike, and, in models that see both sides, attention to what stands near.
 
-use crate::config::{Embeddings, Pretraining};
 use crate::cooccurrence;
 use crate::model::Model;
 use crate::packing::Stream;
@@ -15,16 +14,32 @@ const OFFSETS: [f64; 6] = [-1.0, 1.0, -2.0, 2.0, -4.0, 4.0];
 /// Product of the entries of query and key maps that look at an offset: scores of about 6 there, against about 0 far away.
 const SHARPNESS: f64 = 3.0;
 
+/// How much larger word embeddings from a teacher begin than other weights: positions beside them are to say little at first.
+const TEACHER_SPREAD: f64 = 3.0;
+
+/// Vectors of tokens, one row a token of the vocabulary, each of length √width; `None` where nothing is known.
+pub(crate) type WordRows = Vec<Option<Vec<f32>>>;
+
+/// With which word embeddings a model begins.
+pub(crate) enum FirstWords {
+    /// As all other weights.
+    Random,
+    /// From the corpus.
+    Cooccurrence,
+    /// From a teacher, in the directions of the student's states.
+    Teacher(WordRows),
+}
+
 /// A fresh model.
 pub(crate) fn fresh(
     shape: &Shape,
-    settings: &Pretraining,
+    seed: u64,
     stream: &Stream,
+    words: FirstWords,
     device: &Device,
 ) -> Model {
     // Through the host, so that every device begins with the same numbers.
-    let mut backbone =
-        Backbone::random(shape, training::sub_seed(settings.seed, "weights"), device);
+    let mut backbone = Backbone::random(shape, training::sub_seed(seed, "weights"), device);
     if let Some(table) = backbone.embeddings.position.take() {
         let weight = changed(table.weight, |values, width| {
             sinusoids(values, width, shape.initializer_range);
@@ -34,17 +49,45 @@ pub(crate) fn fresh(
             look_near(&mut backbone, shape);
         }
     }
-    if settings.embeddings == Embeddings::Cooccurrence {
-        let seed = training::sub_seed(settings.seed, "embeddings");
-        let host = device.clone().inner();
-        let rows = cooccurrence::vectors(stream, shape.vocab, shape.embedding, seed, &host);
-        let words = &mut backbone.embeddings.word;
-        words.weight = changed(words.weight.clone(), |values, width| {
-            known_rows(values, width, &rows, shape.initializer_range);
+    let spread = shape.initializer_range;
+    match words {
+        FirstWords::Random => {}
+        FirstWords::Cooccurrence => {
+            let seed = training::sub_seed(seed, "embeddings");
+            let host = device.clone().inner();
+            let rows = cooccurrence::vectors(stream, shape.vocab, shape.embedding, seed, &host);
+            write_words(&mut backbone, &rows, spread);
+        }
+        FirstWords::Teacher(rows) => {
+            write_words(&mut backbone, &rows, TEACHER_SPREAD * spread);
+            keep_directions(&mut backbone);
+        }
+    }
+    let head = LanguageHead::random(&backbone, training::sub_seed(seed, "head"));
+    Model::new(backbone, head)
+}
+
+/// Puts the rows that are known into the word embeddings.
+fn write_words(backbone: &mut Backbone, rows: &WordRows, spread: f64) {
+    let words = &mut backbone.embeddings.word;
+    words.weight = changed(words.weight.clone(), |values, width| {
+        known_rows(values, width, rows, spread);
+    });
+}
+
+/// A map between narrow embeddings and the states begins as the identity on the directions that both have, and as random numbers on the others.
+fn keep_directions(backbone: &mut Backbone) {
+    if let Some(map) = &mut backbone.embeddings.projection {
+        map.weight = changed(map.weight.clone(), |values, width| {
+            let shared = (values.len() / width).min(width);
+            for (row, values) in values.chunks_exact_mut(width).enumerate() {
+                values[..shared].fill(0.0);
+                if let Some(own) = values[..shared].get_mut(row) {
+                    *own = 1.0;
+                }
+            }
         });
     }
-    let head = LanguageHead::random(&backbone, training::sub_seed(settings.seed, "head"));
-    Model::new(backbone, head)
 }
 
 /// The parameter with values changed on the host: `change(values, columns)`.
@@ -161,6 +204,37 @@ mod tests {
                     .unwrap();
                 assert_eq!(best as i64, from as i64 + offset, "head {head} at {from}");
             }
+        }
+    }
+
+    #[test]
+    fn narrow_embeddings_keep_their_directions_in_the_states() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = serde_json::json!({
+            "architectures": ["ElectraForMaskedLM"], "model_type": "electra", "vocab_size": 50, "hidden_size": 24, "embedding_size": 10,
+            "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 40, "hidden_act": "gelu", "max_position_embeddings": 40,
+            "type_vocab_size": 2, "initializer_range": 0.05, "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1,
+            "attention_probs_dropout_prob": 0.1,
+        });
+        std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+        let shape = load_shape(dir.path()).unwrap();
+        let mut rows: WordRows = vec![None; 50];
+        rows[7] = Some((0..10).map(|n| n as f32 / 5.0).collect());
+        let stream = Stream::from_documents(Vec::new());
+        let words = FirstWords::Teacher(rows);
+        let model = fresh(&shape, 3, &stream, words, &Device::flex().autodiff());
+        let table = ops::to_floats(model.backbone.embeddings.word.weight.val().inner());
+        let expected: Vec<f32> = (0..10).map(|n| n as f32 / 5.0 * 0.15).collect();
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+        assert!(close(&table[70..80], &expected), "{:?}", &table[70..80]);
+        assert!(table[80..90].iter().any(|&x| x != 0.0), "unknown: random");
+        let map = model.backbone.embeddings.projection.unwrap().weight;
+        let map = ops::to_floats(map.val().inner());
+        for (row, values) in map.chunks_exact(24).enumerate() {
+            let mut unit = [0.0; 10];
+            unit[row] = 1.0;
+            assert_eq!(values[..10], unit);
+            assert!(values[10..].iter().any(|&x| x != 0.0));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The model that is pretrained: backbone and language head, every parameter with an id that a later process gives it again.
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use transformer::{Backbone, LanguageHead};
 
 /// Backbone and output layer.
@@ -25,6 +25,11 @@ impl Model {
                 .logits_tied(hidden, &self.backbone.embeddings.word),
             false => self.head.logits(hidden),
         }
+    }
+
+    /// Mean loss of tokens that are to be given, in nats: `[m, hidden]`, `[m]` -> `[1]`.
+    pub(crate) fn loss(&self, hidden: Tensor<2>, ids: Tensor<1, Int>) -> Tensor<1> {
+        self.head.loss(hidden, ids, &self.backbone.embeddings.word)
     }
 
     pub(crate) fn device(&self) -> Device {

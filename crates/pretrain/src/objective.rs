@@ -2,7 +2,8 @@
 
 use crate::PretrainError;
 use crate::config::Pretraining;
-use crate::episodes::{AGAIN, AGAIN_AT_FIRST, Passages};
+use crate::distil::{Expected, Graded, Lesson, Lessons, Taught, Teach};
+use crate::episodes::{AGAIN, AGAIN_AT_FIRST, Episodes};
 use crate::masking::{Vocabulary, mask};
 use crate::model::Model;
 use crate::packing::{Packed, cuts, random};
@@ -10,7 +11,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tokenizers::Tokenizer;
-use transformer::{Encoded, Pass, Side, collate};
+use transformer::{Embedded, Encoded, Pass, Side, collate};
 
 /// What is predicted.
 pub(crate) enum Objective<'a> {
@@ -18,6 +19,8 @@ pub(crate) enum Objective<'a> {
     Masked(Masked),
     /// The next token.
     Causal(Causal<'a>),
+    /// Masked tokens, and what a teacher said of the text.
+    Taught(Lessons<'a>),
 }
 
 /// The special tokens of a masked language model.
@@ -31,8 +34,10 @@ pub(crate) struct Masked {
 /// A causal model's mixture.
 pub(crate) struct Causal<'a> {
     /// `None`: packed text only.
-    pub(crate) passages: Option<Passages<'a>>,
+    pub(crate) episodes: Option<Episodes<'a>>,
     pub(crate) tokenizer: &'a Tokenizer,
+    /// What a teacher expects in the text.
+    pub(crate) graded: Option<Graded>,
 }
 
 /// One batch: rows of ids, and which places of which rows are to give which token.
@@ -44,6 +49,21 @@ pub(crate) struct Rows {
     pub(crate) left_to_right: bool,
     /// Rows cut from one piece of text, where neighbours are to be recognised.
     pub(crate) neighbours: Option<Neighbours>,
+    /// What a teacher said of these rows.
+    pub(crate) lesson: Option<Lesson>,
+    /// What a teacher expects at places of these rows.
+    pub(crate) expected: Expected,
+}
+
+/// Losses of a batch, each `[1]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Losses {
+    /// Mean over the targets, in nats.
+    pub(crate) language: Tensor<1>,
+    /// Of recognising neighbours.
+    pub(crate) recognition: Option<Tensor<1>>,
+    /// Against the teacher, before the weights.
+    pub(crate) taught: Option<Taught>,
 }
 
 /// Rows `2i` and `2i + 1` belong together: in every other step they stand next to each other in the text, else they are one text under two masks.
@@ -74,7 +94,7 @@ impl Objective<'_> {
     /// Text tokens in a sequence, and how many more the last of them needs to see.
     pub(crate) fn payload(&self, length: usize) -> (usize, usize) {
         match self {
-            Objective::Masked(_) => (length - 2, 0),
+            Objective::Masked(_) | Objective::Taught(_) => (length - 2, 0),
             Objective::Causal(_) => (length, 1),
         }
     }
@@ -86,8 +106,11 @@ impl Objective<'_> {
         packed: &mut Packed,
         settings: &Pretraining,
     ) -> Result<Rows, PretrainError> {
+        if let Objective::Taught(lessons) = self {
+            return lessons.rows(step, settings.mask_share);
+        }
         let (length, ahead) = self.payload(settings.length);
-        let pieces = packed.rows(step * settings.batch as u64, settings.batch, ahead);
+        let pieces = packed.numbers(step * settings.batch as u64, settings.batch);
         let looks_up = matches!(self, Objective::Causal(_)) && settings.looks_up(step);
         let short_share = if looks_up { 1.0 } else { settings.short_share };
         let cuts = cuts(settings.seed, step, short_share);
@@ -104,14 +127,16 @@ impl Objective<'_> {
                 of_a_piece: if one_text { 2 } else { cuts },
                 weight: settings.neighbour_weight,
             });
-        for piece in pieces {
+        for number in pieces {
+            let piece = packed.piece(number, ahead);
             let short = length / cuts;
             for cut in 0..cuts {
                 let cut = match rows.neighbours {
                     Some(_) if one_text => cut / 2 * 2,
                     _ => cut,
                 };
-                let text = &piece[cut * short..(cut + 1) * short + ahead];
+                let places = cut * short..(cut + 1) * short;
+                let text = &piece[places.start..places.end + ahead];
                 match self {
                     Objective::Masked(masked) if rows.left_to_right => {
                         rows.add_next_tokens(&masked.framed(text));
@@ -120,8 +145,14 @@ impl Objective<'_> {
                         masked.add(&mut rows, text, settings.mask_share, &mut random)
                     }
                     Objective::Causal(causal) => {
-                        causal.add(&mut rows, text, settings, looks_up, &mut random)?;
+                        let running =
+                            causal.add(&mut rows, text, settings, looks_up, &mut random)?;
+                        if let (true, Some(graded)) = (running, &causal.graded) {
+                            let row = rows.inputs.len() - 1;
+                            graded.corpus.add(&mut rows.expected, number, places, row)?;
+                        }
                     }
+                    Objective::Taught(_) => unreachable!("returned above"),
                 }
             }
         }
@@ -130,7 +161,7 @@ impl Objective<'_> {
 }
 
 impl Causal<'_> {
-    /// An episode, a repeated passage, or the text as it is.
+    /// An episode, a repeated passage, or the text as it is; whether it is the text.
     fn add(
         &self,
         rows: &mut Rows,
@@ -138,15 +169,15 @@ impl Causal<'_> {
         settings: &Pretraining,
         looks_up: bool,
         random: &mut ChaCha8Rng,
-    ) -> Result<(), PretrainError> {
+    ) -> Result<bool, PretrainError> {
         let kind = random.random::<f64>();
         let ([episodes, repeats], again) = match looks_up {
             true => (LOOK_UP_SHARES, AGAIN_AT_FIRST),
             false => ([settings.episode_share, settings.repeat_share], AGAIN),
         };
-        match &self.passages {
-            Some(passages) if kind < episodes => {
-                let episode = passages.episode(text.len(), again, self.tokenizer, random)?;
+        match &self.episodes {
+            Some(made_of) if kind < episodes => {
+                let episode = made_of.episode(text.len(), again, self.tokenizer, random)?;
                 rows.add_next_tokens(&episode.ids);
                 let row = rows.inputs.len() - 1;
                 for at in episode.known.into_iter().flatten() {
@@ -166,9 +197,12 @@ impl Causal<'_> {
                 let repeated = text[..passage].iter().copied().cycle();
                 rows.add_next_tokens(&repeated.take(text.len()).collect::<Vec<_>>());
             }
-            _ => rows.add_next_tokens(text),
+            _ => {
+                rows.add_next_tokens(text);
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -183,7 +217,7 @@ impl Masked {
     }
 
     /// `[CLS] text [SEP]`.
-    fn framed(&self, text: &[u32]) -> Vec<u32> {
+    pub(crate) fn framed(&self, text: &[u32]) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() + 2);
         ids.push(self.cls);
         ids.extend(text);
@@ -212,11 +246,12 @@ impl Rows {
         targets: &[Target],
         device: &Device,
     ) -> (Tensor<2>, Tensor<1, Int>) {
-        logits(model, self.states(model, device), targets)
+        let (picked, ids) = picked(self.embedded(model, device).x, targets);
+        (model.logits(picked), ids)
     }
 
     /// Final hidden states, `[b, t, hidden]`.
-    fn states(&self, model: &Model, device: &Device) -> Tensor<3> {
+    fn embedded(&self, model: &Model, device: &Device) -> Embedded {
         let encoded: Vec<Encoded> = self
             .inputs
             .iter()
@@ -226,49 +261,73 @@ impl Rows {
                 truncated_tokens: 0,
             })
             .collect();
-        let batch = collate(&encoded.iter().collect::<Vec<_>>(), 0, Side::Right, device);
+        let pad = model.backbone.shape().pad_id.unwrap_or(0);
+        let encoded: Vec<&Encoded> = encoded.iter().collect();
+        let batch = collate(&encoded, pad, Side::Right, device);
         match self.left_to_right {
             true => {
                 let backbone = model.backbone.clone().left_to_right();
-                backbone.forward(&batch, &Pass::plain()).x
+                backbone.forward(&batch, &Pass::plain())
             }
-            false => model.backbone.forward(&batch, &Pass::plain()).x,
+            false => model.backbone.forward(&batch, &Pass::plain()),
         }
     }
 
-    /// Mean loss over the targets, in nats, and that of recognising neighbours where the step has it; each `[1]`.
-    pub(crate) fn losses(&self, model: &Model, device: &Device) -> (Tensor<1>, Option<Tensor<1>>) {
-        let x = self.states(model, device);
-        let recognised = self
-            .neighbours
-            .map(|neighbours| recognition(x.clone(), neighbours).mul_scalar(neighbours.weight));
-        let (logits, ids) = logits(model, x, &self.targets);
-        (ops::cross_entropy(logits, ids), recognised)
+    /// All losses that the rows have: what is not scored is not formed.
+    pub(crate) fn losses(&self, model: &Model, teach: Option<&Teach>, device: &Device) -> Losses {
+        let embedded = self.embedded(model, device);
+        let recognition = self.neighbours.map(|neighbours| {
+            recognition(embedded.x.clone(), neighbours).mul_scalar(neighbours.weight)
+        });
+        let taught = teach.map(|teach| Taught {
+            logits: self.divergence(model, &embedded),
+            ..teach.losses(self.lesson.as_ref(), &embedded)
+        });
+        let (picked, ids) = picked(embedded.x, &self.targets);
+        Losses {
+            language: model.loss(picked, ids),
+            recognition,
+            taught,
+        }
     }
 
-    /// Mean loss over the targets, in nats, `[1]`.
-    pub(crate) fn loss(&self, model: &Model, device: &Device) -> Tensor<1> {
-        let (logits, ids) = self.predict(model, &self.targets, device);
-        ops::cross_entropy(logits, ids)
+    /// From what a teacher expects, `[1]`; `None` where nothing is known of these rows.
+    fn divergence(&self, model: &Model, embedded: &Embedded) -> Option<Tensor<1>> {
+        if self.expected.places.is_empty() {
+            return None;
+        }
+        let at = picked_places(embedded.x.clone(), &self.expected.places);
+        Some(self.expected.divergence(model.logits(at)))
     }
 }
 
-/// Logits of the targets `[m, vocab]` and their ids `[m]`, from states `[b, t, hidden]`.
-fn logits(model: &Model, x: Tensor<3>, targets: &[Target]) -> (Tensor<2>, Tensor<1, Int>) {
+/// States that are to give the targets, `[m, hidden]`, and the targets' ids `[m]`, from all states `[b, t, hidden]`.
+fn picked(x: Tensor<3>, targets: &[Target]) -> (Tensor<2>, Tensor<1, Int>) {
     let device = x.device();
-    let [b, t, hidden] = x.dims();
-    let places: Vec<i64> = targets
+    let m = targets.len();
+    let places: Vec<_> = targets
         .iter()
-        .map(|target| (target.row * t + target.at) as i64)
+        .map(|target| (target.row, target.at))
         .collect();
-    let m = places.len();
-    let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, m]), &device);
-    let picked = ops::embedding(x.reshape([b * t, hidden]), places).reshape([m, hidden]); // rows of the states: [m, hidden]
+    let picked = picked_places(x, &places);
     let ids: Vec<i64> = targets.iter().map(|target| i64::from(target.id)).collect();
     (
-        model.logits(picked),
+        picked,
         Tensor::from_data(TensorData::new(ids, [m]), &device),
     )
+}
+
+/// Rows of the states `[b, t, hidden]` at places of rows: `[m, hidden]`.
+fn picked_places(x: Tensor<3>, places: &[(usize, usize)]) -> Tensor<2> {
+    let device = x.device();
+    let [b, t, hidden] = x.dims();
+    let m = places.len();
+    let places: Vec<i64> = places
+        .iter()
+        .map(|(row, at)| (row * t + at) as i64)
+        .collect();
+    let places = Tensor::<2, Int>::from_data(TensorData::new(places, [1, m]), &device);
+    ops::embedding(x.reshape([b * t, hidden]), places).reshape([m, hidden])
 }
 
 /// The loss of finding each row's neighbour among those of all pairs by the cosine of mean states `[b, t, hidden]`, both ways, `[1]`.
@@ -374,8 +433,9 @@ mod tests {
         }))
         .unwrap();
         let objective = Objective::Causal(Causal {
-            passages: None,
+            episodes: None,
             tokenizer: &tokenizer,
+            graded: None,
         });
         let mut repeats = |step| {
             let rows = objective.rows(step, &mut packed, &settings).unwrap().inputs;

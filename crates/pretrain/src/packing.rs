@@ -101,17 +101,39 @@ impl Packed {
         self.stream.tokens()
     }
 
+    /// Tokens of a piece.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The tokens of one piece, and the `ahead` behind it.
+    pub(crate) fn piece(&self, number: usize, ahead: usize) -> &[u32] {
+        let (document, start) = self.pieces[number];
+        &self.stream.documents[document as usize][start as usize..][..self.length + ahead]
+    }
+
     /// Pieces `from..from + count` of endless passes over the corpus, every pass in an order of its own.
     ///
     /// # Panics
     /// If there is no piece.
     pub fn rows(&mut self, from: u64, count: usize, ahead: usize) -> Vec<Vec<u32>> {
-        (from..from + count as u64)
-            .map(|at| self.row(at, ahead))
+        let numbers = self.numbers(from, count).into_iter();
+        numbers
+            .map(|number| self.piece(number, ahead).to_vec())
             .collect()
     }
 
-    fn row(&mut self, at: u64, ahead: usize) -> Vec<u32> {
+    /// The numbers of these pieces.
+    ///
+    /// # Panics
+    /// If there is no piece.
+    pub(crate) fn numbers(&mut self, from: u64, count: usize) -> Vec<usize> {
+        (from..from + count as u64)
+            .map(|at| self.number(at))
+            .collect()
+    }
+
+    fn number(&mut self, at: u64) -> usize {
         let pass = at / self.pieces.len() as u64;
         if self.order.as_ref().is_none_or(|(known, _)| *known != pass) {
             let mut order: Vec<u32> = (0..self.pieces.len() as u32).collect();
@@ -119,9 +141,7 @@ impl Packed {
             self.order = Some((pass, order));
         }
         let (_, order) = self.order.as_ref().expect("just set");
-        let (document, start) =
-            self.pieces[order[(at % self.pieces.len() as u64) as usize] as usize];
-        self.stream.documents[document as usize][start as usize..][..self.length + ahead].to_vec()
+        order[(at % self.pieces.len() as u64) as usize] as usize
     }
 }
 

@@ -1,20 +1,20 @@
 //! Before the first step: the corpus, the tokenizer, the model's directory; or what an earlier process left of them.
 
 use crate::PretrainError;
-use crate::config::{Pretraining, Source, SpecialIds};
+use crate::config::{Pretraining, Sizes, Source};
 use crate::corpus::Corpus;
-use crate::first_weights;
 use crate::masking::Vocabulary;
 use crate::model::Model;
 use crate::objective::Masked;
 use crate::packing::Stream;
+use crate::sizes::SpecialIds;
 use crate::vocabulary;
 use burn::tensor::Device;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fs;
 use std::path::Path;
 use tokenizers::Tokenizer;
-use transformer::{Architecture, Precision, Shape, load_backbone, load_shape, save_weights};
+use transformer::{Architecture, Precision, Shape, load_backbone, save_weights};
 
 /// Settings of the pretraining that a directory holds.
 pub(crate) const SETTINGS_FILE: &str = "pretraining.json";
@@ -33,16 +33,6 @@ const MODEL_FILES: [&str; 12] = [
     "sentencepiece.bpe.model",
     "tokenizer.model",
 ];
-
-/// Texts to train on and texts to measure on.
-pub(crate) fn read_corpus(settings: &Pretraining) -> Result<(Corpus, Corpus), PretrainError> {
-    let mut corpus = Corpus::read(&settings.corpus)?;
-    let held_out = match settings.held_out.is_empty() {
-        true => corpus.split_off_held_out(),
-        false => Corpus::read(&settings.held_out)?,
-    };
-    Ok((corpus, held_out))
-}
 
 /// Writes the settings into a new directory, or compares them with those of an old one.
 ///
@@ -65,17 +55,14 @@ pub(crate) fn claim(dir: &Path, settings: &Pretraining) -> Result<(), PretrainEr
     write(&file, format!("{own:#}\n").as_bytes())
 }
 
+/// The first setting that only one of them has, or both with unlike values.
 fn difference(found: &Value, own: &Value) -> Option<String> {
-    let own = own.as_object()?;
-    let differs = own
-        .iter()
-        .find(|(key, value)| found.get(key.as_str()) != Some(value));
-    differs.map(|(key, value)| {
-        format!(
-            "{key} is {} there and {value} here",
-            found.get(key).unwrap_or(&Value::Null)
-        )
-    })
+    let (found, own) = (found.as_object()?, own.as_object()?);
+    let all = own.keys().chain(found.keys());
+    let of = |settings: &Map<String, Value>, key| settings.get(key).unwrap_or(&Value::Null).clone();
+    all.map(|key| (key, of(found, key), of(own, key)))
+        .find(|(_, found, own)| found != own)
+        .map(|(key, found, own)| format!("{key} is {found} there and {own} here"))
 }
 
 /// Writes by rename, so that a reader never sees half a file.
@@ -92,18 +79,10 @@ pub(crate) fn tokenizer(
     match &settings.source {
         Source::New(sizes) => {
             if !dir.join("config.json").is_file() {
-                let tokenizer = vocabulary::train(sizes.family, sizes.vocab, corpus)?;
-                let text = tokenizer
-                    .to_string(false)
-                    .map_err(PretrainError::Tokenizer)?;
-                write(&dir.join("tokenizer.json"), text.as_bytes())?;
-                write(
-                    &dir.join("tokenizer_config.json"),
-                    format!("{:#}\n", vocabulary::settings_json(sizes.family)).as_bytes(),
-                )?;
+                let tokenizer = new_tokenizer(dir, settings, sizes, corpus)?;
                 let special = SpecialIds {
                     pad: tokenizer.token_to_id("[PAD]"),
-                    end: tokenizer.token_to_id(vocabulary::END_OF_TEXT),
+                    end: end_of_text(&tokenizer),
                 };
                 let config =
                     sizes.config_json(tokenizer.get_vocab_size(true), settings.length, special);
@@ -116,31 +95,54 @@ pub(crate) fn tokenizer(
     Tokenizer::from_file(&file).map_err(PretrainError::Tokenizer)
 }
 
+/// A tokenizer trained on the corpus, or that of a teacher whose next tokens are learnt.
+fn new_tokenizer(
+    dir: &Path,
+    settings: &Pretraining,
+    sizes: &Sizes,
+    corpus: &Corpus,
+) -> Result<Tokenizer, PretrainError> {
+    let teaching = settings.teaching.as_ref();
+    if let Some(teaching) = teaching.filter(|teaching| teaching.is_causal()) {
+        let file = teaching.teacher.join("tokenizer.json");
+        if !file.is_file() {
+            return Err(PretrainError::Teacher {
+                path: teaching.teacher.clone(),
+                reason: "a student of logits takes its teacher's tokenizer.json, and there is none; give a folder in Hugging Face layout that has it".to_owned(),
+            });
+        }
+        let names = MODEL_FILES.iter().filter(|name| **name != "config.json");
+        copy_files(names, &teaching.teacher, dir)?;
+        return Tokenizer::from_file(&file).map_err(PretrainError::Tokenizer);
+    }
+    let tokenizer = vocabulary::train(sizes.family, sizes.vocab, corpus)?;
+    let text = tokenizer
+        .to_string(false)
+        .map_err(PretrainError::Tokenizer)?;
+    write(&dir.join("tokenizer.json"), text.as_bytes())?;
+    let about = vocabulary::settings_json(sizes.family);
+    let about = format!("{about:#}\n");
+    write(&dir.join("tokenizer_config.json"), about.as_bytes())?;
+    Ok(tokenizer)
+}
+
 /// The files beside the weights that make a directory a model.
 pub(crate) fn copy_model_files(from: &Path, to: &Path) -> Result<(), PretrainError> {
-    for name in MODEL_FILES {
+    copy_files(MODEL_FILES.iter(), from, to)
+}
+
+fn copy_files<'a>(
+    names: impl Iterator<Item = &'a &'static str>,
+    from: &Path,
+    to: &Path,
+) -> Result<(), PretrainError> {
+    for name in names {
         let file = from.join(name);
         if file.is_file() {
             fs::copy(&file, to.join(name)).map_err(PretrainError::file(&file))?;
         }
     }
     Ok(())
-}
-
-/// The model of the first step.
-pub(crate) fn first_model(
-    dir: &Path,
-    settings: &Pretraining,
-    stream: &Stream,
-    device: &Device,
-) -> Result<Model, PretrainError> {
-    match &settings.source {
-        Source::New(_) => {
-            let shape = load_shape(dir)?;
-            Ok(first_weights::fresh(&shape, settings, stream, device))
-        }
-        Source::From(model) => read_model(model, device),
-    }
 }
 
 /// A model with its language head from a directory.
@@ -233,30 +235,4 @@ pub(crate) fn masked(tokenizer: &Tokenizer, shape: &Shape) -> Result<Masked, Pre
 /// Whether in-context episodes are part of the mixture.
 pub(crate) fn is_episodic(settings: &Pretraining, shape: &Shape) -> bool {
     shape.causal && settings.episode_share > 0.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn given_held_out_files_are_measured_on_and_not_trained_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| {
-            let path = dir.path().join(name);
-            fs::write(&path, format!("{name}\n")).unwrap();
-            path
-        };
-        let settings: Pretraining = serde_json::from_value(json!({
-            "source": {"from": "model"}, "corpus": [file("train")], "held_out": [file("held out")], "tokens": 1, "length": 16, "batch": 1,
-            "short_share": 0.0, "episode_share": 0.0, "repeat_share": 0.0, "look_up_share": 0.0, "label_weight": 1, "mask_share": 0.15, "left_to_right_share": 0.0, "neighbour_weight": 0.0, "embeddings": "random",
-            "learning_rate": 1e-3, "warmup_share": 0.0, "weight_decay": 0.0, "clip_norm": 1.0, "seed": 0,
-        }))
-        .unwrap();
-        let (corpus, held_out) = read_corpus(&settings).unwrap();
-        let texts = |part: &Corpus| part.documents[0].paragraphs.clone();
-        assert_eq!(texts(&corpus), ["train"]);
-        assert_eq!(texts(&held_out), ["held out"]);
-    }
 }

@@ -6,12 +6,16 @@ use crate::checkpoint::{self, State};
 use crate::config::Pretraining;
 use crate::corpus::Corpus;
 use crate::curve::Curve;
-use crate::episodes::Passages;
+use crate::distil::{Instructor, Teach};
+use crate::episodes::Episodes;
+use crate::episodes::labelled::Labelled;
 use crate::held_out::{HeldOut, Measured};
+use crate::material::Material;
 use crate::model::Model;
 use crate::objective::{Causal, Objective, Rows};
 use crate::packing::Packed;
 use crate::prepare;
+use crate::texts::Texts;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use std::path::Path;
@@ -28,6 +32,15 @@ use transformer::{Precision, ScoreBias, Shape, load_shape};
 pub enum Progress {
     /// Reading and tokenising.
     Preparing(&'static str),
+    /// A teacher reads the texts.
+    Teacher {
+        /// Excerpts that it has read.
+        done: usize,
+        /// Excerpts in all.
+        all: usize,
+        /// Its tokens a second.
+        tokens_per_s: f64,
+    },
     /// Sizes, once they are known.
     Ready {
         /// Parameters in all.
@@ -86,13 +99,19 @@ pub fn pretrain(
     settings.check()?;
     prepare::claim(dir, settings)?;
     tell(Progress::Preparing("reading the corpus"));
-    let (corpus, held_out) = prepare::read_corpus(settings)?;
+    let Texts {
+        corpus,
+        held_out,
+        labelled,
+        labelled_held_out,
+        about,
+    } = Texts::read(settings)?;
     tell(Progress::Preparing("training the tokenizer"));
     let tokenizer = prepare::tokenizer(dir, settings, &corpus)?;
     let shape = load_shape(dir)?;
     check_shape(settings, &shape)?;
     tell(Progress::Preparing("tokenising"));
-    let objective = objective(settings, &shape, &tokenizer, &corpus)?;
+    let objective = objective(settings, &shape, &tokenizer, &corpus, labelled)?;
     let packing = Packing {
         settings,
         shape: &shape,
@@ -100,14 +119,27 @@ pub fn pretrain(
         objective: &objective,
     };
     let packed = packing.pack(&corpus, "the corpus", settings.batch)?;
-    let held_out = HeldOut::new(
+    let held_out_packed = packing.pack(&held_out, "the held-out text", 1)?;
+    let material = Material {
+        settings,
+        dir,
+        shape: &shape,
+        tokenizer: &tokenizer,
+        corpus: &corpus,
+        held_out: &held_out,
+    };
+    let (objective, instructor) =
+        material.taught(objective, [&packed, &held_out_packed], device, tell)?;
+    let measured = HeldOut::new(
         &objective,
-        packing.pack(&held_out, "the held-out text", 1)?,
-        prepare::is_episodic(settings, &shape).then(|| Passages::of(&held_out)),
+        held_out_packed,
+        prepare::is_episodic(settings, &shape).then(|| Episodes::of(&held_out, labelled_held_out)),
         settings,
     )?;
+    let measured = measured.taught(material.teach(instructor.as_ref(), &device.clone().inner()));
 
-    let (model, run) = begin(dir, settings, &packed, device, checkpoint_every)?;
+    let instructor = instructor.as_ref();
+    let (model, run) = begin(&material, &packed, instructor, device, checkpoint_every)?;
     tell(Progress::Ready {
         parameters: card::parameters(&model),
         corpus_tokens: packed.tokens() as u64,
@@ -115,7 +147,7 @@ pub fn pretrain(
         done: run.state.step,
     });
     let mut watched = Watched {
-        held_out: &held_out,
+        held_out: &measured,
         tell,
     };
     let (model, run, packed) = run.all_steps(model, &objective, packed, &mut watched)?;
@@ -126,7 +158,9 @@ pub fn pretrain(
         model: &stored,
         corpus: &corpus,
         packed: &packed,
-        held_out_tokens: held_out.tokens,
+        texts: &about,
+        teacher: material.about(instructor),
+        held_out_tokens: measured.tokens,
         precision,
         finished,
         command,
@@ -148,6 +182,15 @@ fn check_shape(settings: &Pretraining, shape: &Shape) -> Result<(), PretrainErro
             shape.architecture.name()
         )));
     }
+    if !shape.causal && !settings.labelled.is_empty() {
+        return Err(PretrainError::Settings(format!(
+            "labelled texts make in-context episodes, which are for causal models, and {} is a masked one; leave --labelled out",
+            shape.architecture.name()
+        )));
+    }
+    if let Some(teaching) = &settings.teaching {
+        teaching.check_student(shape.causal, shape.architecture.name())?;
+    }
     let disentangled = matches!(shape.score_bias, ScoreBias::Disentangled { .. });
     if disentangled && settings.left_to_right_share > 0.0 {
         return Err(PretrainError::Settings(format!(
@@ -164,20 +207,22 @@ fn objective<'a>(
     shape: &Shape,
     tokenizer: &'a Tokenizer,
     corpus: &'a Corpus,
+    labelled: Labelled,
 ) -> Result<Objective<'a>, PretrainError> {
     if !shape.causal {
         return Ok(Objective::Masked(prepare::masked(tokenizer, shape)?));
     }
-    let passages = prepare::is_episodic(settings, shape).then(|| Passages::of(corpus));
-    if passages
+    let episodes = prepare::is_episodic(settings, shape).then(|| Episodes::of(corpus, labelled));
+    if episodes
         .as_ref()
-        .is_some_and(|passages| !passages.is_enough())
+        .is_some_and(|episodes| !episodes.is_enough())
     {
         return Err(PretrainError::Settings("the corpus is too small for in-context episodes (two documents of 24 sentences, 20 frequent words); give --episodes 0".to_owned()));
     }
     Ok(Objective::Causal(Causal {
-        passages,
+        episodes,
         tokenizer,
+        graded: None,
     }))
 }
 
@@ -213,18 +258,19 @@ impl Packing<'_> {
 
 /// The model and the state of its training: from the last checkpoint, or those of the first step.
 fn begin<'a>(
-    dir: &'a Path,
-    settings: &'a Pretraining,
+    material: &Material<'a>,
     packed: &Packed,
+    instructor: Option<&Instructor>,
     device: &'a Device,
     checkpoint_every: Duration,
 ) -> Result<(Model, Run<'a>), PretrainError> {
+    let (dir, settings) = (material.dir, material.settings);
     let autodiff = device.clone().autodiff();
     let found = checkpoint::read(dir, optimizer(settings), &autodiff)?;
     let (model, optimizer, state) = match found {
         Some(found) => found,
         None => (
-            prepare::first_model(dir, settings, packed.stream(), &autodiff)?,
+            material.first_model(packed, instructor, &autodiff)?,
             optimizer(settings),
             State::default(),
         ),
@@ -234,6 +280,7 @@ fn begin<'a>(
         dir,
         settings,
         device,
+        teach: material.teach(instructor, &autodiff),
         autodiff,
         optimizer,
         state,
@@ -315,6 +362,8 @@ struct Run<'a> {
     dir: &'a Path,
     settings: &'a Pretraining,
     device: &'a Device,
+    /// Of a pretraining with a teacher.
+    teach: Option<Teach>,
     autodiff: Device,
     optimizer: ModuleOptimizer,
     state: State,
@@ -391,12 +440,15 @@ impl<'a> Run<'a> {
         rows: &Rows,
         is_read: bool,
     ) -> Result<(Model, f64), PretrainError> {
-        let (loss, recognition) = rows.losses(&model, &self.autodiff);
-        let shown = loss.clone().detach().inner();
-        let loss = match recognition {
-            Some(recognition) => loss + recognition,
-            None => loss,
+        let losses = rows.losses(&model, self.teach.as_ref(), &self.autodiff);
+        let shown = losses.language.clone().detach().inner();
+        let mut loss = match (&self.teach, losses.taught) {
+            (Some(teach), Some(taught)) => teach.total(losses.language, taught),
+            _ => losses.language,
         };
+        if let Some(recognition) = losses.recognition {
+            loss = loss + recognition;
+        }
         let step = self.state.step;
         let learning_rate =
             self.settings.learning_rate * linear_with_warmup(step, self.steps, self.warmup);

@@ -33,14 +33,16 @@ fn shown(arguments: &[OsString]) -> String {
     words.join(" ")
 }
 
-/// The arguments with the directory of a bundled model in place of its name after `--from`: only this program holds the bundled ones.
+/// The arguments with the directory of a bundled model in place of its name after `--from` and `--teacher`: only this program holds the bundled ones.
 fn with_bundled_model(arguments: &[OsString]) -> anyhow::Result<Vec<OsString>> {
     let mut given = arguments.to_vec();
-    let from = given.iter().position(|word| word == OsStr::new("--from"));
-    if let Some(model) = from.and_then(|at| given.get_mut(at + 1))
-        && let Some(bundle) = bundled::models().find(|bundle| OsStr::new(bundle.name) == model)
-    {
-        *model = bundle.unpack()?.into_os_string();
+    for option in ["--from", "--teacher"] {
+        let place = given.iter().position(|word| word == OsStr::new(option));
+        if let Some(model) = place.and_then(|at| given.get_mut(at + 1))
+            && let Some(bundle) = bundled::models().find(|bundle| OsStr::new(bundle.name) == model)
+        {
+            *model = bundle.unpack()?.into_os_string();
+        }
     }
     Ok(given)
 }

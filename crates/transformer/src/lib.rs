@@ -40,7 +40,7 @@ pub use distances::Distances;
 pub use dropout::{Depth, DropoutPlan};
 pub use embedding::Embeddings;
 pub use feed_forward::FeedForward;
-pub use gguf::GgufError;
+pub use gguf::{GgufError, gguf_tokenizer_settings};
 pub use hooks::{At, Embedded, Hooks, KeyValue, Point, Proj, Unhooked};
 pub use language_head::{LanguageHead, Pooler, Transform};
 pub use linear::Linear;
@@ -58,4 +58,4 @@ pub use shape::{
     Architecture, ClassifierPooling, ClassifierSettings, LayerKind, LearnedPositions, LongRotation,
     NormKind, NormOrder, QueryKeyNorm, Rotation, ScoreBias, Shape,
 };
-pub use tokenizer::{Encoded, TokenizeError, Tokenizer, TokenizerError};
+pub use tokenizer::{Encoded, Spanned, TokenizeError, Tokenizer, TokenizerError};

@@ -25,6 +25,7 @@ mod rebuild;
 mod reference;
 mod sentencepiece;
 mod settings;
+mod spans;
 mod special;
 mod truncate;
 mod values;
@@ -38,6 +39,7 @@ use tokenizers::{Encoding, TruncationDirection};
 
 pub use errors::{TokenizeError, TokenizerError};
 pub(crate) use files::TOKENIZER_FILES;
+pub use spans::Spanned;
 use pieces::{Cuts, Keep};
 use special::SpecialTokens;
 use truncate::{cut, longest_first};

@@ -7,7 +7,7 @@ use super::{SentenceError, SentenceFolder, SentenceModules};
 use crate::hooks::Embedded;
 use crate::pooling::{Pooling, pool_behind};
 use crate::shape::Shape;
-use crate::tokenizer::{Encoded, TokenizeError, Tokenizer};
+use crate::tokenizer::{Encoded, Spanned, TokenizeError, Tokenizer};
 
 /// How a model turns a text into a vector. It computes what `SentenceTransformer(folder).encode` does where the folder has modules.json
 /// and no pooling was asked for; else the pooled states of the text as it is.
@@ -126,6 +126,40 @@ impl Embedder {
             .map(|(text, (_, second))| (text.as_str(), *second))
             .collect();
         self.tokenizer.encode(&texts, self.max_length)
+    }
+
+    /// Token ids of one text, a prompt before it, and the bytes of the text that each token stands for: none for the prompt's.
+    ///
+    /// # Errors
+    /// A text that the tokenizer refuses.
+    pub fn encode_with_spans(&self, text: &str) -> Result<Spanned, TokenizeError> {
+        let Some(prompt) = &self.prompt else {
+            return self.tokenizer.encode_with_spans(text, self.max_length);
+        };
+        let prompted = format!("{}{text}", prompt.text);
+        let mut found = self
+            .tokenizer
+            .encode_with_spans(&prompted, self.max_length)?;
+        let before = prompt.text.len();
+        for span in &mut found.spans {
+            *span = span.take().and_then(|span| {
+                let own = span.start.max(before)..span.end;
+                (!own.is_empty()).then(|| own.start - before..own.end - before)
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether a text's vector points where the mean of all its tokens' states does.
+    pub fn is_mean_of_states(&self) -> bool {
+        let all_tokens = self
+            .prompt
+            .as_ref()
+            .is_none_or(|prompt| prompt.not_pooled == 0);
+        let mut behind = self.behind.iter();
+        self.pooling == [Pooling::Mean]
+            && all_tokens
+            && behind.all(|step| matches!(step, Behind::Normalize))
     }
 
     /// States of tokens to the pooled vectors: `[b, t, hidden] -> [b, pooled_width]`.

@@ -3,7 +3,8 @@
 use anyhow::{anyhow, ensure};
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
-use pretrain::{Embeddings, Family, Pretraining, Sizes, Source};
+use pretrain::{Embeddings, Family, Pretraining, Signal, Sizes, Source, Teaching};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,8 @@ pub(crate) enum EmbeddingsArg {
     Random,
     /// From the neighbours of each token in the corpus
     Cooccurrence,
+    /// From what the teacher makes of each token alone
+    Teacher,
 }
 
 /// How the finished weights are stored.
@@ -53,6 +56,12 @@ pub(crate) struct Cli {
     /// Text files to measure the loss on [default: every hundredth document of the corpus, which is then not trained on]
     #[arg(long, value_name = "FILE", num_args = 1.., value_parser = path())]
     pub(crate) held_out: Vec<PathBuf>,
+    /// Tasks (directories) whose texts are kept out of corpus and labelled texts, sentence by sentence: those that the model is to be judged by
+    #[arg(long, value_name = "DIR", num_args = 1.., value_parser = path())]
+    pub(crate) exclude: Vec<PathBuf>,
+    /// Files, or directories of .tsv files, with lines of label<TAB>text for a causal model's in-context episodes, beside those made from the corpus
+    #[arg(long, value_name = "FILE", num_args = 1.., value_parser = path())]
+    pub(crate) labelled: Vec<PathBuf>,
     /// Directory of the model; one that holds the same pretraining is continued from its last checkpoint
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: PathBuf,
@@ -77,6 +86,22 @@ pub(crate) struct Cli {
     /// Inner width of a new model's feed-forward [default: 4 x width; 8/3 x width where it is gated]
     #[arg(long, value_name = "N")]
     pub(crate) intermediate: Option<NonZeroUsize>,
+    /// Width of a new masked model's embeddings, where they are narrower than its states (ELECTRA), so that more words fit into the same size
+    #[arg(long, value_name = "N")]
+    pub(crate) embedding: Option<NonZeroUsize>,
+    /// Model to learn from beside the text: an encoder for a masked model, a causal one for a causal model (a directory, a GGUF file or a Hub id; a bundled name as well by way of `adaptbench pretrain`)
+    #[arg(long, value_name = "M")]
+    pub(crate) teacher: Option<String>,
+    /// What of the teacher is learnt, and what each loss counts: vectors, the vectors of texts; states, the states of words;
+    /// logits, a causal model's next tokens [default: vectors=10,states=10; logits=1 for a causal model, which takes the teacher's tokenizer]
+    #[arg(long, value_name = "NAME[=WEIGHT]", value_delimiter = ',', num_args = 1.., value_parser = signal, requires = "teacher")]
+    pub(crate) teacher_signal: Vec<(Signal, f64)>,
+    /// What the language model's own loss counts beside the teacher's [default: 1]
+    #[arg(long, value_name = "WEIGHT", requires = "teacher")]
+    pub(crate) language_weight: Option<f64>,
+    /// Folder of the teacher's outputs, which other pretrainings on the same texts find there [default: teacher/ in the model's directory]
+    #[arg(long, value_name = "DIR", value_parser = path(), requires = "teacher")]
+    pub(crate) teacher_cache: Option<PathBuf>,
     /// Tokens to train on
     #[arg(long, value_name = "N", default_value_t = 20_000_000)]
     pub(crate) tokens: u64,
@@ -86,9 +111,10 @@ pub(crate) struct Cli {
     /// Sequences a step
     #[arg(long, value_name = "N", default_value = "32")]
     pub(crate) batch: NonZeroUsize,
-    /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short
-    #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
-    pub(crate) short: f64,
+    /// Share of the steps whose sequences are cut into two or four: the texts of most tasks are short [default: 0.3; 0 with a teacher, whose texts are
+    /// of all lengths]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) short: Option<f64>,
     /// Share of a masked model's steps that predict every next token from the left instead of masked ones
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub(crate) left_to_right: f64,
@@ -98,7 +124,7 @@ pub(crate) struct Cli {
     /// Weight of a masked model's second loss, recognising a passage's neighbour (or itself under another mask) by its mean state, where passages are short
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
     pub(crate) neighbours: f64,
-    /// Word embeddings of a new model [default: cooccurrence]
+    /// Word embeddings of a new model [default: cooccurrence; teacher where there is one]
     #[arg(long, value_enum)]
     pub(crate) embeddings: Option<EmbeddingsArg>,
     /// How many times a known label of an episode counts in the loss
@@ -146,6 +172,7 @@ pub(crate) fn settings(arguments: &Cli) -> anyhow::Result<Pretraining> {
                 ("--heads", arguments.heads.is_some()),
                 ("--intermediate", arguments.intermediate.is_some()),
                 ("--embeddings", arguments.embeddings.is_some()),
+                ("--embedding", arguments.embedding.is_some()),
             ];
             let changed = changed.iter().find(|(_, given)| *given);
             ensure!(
@@ -164,14 +191,22 @@ pub(crate) fn settings(arguments: &Cli) -> anyhow::Result<Pretraining> {
         }
         None => Source::New(sizes(arguments)),
     };
+    let causal = match &source {
+        Source::New(sizes) => sizes.family.is_causal(),
+        Source::From(model) => transformer::load_shape(model)?.causal,
+    };
+    let teaching = teaching(arguments, causal)?;
+    let excerpts = teaching.is_some() && !causal;
     let masked = matches!(&source, Source::New(sizes) if !sizes.family.is_causal());
     Ok(Pretraining {
-        corpus: texts(&arguments.corpus)?,
-        held_out: texts(&arguments.held_out)?,
+        corpus: given_files(&arguments.corpus, "txt")?,
+        held_out: given_files(&arguments.held_out, "txt")?,
+        exclude: arguments.exclude.clone(),
+        labelled: given_files(&arguments.labelled, "tsv")?,
         tokens: arguments.tokens,
         length: arguments.length,
         batch: arguments.batch.get(),
-        short_share: arguments.short,
+        short_share: arguments.short.unwrap_or(if excerpts { 0.0 } else { 0.3 }),
         episode_share: arguments
             .episodes
             .unwrap_or(if masked { 0.0 } else { 0.25 }),
@@ -186,8 +221,12 @@ pub(crate) fn settings(arguments: &Cli) -> anyhow::Result<Pretraining> {
         neighbour_weight: arguments.neighbours,
         embeddings: match arguments.embeddings {
             Some(EmbeddingsArg::Random) => Embeddings::Random,
-            Some(EmbeddingsArg::Cooccurrence) | None => Embeddings::Cooccurrence,
+            Some(EmbeddingsArg::Cooccurrence) => Embeddings::Cooccurrence,
+            Some(EmbeddingsArg::Teacher) => Embeddings::Teacher,
+            None if excerpts => Embeddings::Teacher,
+            None => Embeddings::Cooccurrence,
         },
+        teaching,
         learning_rate: arguments.learning_rate,
         warmup_share: 0.03,
         weight_decay: 0.05,
@@ -209,11 +248,66 @@ fn sizes(arguments: &Cli) -> Sizes {
         layers: arguments.layers.map_or(4, usize::from),
         heads: arguments.heads.map_or(6, usize::from),
         intermediate: arguments.intermediate.map(usize::from),
+        embedding: arguments.embedding.map(usize::from),
     }
 }
 
-/// Files as they are given, and the .txt files of directories.
-fn texts(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// What a loss counts unless the command says otherwise. The language model's, in nats, is some ten times as large as those of vectors and states;
+/// a divergence is in nats too.
+fn usual_weight(signal: Signal) -> f64 {
+    if signal.is_causal() { 1.0 } else { 10.0 }
+}
+
+/// `NAME` or `NAME=WEIGHT`.
+fn signal(text: &str) -> Result<(Signal, f64), String> {
+    let (name, weight) = match text.split_once('=') {
+        Some((name, weight)) => (name, Some(weight)),
+        None => (text, None),
+    };
+    let found = Signal::ALL.into_iter().find(|signal| signal.name() == name);
+    let names = Signal::ALL.map(Signal::name).join(", ");
+    let found = found.ok_or_else(|| format!("\"{name}\" is none of {names}"))?;
+    let weight = match weight {
+        None => usual_weight(found),
+        Some(weight) => weight
+            .parse()
+            .map_err(|_| format!("\"{weight}\" is no number; expected NAME=WEIGHT"))?,
+    };
+    Ok((found, weight))
+}
+
+/// The teacher, with all signals that such a student can learn unless some are named.
+fn teaching(arguments: &Cli, causal: bool) -> anyhow::Result<Option<Teaching>> {
+    let Some(teacher) = &arguments.teacher else {
+        return Ok(None);
+    };
+    let teacher = files::expand_home(Path::new(teacher))?;
+    let teacher = transformer::locate(&teacher.to_string_lossy())?;
+    let mut signals = BTreeMap::new();
+    for (signal, weight) in &arguments.teacher_signal {
+        let before = signals.insert(*signal, *weight);
+        ensure!(
+            before.is_none(),
+            "--teacher-signal names {} twice; give it once",
+            signal.name()
+        );
+    }
+    if signals.is_empty() {
+        let own = Signal::of_students(causal);
+        signals = own.map(|signal| (signal, usual_weight(signal))).collect();
+    }
+    ensure!(
+        !causal || arguments.from.is_some() || arguments.vocab.is_none(),
+        "--vocab with a teacher of next tokens: the vocabulary is the teacher's; leave --vocab out"
+    );
+    let language = arguments.language_weight.unwrap_or(1.0);
+    let mut teaching = Teaching::new(teacher, signals, language)?;
+    teaching.cache.clone_from(&arguments.teacher_cache);
+    Ok(Some(teaching))
+}
+
+/// Files as they are given, and the files of directories with this ending.
+fn given_files(given: &[PathBuf], ending: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in given {
         if path.is_dir() {
@@ -222,10 +316,17 @@ fn texts(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             let mut texts: Vec<PathBuf> = entries
                 .flatten()
                 .map(|entry| entry.path())
-                .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+                .filter(|path| {
+                    path.extension()
+                        .is_some_and(|extension| extension == ending)
+                })
                 .collect();
             texts.sort();
-            ensure!(!texts.is_empty(), "{} holds no .txt file", path.display());
+            ensure!(
+                !texts.is_empty(),
+                "{} holds no .{ending} file",
+                path.display()
+            );
             found.extend(texts);
         } else {
             ensure!(path.is_file(), "there is no file {}", path.display());

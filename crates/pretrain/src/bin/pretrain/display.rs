@@ -31,6 +31,21 @@ impl Display {
     pub(crate) fn show(&mut self, progress: Progress) {
         match progress {
             Progress::Preparing(what) => self.line(what),
+            Progress::Teacher {
+                done,
+                all,
+                tokens_per_s,
+            } => {
+                let text = format!(
+                    "the teacher has read {done} of {all} excerpts, {tokens_per_s:.0} tokens/s"
+                );
+                let due = self.is_time() || done == all;
+                match &self.bar {
+                    Some(bar) => bar.set_message(text),
+                    None if due => eprintln!("{text}"),
+                    None => {}
+                }
+            }
             Progress::Ready {
                 parameters,
                 corpus_tokens,
@@ -58,18 +73,13 @@ impl Display {
                     "step {step}/{}: loss {loss:.3}, {tokens_per_s:.0} tokens/s, about {left} left",
                     self.steps
                 );
+                let due = self.bar.is_none() && self.is_time();
                 match &self.bar {
                     Some(bar) => {
                         bar.set_position(step);
                         bar.set_message(text);
                     }
-                    None if self
-                        .last_line
-                        .is_none_or(|at| at.elapsed() > Duration::from_secs(20)) =>
-                    {
-                        self.last_line = Some(Instant::now());
-                        eprintln!("{text}");
-                    }
+                    None if due => eprintln!("{text}"),
                     None => {}
                 }
             }
@@ -78,13 +88,36 @@ impl Display {
                     .episode_accuracy
                     .map(|accuracy| format!(", {:.1} % of known labels right", 100.0 * accuracy))
                     .unwrap_or_default();
+                let cosine = measured
+                    .teacher_cosine
+                    .map(|cosine| format!(", cosine with the teacher's vectors {cosine:.4}"))
+                    .unwrap_or_default();
+                let error = measured
+                    .teacher_error
+                    .map(|error| format!(", error of its states {error:.4}"))
+                    .unwrap_or_default();
+                let divergence = measured
+                    .teacher_divergence
+                    .map(|divergence| format!(", divergence from the teacher {divergence:.4}"))
+                    .unwrap_or_default();
                 self.line(&format!(
-                    "step {step}: held-out loss {:.4}{episodes}",
+                    "step {step}: held-out loss {:.4}{episodes}{cosine}{error}{divergence}",
                     measured.loss
                 ));
             }
             _ => {}
         }
+    }
+
+    /// Whether the last line of this kind is long enough ago.
+    fn is_time(&mut self) -> bool {
+        let due = self
+            .last_line
+            .is_none_or(|at| at.elapsed() > Duration::from_secs(20));
+        if due {
+            self.last_line = Some(Instant::now());
+        }
+        due
     }
 
     fn line(&self, text: &str) {
