@@ -23,6 +23,8 @@ if [ "${ADAPTBENCH_SLOW:-}" = "true" ]; then
     fetch ADAPTBENCH_MPNET fetch_mpnet.sh all-mpnet-base-v2
     fetch ADAPTBENCH_SMOLLM2 fetch_smollm2.sh SmolLM2-135M-Instruct
 fi
+# For tests/tests/slurm.rs.
+scripts/slurm_on_one_machine.sh install || skipped+=("runs on a cluster (slurm-wlm and munge are not installed)")
 cargo test --workspace
 
 step "lints"

@@ -25,6 +25,7 @@ pub(crate) const MOCKS: &[&dyn Method] = &[
     &Mock(&ENDLESS, Behaviour::HoldForEver),
     &Mock(&NEVER, Behaviour::Constant),
     &Mock(&PEEKS, Behaviour::Peek),
+    &Mock(&GATED, Behaviour::WaitForGate),
 ];
 
 const CONSTANT: MethodInfo = info("mock-constant", "Prefers one class, always.");
@@ -43,6 +44,10 @@ const NEVER: MethodInfo = MethodInfo {
     ..info("mock-never", "Is applicable to no model.")
 };
 const PEEKS: MethodInfo = info("mock-peeks", "Predicts the label that it is shown.");
+const GATED: MethodInfo = info(
+    "mock-gated",
+    "Trains until the file that ADAPTBENCH_TEST_GATE names is there.",
+);
 
 const fn info(name: &'static str, definition: &'static str) -> MethodInfo {
     MethodInfo {
@@ -66,6 +71,7 @@ enum Behaviour {
     AllocateUntilRefused,
     HoldForEver,
     Peek,
+    WaitForGate,
 }
 
 struct Mock(&'static MethodInfo, Behaviour);
@@ -152,6 +158,12 @@ impl Plan for Prepared {
                 loop {
                     black_box(Vec::<u8>::with_capacity(size));
                     size = size.saturating_mul(2).min(isize::MAX as usize);
+                }
+            }
+            Behaviour::WaitForGate => {
+                let gate = std::env::var_os("ADAPTBENCH_TEST_GATE");
+                while !gate.as_ref().is_some_and(|gate| Path::new(gate).exists()) {
+                    sleep(Duration::from_millis(50));
                 }
             }
             Behaviour::HoldForEver => {

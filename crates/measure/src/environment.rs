@@ -126,7 +126,7 @@ pub fn operating_system() -> Option<String> {
 }
 
 /// The first NVIDIA GPU and its driver, asked of the driver's own tool: a library that opened the GPU would hold it.
-fn graphics() -> Option<(String, String)> {
+pub(crate) fn graphics() -> Option<(String, String)> {
     let said = Command::new("nvidia-smi")
         .args(["--query-gpu=name,driver_version", "--format=csv,noheader"])
         .output()

@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod environment;
 pub mod flops;
 pub mod latency;
+pub mod machine;
 mod measurements;
 pub mod memory;
 pub mod memory_model;

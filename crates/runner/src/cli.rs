@@ -74,11 +74,16 @@ pub(crate) enum Command {
         /// Also rewrite this file's tables between `<!-- results:NAME -->` marks: NAME of a run's directory, or `methods`
         #[arg(long, value_name = "FILE", value_parser = path())]
         readme: Option<PathBuf>,
+        /// Combinations of model, task and number of training examples that are shown in full, with charts and comparisons, where a run has more
+        #[arg(long, value_name = "N", conflicts_with = "compact")]
+        show: Option<NonZeroUsize>,
     },
     /// Say which method to choose under limits, what is not settled, and what would change the answer
     Recommend(RecommendArgs),
     /// Compare two runs method by method: what differs in settings, machine and program, then accuracy, time and memory
     Compare(CompareArgs),
+    /// Measure a published finding again and say whether it holds here; without a name, list what there is
+    Replicate(ReplicateArgs),
     /// List the methods, or write what the documentation says of them
     Methods(MethodsArgs),
     /// List the bundled models and how to name others
@@ -87,9 +92,33 @@ pub(crate) enum Command {
     Tasks(ListArgs),
     /// List the devices, whether they are compiled in and whether they are there
     Devices(ListArgs),
+    /// How far a run is: trials by outcome, and where the others are [exit status 75 while some are to come]
+    Status {
+        /// Directory of a run
+        #[arg(value_parser = path())]
+        dir: PathBuf,
+    },
+    /// List the trials of a run that an engine of your own can begin now, one id a line: after `run PLAN --on other`
+    Plan {
+        /// Directory of a run
+        #[arg(value_parser = path())]
+        dir: PathBuf,
+        /// The ids of those that are not on record and wait for no search
+        #[arg(long, required = true)]
+        list: bool,
+    },
+    /// Run one trial of a run, as an engine's job does [exit status 0 finished, 1 it failed and is on record, 74 its disk cannot be written, 75 not
+    /// now: somebody else has it, or a search that it uses has not ended]
+    Trial {
+        /// Directory of the run, after `run PLAN --on other` or `--on slurm`
+        #[arg(value_parser = path())]
+        dir: PathBuf,
+        /// One of the ids that `plan DIR --list` names
+        id: String,
+    },
     /// One trial, described on stdin (used by `run`)
     #[command(hide = true)]
-    Trial,
+    Child,
     /// Whether a device and a model can be used, asked on stdin (used by `run`)
     #[command(hide = true)]
     Probe,
@@ -117,6 +146,13 @@ fn share(text: &str) -> Result<f64, String> {
     })
 }
 
+/// US dollars.
+fn dollars(text: &str) -> Result<f64, String> {
+    let dollars = text.parse::<f64>().ok();
+    let dollars = dollars.filter(|dollars| dollars.is_finite() && *dollars > 0.0);
+    dollars.ok_or_else(|| "expected US dollars, a number above 0, such as 2.50".to_owned())
+}
+
 /// What `recommend` keeps low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CostArg {
@@ -131,6 +167,8 @@ pub(crate) enum CostArg {
     Predict,
     /// Search, training and so many predictions
     Total,
+    /// The same in money: calls of served models at their prices, what runs here at --usd-per-hour
+    Money,
 }
 
 #[derive(Debug, Args)]
@@ -141,11 +179,11 @@ pub(crate) struct RecommendArgs {
     /// How many points less accurate than the best still counts as good
     #[arg(long, value_name = "POINTS", default_value = "1", value_parser = points)]
     pub(crate) margin: f64,
-    /// What to keep low among those as good: total is search, training and N predictions [default: total with --predictions or
-    /// --queries-per-day, else search+train, since settings are searched again for another task]
+    /// What to keep low among those as good: total is search, training and N predictions [default: money or total with --predictions or
+    /// --queries-per-day, money where calls have prices; else search+train, since settings are searched again for another task]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) cost: Option<CostArg>,
-    /// Texts to predict with what was adapted, for `--cost total`
+    /// Texts to predict with what was adapted, for `--cost total` and `--cost money`
     #[arg(long, value_name = "N", value_parser = count, conflicts_with = "queries_per_day")]
     pub(crate) predictions: Option<NonZeroUsize>,
     /// The same as texts a day over a year: 365 times as many
@@ -170,6 +208,12 @@ pub(crate) struct RecommendArgs {
     /// Most bytes to keep for the task beside the pretrained weights, such as 1MiB
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_stored: Option<bytesize::ByteSize>,
+    /// Most US dollars for search, training and the predictions of --predictions or --queries-per-day
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    pub(crate) max_cost_usd: Option<f64>,
+    /// What an hour of this machine costs, for `--cost money` and --max-cost-usd [default: 1]
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    pub(crate) usd_per_hour: Option<f64>,
     /// Longest prediction of one text, such as 5ms
     #[arg(long, value_name = "TIME")]
     pub(crate) max_predict_time: Option<humantime::Duration>,
@@ -222,6 +266,29 @@ fn share_of_percent(text: &str) -> Result<f64, String> {
 }
 
 #[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Exit status: 0 the finding is replicated, 1 it is refuted or some trials failed, 2 bad usage or input, 3 the measurement leaves it open.")]
+pub(crate) struct ReplicateArgs {
+    /// Name of a replication
+    pub(crate) name: Option<String>,
+    /// Model to try it on: a directory, GGUF file, Hub id or bundled name [default: the published one, from the Hub]
+    #[arg(long, value_name = "M")]
+    pub(crate) model: Option<String>,
+    /// Task to try it on [default: the published one, from the Hub]
+    #[arg(long, value_name = "T")]
+    pub(crate) task: Option<String>,
+    /// Device
+    #[arg(long, value_name = "D")]
+    pub(crate) device: Option<String>,
+    /// Where its run goes; the same command continues it [default: runs/NAME]
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub(crate) out: Option<PathBuf>,
+    /// The list as JSON
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Default, Args)]
 pub(crate) struct RunArgs {
     /// A plan: the same settings as below as TOML keys (models, tasks, methods, seeds, epochs, .., [settings.METHOD], [[variant]])
     #[arg(value_parser = path())]
@@ -232,7 +299,7 @@ pub(crate) struct RunArgs {
     /// Tasks, commas between them: directories with train, validation and test files, Hub data set ids, or bundled names; repeatable
     #[arg(long, value_name = "T")]
     pub(crate) task: Vec<String>,
-    /// Methods, or `all`
+    /// Methods, or `all`: those that need no settings beyond their defaults, and others whose settings are given
     #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
     pub(crate) methods: Vec<String>,
     /// Number of seeds, counted from 0
@@ -241,9 +308,9 @@ pub(crate) struct RunArgs {
     /// Device; repeatable
     #[arg(long, value_name = "D", value_delimiter = ',')]
     pub(crate) device: Vec<String>,
-    /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub(crate) train_limit: Option<NonZeroUsize>,
+    /// Training examples: a class-balanced draw, a new one for each seed, nested in larger ones; several, such as 8,32,128, make a label curve
+    #[arg(long, value_name = "N,..", value_delimiter = ',', value_parser = count)]
+    pub(crate) train_limit: Vec<NonZeroUsize>,
     /// Validation examples, the same for every trial [default: all]
     #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) validation_limit: Option<NonZeroUsize>,
@@ -269,6 +336,10 @@ pub(crate) struct RunArgs {
     /// Stop a trial after so many seconds
     #[arg(long, value_name = "S")]
     pub(crate) time_limit: Option<f64>,
+    /// Most that calls of served models may cost in this run, in US dollars, what is spent already included: a trial ends before its next call could
+    /// exceed it. Holds until another is given
+    #[arg(long, value_name = "USD", value_parser = dollars)]
+    pub(crate) max_cost: Option<f64>,
     /// Only say what would run: trials, predicted memory and time; nothing runs and nothing is written
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -278,6 +349,27 @@ pub(crate) struct RunArgs {
     /// Where results go; a directory that holds the same plan is continued [default: runs/<date-time>]
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(crate) out: Option<PathBuf>,
+    /// Trials at the same time on this machine, each on cores of its own; their times are marked as shared
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Who runs the trials
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ENGINE",
+        default_value = "here",
+        hide_default_value = true
+    )]
+    pub(crate) on: EngineArg,
+    /// With --on slurm: an option of sbatch for every job, such as partition=long or --account=ours; repeatable
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub(crate) slurm_option: Vec<String>,
+    /// With --on slurm: most trials of the run at the same time
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub(crate) max_parallel: Option<NonZeroUsize>,
+    /// With --on slurm: leave when the jobs are handed over; the same command continues
+    #[arg(long)]
+    pub(crate) detach: bool,
     /// A first look in a minute or so: one seed, few examples
     #[arg(long)]
     pub(crate) quick: bool,
@@ -290,6 +382,18 @@ pub(crate) struct RunArgs {
     /// When continuing, run those trials again that did not finish
     #[arg(long)]
     pub(crate) retry_failed: bool,
+}
+
+/// Who runs trials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// This process, on this machine
+    #[default]
+    Here,
+    /// Slurm: what is not on record becomes job arrays
+    Slurm,
+    /// An engine of your own: what it needs is written, for `plan DIR --list` and `trial DIR ID`
+    Other,
 }
 
 /// `features`' ways from hidden states to one vector.

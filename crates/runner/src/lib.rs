@@ -1,6 +1,6 @@
 //! The program: command line, trial processes, registry of methods.
 //!
-//! `run` is the parent: it resolves a plan into trials, starts each as a child process (`trial`), watches it, and keeps its record. The
+//! `run` is the parent: it resolves a plan into trials, starts each as a child process (`child`), watches it, and keeps its record. The
 //! parent never opens a device nor reads a model; what it must know of them it asks a short-lived child (`probe`).
 //!
 //! [`main_with`] takes the list of methods, so that tests run the whole program with methods of their own.
@@ -12,15 +12,19 @@ mod plan;
 mod pretrain;
 mod registry;
 mod run;
+pub mod served;
 mod sources;
 mod terminal;
 mod words;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use cli::{Cli, Command};
+use commands::replicate::{self, Replicated};
 use commands::results::Compared;
 use commands::{export, features, listing, predict, results};
 use kernels::workers::with_awake_workers;
+use report::Verdict;
+use run::engine::{attempt, listing as engine_listing, status};
 use run::{child, estimate, parent, probe};
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -49,8 +53,10 @@ const SOME_FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 /// Two runs were compared, and the evidence does not settle what was asked.
 const CANNOT_TELL: u8 = 3;
-/// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent only.
+/// A trial whose results found no place on the disk (EX_IOERR of sysexits.h); seen by the parent, or the engine that started it.
 const NOT_WRITTEN: u8 = 74;
+/// A trial that cannot run now: somebody else has it, or a search that it uses has not ended. Of `status`: trials are still to come (EX_TEMPFAIL).
+const NOT_NOW: u8 = 75;
 
 /// Ends with clap's message, in colour unless a name in it would act on the terminal (`compare runs/*` hands over whatever names there are).
 fn refuse_usage(error: &clap::Error) -> ! {
@@ -75,6 +81,7 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => refuse_usage(&error),
     };
+    let is_trial = matches!(cli.command, Some(Command::Trial { .. }));
     let done = match cli.command.unwrap_or_else(|| Command::Run(Box::default())) {
         Command::Run(arguments) => parent::run(methods, &arguments),
         Command::Features(arguments) => {
@@ -91,7 +98,8 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
             dirs,
             compact,
             readme,
-        } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref())
+            show,
+        } => results::report(methods, &dirs, compact.as_deref(), readme.as_deref(), show)
             .map(|()| FINISHED),
         Command::Recommend(arguments) => results::recommend(&arguments).map(|()| FINISHED),
         Command::Compare(arguments) => {
@@ -101,11 +109,21 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
                 Compared::CannotTell => CANNOT_TELL,
             })
         }
+        Command::Replicate(arguments) => {
+            replicate::replicate(methods, &arguments).map(|done| match done {
+                Replicated::Listed | Replicated::Judged(Verdict::Replicated) => FINISHED,
+                Replicated::Incomplete | Replicated::Judged(Verdict::Refuted) => SOME_FAILED,
+                Replicated::Judged(Verdict::Open) => CANNOT_TELL,
+            })
+        }
         Command::Methods(arguments) => listing::methods(methods, &arguments).map(|()| FINISHED),
         Command::Models(list) => listing::models(list).map(|()| FINISHED),
         Command::Tasks(list) => listing::tasks(list).map(|()| FINISHED),
         Command::Devices(list) => listing::devices(list).map(|()| FINISHED),
-        Command::Trial => return with_awake_workers(|| child::main(methods)),
+        Command::Status { dir } => status::show(&dir),
+        Command::Plan { dir, .. } => engine_listing::list(&dir).map(|()| FINISHED),
+        Command::Trial { dir, id } => attempt::main(&dir, &id),
+        Command::Child => return with_awake_workers(|| child::main(methods)),
         Command::Probe => probe::main(methods).map(|()| FINISHED),
         Command::Estimate => with_awake_workers(|| estimate::main(methods)).map(|()| FINISHED),
     };
@@ -113,7 +131,11 @@ pub fn main_with(methods: &'static [&'static dyn adapt::Method]) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             tell(format!("error: {}", words::of_error(&error)));
-            ExitCode::from(BAD_INPUT)
+            if is_trial && words::names_disk(&error) {
+                ExitCode::from(NOT_WRITTEN)
+            } else {
+                ExitCode::from(BAD_INPUT)
+            }
         }
     }
 }
@@ -144,7 +166,7 @@ pub fn run_within(
         }),
         Some(Command::Features(arguments)) => features::write(&arguments),
         Some(Command::Predict(arguments)) => predict::write(methods, &arguments),
-        Some(Command::Report { dirs, .. }) => results::report(methods, &dirs, None, None),
+        Some(Command::Report { dirs, .. }) => results::report(methods, &dirs, None, None, None),
         Some(Command::Recommend(arguments)) => results::recommend(&arguments),
         Some(Command::Compare(arguments)) => results::compare(&arguments).map(drop),
         other => return Err(format!("{other:?} is not run within the process")),

@@ -12,6 +12,9 @@ use measure::environment::BuildInfo;
 use record::{LeftOut, MethodNote, RunInfo, RunNotes};
 use std::collections::BTreeMap;
 
+/// The device that every build and every machine has.
+const DEFAULT_DEVICE: &str = "flex";
+
 /// Everything that was found before the first trial.
 pub(crate) struct Found {
     pub(crate) models: BTreeMap<String, Model>,
@@ -28,11 +31,19 @@ impl Found {
     }
 }
 
-/// Finds every model and task and tries every device.
+/// What is tried before the first trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probed {
+    DevicesAndModels,
+    /// Models by the default device: trials run on other machines, whose devices this one need not have.
+    Models,
+}
+
+/// Finds every model and task, and tries models and devices.
 ///
 /// # Errors
 /// The first that cannot be used.
-pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
+pub(crate) fn find_all(methods: Methods, plan: &Plan, probed: Probed) -> anyhow::Result<Found> {
     let mut found = Found {
         models: BTreeMap::new(),
         tasks: BTreeMap::new(),
@@ -40,6 +51,7 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
     };
     for name in &plan.tasks {
         let (source, task) = sources::task(name)?;
+        plan.train_limits.check(name, task.train.len())?;
         task.notes
             .iter()
             .for_each(|note| tell(format!("note: {name}: {note}")));
@@ -57,7 +69,12 @@ pub(crate) fn find_all(methods: Methods, plan: &Plan) -> anyhow::Result<Found> {
             with_model.push(arm.method.clone());
         }
     }
-    for device in &plan.devices {
+    let here = [DEFAULT_DEVICE.to_owned()];
+    let devices: &[String] = match probed {
+        Probed::DevicesAndModels => &plan.devices,
+        Probed::Models => &here,
+    };
+    for device in devices {
         if with_model.is_empty() {
             probe::ask(device, None, Vec::new())?;
             continue;

@@ -1,9 +1,10 @@
 //! What parent and child say to each other: one line of JSON on the child's stdin, which then stays open as long as the parent lives; the
 //! record in the run's directory; and phases in the log.
 
-use crate::sources::TaskSource;
+use crate::sources::{TaskSource, devices};
 use crate::terminal::tell;
-use record::{TrialRecord, TrialSpec};
+use measure::machine::machine;
+use record::{Attempt, Machine, TrialRecord, TrialSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read, Write};
@@ -13,7 +14,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 use std::{env, io, thread};
 
-/// One trial, as `adaptbench trial` reads it.
+/// One trial, as `adaptbench child` reads it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) trial_id: String,
@@ -26,6 +27,26 @@ pub(crate) struct Job {
     pub(crate) quick: bool,
     /// What an earlier seed's trial found for the same combination; `None` where this one is to search, if the plan searches.
     pub(crate) searched: Option<Searched>,
+    /// Attempts before this one that left no record.
+    #[serde(default)]
+    pub(crate) attempts: Vec<Attempt>,
+    /// How many trials run at the same time on this machine, where it is more than this one.
+    #[serde(default)]
+    pub(crate) side_by_side: Option<u64>,
+    /// Where answers that are paid for are kept; `None`: in `run_dir`.
+    #[serde(default)]
+    pub(crate) answers_dir: Option<PathBuf>,
+}
+
+impl Job {
+    /// Writes into a record of this job what belongs to it whatever came of it: where it ran, and the attempts before.
+    pub(crate) fn sign(&self, record: &mut TrialRecord) {
+        record.machine = Some(Machine {
+            side_by_side: self.side_by_side,
+            ..machine(devices::is_graphics(&self.spec.device))
+        });
+        record.attempts.clone_from(&self.attempts);
+    }
 }
 
 /// The result of another trial's search.

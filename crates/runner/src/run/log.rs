@@ -1,8 +1,7 @@
 //! What a trial's log tells its parent: the phase it is in, and after an unexpected end, why.
 
 use crate::panics;
-use crate::plan::matrix::Planned;
-use crate::run::job::PHASE_MARK;
+use crate::run::job::{Job, PHASE_MARK};
 use anyhow::Context;
 use measure::watch::Ended;
 use record::{Outcome, TrialRecord};
@@ -11,12 +10,13 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The record of a trial that could not write its own: its outcome, why, how long, and the memory it had reached.
-pub(crate) fn record_of_unfinished(trial: &Planned, ended: &Ended, log: &Log) -> TrialRecord {
+pub(crate) fn record_of_unfinished(job: &Job, ended: &Ended, log: &Log) -> TrialRecord {
     let outcome = match ended.outcome(&log.text) {
         Outcome::Finished => Outcome::Failed,
         outcome => outcome,
     };
-    let mut record = TrialRecord::unmeasured(trial.id.clone(), trial.spec.clone(), outcome);
+    let mut record = TrialRecord::unmeasured(job.trial_id.clone(), job.spec.clone(), outcome);
+    job.sign(&mut record);
     let last = log
         .last_message()
         .map(|message| format!("; its last message: {message}"))

@@ -1,21 +1,33 @@
 //! The parent process of a run and its children: one process a trial, and short-lived ones that try a device or a model.
 
+mod calibrate;
 pub(crate) mod child;
+mod cores;
 mod dry_run;
+mod durations;
+pub(crate) mod engine;
 pub(crate) mod estimate;
 pub(crate) mod flops;
+mod forgetting;
 mod found;
 mod inference;
 mod job;
+mod kind;
 mod log;
 mod memory;
 mod notes;
 mod observe;
+mod paid;
 pub(crate) mod parent;
 pub(crate) mod probe;
 mod progress;
+mod ready;
 mod retime;
 mod run_dir;
 mod score;
+mod searches;
 mod spelling;
+mod standing;
+mod supervise;
+mod sweep;
 mod tables;

@@ -3,9 +3,9 @@
 use crate::plan::matrix::Planned;
 use crate::run::job::Searched;
 use crate::run::progress::Progress;
-use crate::run::run_dir::RunDir;
+use crate::run::standing::{Ends, Standing};
 use anyhow::Context;
-use record::{Outcome, Retimed, TrialRecord, store};
+use record::{Retimed, TrialRecord, store};
 use report::units;
 use std::fs;
 use std::path::Path;
@@ -19,38 +19,32 @@ const PLACE: &str = ".retime";
 /// # Errors
 /// A directory that cannot be written; what `run` says.
 pub(crate) fn retime(
-    dir: &RunDir,
+    dir: &Path,
     trials: &[Planned],
-    records: &mut [TrialRecord],
+    standing: &mut Standing,
     progress: &Progress,
-    mut run: impl FnMut(&Path, &Planned, Option<Searched>) -> anyhow::Result<TrialRecord>,
+    mut run: impl FnMut(&Path, usize, Option<Searched>) -> anyhow::Result<TrialRecord>,
 ) -> anyhow::Result<()> {
-    let disturbed: Vec<usize> = (0..records.len())
-        .filter(|&i| is_disturbed(&records[i]))
-        .collect();
+    let disturbed = standing.disturbed();
     if disturbed.is_empty() {
         progress.line("no trial on record was disturbed: there is nothing to time again");
         return Ok(());
     }
-    let place = dir.path.join(PLACE);
-    for (number, &i) in disturbed.iter().enumerate() {
-        let record = &mut records[i];
-        let Some(trial) = trials.iter().find(|trial| trial.id == record.trial_id) else {
+    let beside = dir.join(PLACE);
+    for (number, &place) in disturbed.iter().enumerate() {
+        let trial = &trials[place];
+        let Some(mut record) = store::read_record(dir, &trial.id)? else {
             continue;
         };
-        clear(&place)?;
-        let again = run(&place, trial, Searched::by(record))?;
-        let said = take_over(&dir.path, record, again)?;
+        clear(&beside)?;
+        let again = run(&beside, place, Searched::by(&record))?;
+        let said = take_over(dir, &mut record, again)?;
+        standing.keep(place, &record);
         let label = progress.label(&trial.spec);
         let of = format!("[{}/{} again]", number + 1, disturbed.len());
         progress.line(&format!("{of} {label}: {said}"));
     }
-    clear(&place)
-}
-
-/// Whether a record is worth a second attempt.
-fn is_disturbed(record: &TrialRecord) -> bool {
-    record.outcome == Outcome::Finished && record.has_disturbed_times()
+    clear(&beside)
 }
 
 fn clear(place: &Path) -> anyhow::Result<()> {
@@ -99,16 +93,14 @@ fn take_over(
 }
 
 /// Trials with disturbed times, and what can be done about it; nothing where there are none.
-pub(crate) fn advice(run_dir: &Path, records: &[TrialRecord]) -> Option<String> {
-    let finished = records
-        .iter()
-        .filter(|record| record.outcome == Outcome::Finished);
-    let disturbed = records.iter().filter(|record| is_disturbed(record));
-    let again = disturbed
-        .clone()
-        .filter(|record| record.details.contains_key("retimed"));
-    let (finished, disturbed, again) = (finished.count(), disturbed.count(), again.count());
-    let again = match again {
+pub(crate) fn advice(run_dir: &Path, ends: Ends) -> Option<String> {
+    let Ends {
+        finished,
+        disturbed,
+        timed_again,
+        ..
+    } = ends;
+    let again = match timed_again {
         0 => String::new(),
         n => format!(" ({n} of them timed again before)"),
     };
@@ -124,25 +116,22 @@ pub(crate) fn advice(run_dir: &Path, records: &[TrialRecord]) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use record::TrialSpec;
 
     #[test]
     fn disturbed_trials_are_counted_and_the_way_out_is_named() {
-        let record = |disturbed| TrialRecord {
+        let ends = |disturbed, timed_again| Ends {
+            finished: 3,
+            failed: 1,
             disturbed,
-            ..TrialRecord::unmeasured("t".into(), TrialSpec::default(), Outcome::Finished)
+            timed_again,
         };
-        let mut records = vec![record(Some(true)), record(None), record(Some(true))];
-        let of = |records: &[TrialRecord]| advice(Path::new("out"), records);
-        let said = of(&records).unwrap();
+        let said = advice(Path::new("out"), ends(2, 0)).unwrap();
         assert!(
             said.contains("2 of 3 trials:") && said.contains("--out out --retime"),
             "{said}"
         );
-        let note = serde_json::json!({"attempts": 1});
-        records[0].details.insert("retimed".to_owned(), note);
-        let said = of(&records).unwrap();
+        let said = advice(Path::new("out"), ends(2, 1)).unwrap();
         assert!(said.contains("(1 of them timed again before)"), "{said}");
-        assert_eq!(of(&records[1..2]), None);
+        assert_eq!(advice(Path::new("out"), ends(0, 0)), None);
     }
 }

@@ -7,17 +7,21 @@ use record::RunInfo;
 use record::archive::ARCHIVE;
 use record::store;
 use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-/// A run's directory, ours as long as this lives.
+/// A run's directory.
 pub(crate) struct RunDir {
     pub(crate) path: PathBuf,
     /// Whether it held this plan before.
     pub(crate) continued: bool,
-    _lock: File,
+    /// Ours as long as this lives; `None` where trials run on other machines, which no lock of this one's could keep apart.
+    _lock: Option<File>,
 }
 
 /// `runs/<date-time>`, with a number where that exists.
@@ -58,7 +62,7 @@ pub(crate) fn inspect(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow
     if !held
         && left == 0
         && fs::read_dir(path).is_ok_and(|mut entries| {
-            entries.any(|entry| entry.is_ok_and(|e| e.file_name() != LOCK))
+            entries.any(|entry| entry.is_ok_and(|e| !is_passing(&e.file_name())))
         })
     {
         bail!(
@@ -90,31 +94,73 @@ pub(crate) fn inspect(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow
     })
 }
 
-/// Makes or reopens `path` for the plan in `info`, whose trials are `trials`.
+/// Makes or reopens `path` for the plan in `info`, whose trials are `trials`, for this process alone.
 ///
 /// # Errors
 /// A directory that cannot be written, holds something else, another plan, or is in use.
 pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::Result<RunDir> {
     inspect(path, info, trials)?;
-    let unwritable = || {
-        format!(
-            "cannot write to {}; give --out a directory on a disk that is writable and not full",
-            path.display()
-        )
-    };
-    fs::create_dir_all(path).with_context(unwritable)?;
-    let lock = lock_file(&path.join(LOCK)).with_context(unwritable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!(
-            "another process is running trials in {}; wait for it or give another --out",
-            path.display()
-        ),
-        Err(TryLockError::Error(_)) => {} // a file system without locks
-    }
+    let lock = lock(path, Duration::ZERO)?;
     // Again, now that nobody else begins a run there.
+    begin(path, info, trials, Some(lock))
+}
+
+/// As [`open`], for trials that run on other machines: any number of processes may have such a directory open. Only one that runs trials on its
+/// own machine keeps the others out.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_shared(
+    path: &Path,
+    info: &RunInfo,
+    trials: &[Planned],
+) -> anyhow::Result<RunDir> {
+    inspect(path, info, trials)?;
+    // Another that opens it like this holds the lock for a moment.
+    let lock = lock(path, A_MOMENT)?;
+    let dir = begin(path, info, trials, None);
+    drop(lock);
+    dir
+}
+
+/// Longer than it takes to begin a run.
+const A_MOMENT: Duration = Duration::from_secs(20);
+
+fn unwritable(path: &Path) -> String {
+    format!(
+        "cannot write to {}; give --out a directory on a disk that is writable and not full",
+        path.display()
+    )
+}
+
+/// The lock of a directory, made where it is not there.
+fn lock(path: &Path, patience: Duration) -> anyhow::Result<File> {
+    fs::create_dir_all(path).with_context(|| unwritable(path))?;
+    let lock = lock_file(&path.join(LOCK)).with_context(|| unwritable(path))?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => bail!(
+                "another process is running trials in {}; wait for it or give another --out",
+                path.display()
+            ),
+            Err(TryLockError::Error(_)) => return Ok(lock), // a file system without locks
+        }
+    }
+}
+
+fn begin(
+    path: &Path,
+    info: &RunInfo,
+    trials: &[Planned],
+    lock: Option<File>,
+) -> anyhow::Result<RunDir> {
+    let unwritable = || unwritable(path);
     let Held { before, left } = inspect(path, info, trials)?;
-    fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
     let held = before.is_some();
     if let Some(before) = before {
         if before.git_revision != info.git_revision
@@ -134,6 +180,8 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
         }
         store::write_run_info(path, info).with_context(unwritable)?;
     }
+    // After run.json, without which a directory with anything else in it is none of ours.
+    fs::create_dir_all(path.join("trials")).with_context(unwritable)?;
     Ok(RunDir {
         path: path.to_owned(),
         continued: held || left > 0,
@@ -142,6 +190,11 @@ pub(crate) fn open(path: &Path, info: &RunInfo, trials: &[Planned]) -> anyhow::R
 }
 
 const LOCK: &str = ".lock";
+
+/// Whether a file of this name may stand in a directory in which no run has begun: the lock, and run.json while it is written.
+fn is_passing(name: &OsStr) -> bool {
+    name == LOCK || name.as_encoded_bytes().starts_with(b".run.json.")
+}
 
 /// The file whose lock says that a run is under way. It is never written, so that what a link in a run of others leads to is none the worse.
 fn lock_file(path: &Path) -> io::Result<File> {
@@ -169,7 +222,8 @@ fn records_of(path: &Path, trials: &[Planned]) -> anyhow::Result<usize> {
             .join(store::RECORD_FILE)
             .is_file()
     });
-    let is_planned = |id: &&String| trials.iter().any(|trial| trial.id == **id);
+    let planned: HashSet<&String> = trials.iter().map(|trial| &trial.id).collect();
+    let is_planned = |id: &&String| planned.contains(*id);
     let others = ids.iter().filter(|id| !is_planned(id)).count();
     if let Some(other) = ids.iter().find(|id| !is_planned(id)) {
         bail!(

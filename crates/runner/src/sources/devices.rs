@@ -15,6 +15,11 @@ pub(crate) fn compiled() -> Vec<String> {
         .collect()
 }
 
+/// Whether `name` computes on a graphics processor.
+pub(crate) fn is_graphics(name: &str) -> bool {
+    ["cuda", "wgpu"].contains(&name)
+}
+
 /// Whether `name` is a device that this build has, without opening it.
 ///
 /// # Errors
