@@ -444,7 +444,8 @@ fn label_words_are_scored_where_the_server_echoes_and_written_where_it_does_not(
         assert_eq!(record.details["offers"]["echo"], echoes);
         let name = if echoes { "scored" } else { "said" };
         assert_eq!(record.details["answers"][name], TEXTS);
-        let prompts = &server.heard().last().unwrap().body["prompt"];
+        let heard = server.heard();
+        let prompts = &heard.last().unwrap().body["prompt"];
         let prompt = if echoes {
             prompts[1].as_str()
         } else {
