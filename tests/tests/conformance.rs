@@ -1,7 +1,7 @@
 //! Every method of `METHODS`, as it is by default and under each variant it names, through the conformance kit, on an encoder with a pooler, one without, and a decoder, all tiny and of odd sizes.
 
 use adapt::conformance::{Bench, CHECKS, variants};
-use adapt::{HeadPolicy, Method};
+use adapt::{HeadPolicy, Method, Plan};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -24,7 +24,11 @@ fn every_method_conforms_on_gpt2() {
 fn every_trained_method_conforms_with_the_heads_of_transformers() {
     let trained = |method: &dyn Method| {
         let plan = method.plan(serde_json::Value::Null);
-        plan.is_ok_and(|plan| plan.as_trainable().is_some())
+        let takes = |plan: &dyn Plan| {
+            let plan = plan.as_trainable();
+            plan.is_some_and(|plan| plan.heads().contains(&HeadPolicy::Transformers))
+        };
+        plan.is_ok_and(|plan| takes(&*plan))
     };
     // A pretrained pooler, two places of dropout, an output layer without bias.
     for architecture in ["bert", "roberta", "llama"] {

@@ -98,6 +98,18 @@ pub enum PredictError {
         /// The score.
         value: f32,
     },
+    /// The next answer might cost more than is allowed.
+    #[error("{0}")]
+    OverCost(String),
+    /// An answer that was paid for could not be kept.
+    #[error("{problem}")]
+    NotKept {
+        /// Which file, and what to do.
+        problem: String,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// A failure that no other variant names; the text says what to do.
     #[error("{0}")]
     Other(String),

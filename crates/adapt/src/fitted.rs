@@ -8,15 +8,16 @@ use crate::snapshot::count_trainable;
 use crate::train::{self, Job};
 use crate::{
     Adaptation, Adapted, Attach, Budget, Event, FitError, Footprint, Frozen, HEAD_LEARNING_RATE,
-    Head, HeadPolicy, LoadAdapterError, Logits, Merged, Peft, Plan, Portable, PredictError,
-    Predictor, Reading, SaveError, Setting, Trainable, has_pairs, sub_seed,
+    Head, HeadPolicy, LanguageStates, LoadAdapterError, Logits, Merged, OutputLayer, Peft, Place,
+    Plan, Portable, PredictError, Predictor, Reading, SaveError, Setting, Trainable, has_pairs,
+    language_states, sub_seed,
 };
 use burn::module::{Module, ParamGroup};
 use burn::tensor::Device;
 use serde_json::Value;
 use std::path::Path;
 use task::Example;
-use transformer::{Backbone, Depth, Pooling, Pretrained, Shape, Side, Tokenizer, collate};
+use transformer::{Backbone, Batch, Depth, Pooling, Pretrained, Shape, Side, Tokenizer, collate};
 
 impl<P: Peft> Plan for P {
     fn resolved(&self) -> Value {
@@ -25,8 +26,10 @@ impl<P: Peft> Plan for P {
 
     fn fit(self: Box<Self>, mut setting: Setting<'_>) -> Result<Box<dyn Predictor>, FitError> {
         let base = setting.take_model(P::INFO.name)?;
+        let given = setting.budget.pooling;
+        let plan = self.follow(&base.sentence, &mut setting.budget)?;
         let model = assemble(
-            &*self,
+            &plan,
             &base,
             setting.classes,
             setting.budget.head,
@@ -37,16 +40,19 @@ impl<P: Peft> Plan for P {
         let (name, digest) = (base.name.clone(), base.files_digest.clone());
         let pooling = setting.budget.pooling_of(&shape);
         let length = setting.budget.max_length.get().min(shape.max_length);
-        crate::note_folder(&mut setting, &base.sentence, Some(pooling), length);
+        let in_its_place = (given == setting.budget.pooling).then_some(pooling);
+        crate::note_folder(&mut setting, &base.sentence, in_its_place, length);
         drop(base); // finetuning changes the weights in place, which needs them to have one owner
-        let job = job(&*self, &setting, &tokenizer, &shape)?;
-        let head_rate = head_learning_rate(&*self, &setting.budget, &shape);
-        (setting.events)(Event::HeadLearningRate(head_rate));
+        let job = job(&plan, &setting, &tokenizer, &shape)?;
+        if job.objective.output_layer() == OutputLayer::ByGradient {
+            let head_rate = head_learning_rate(&plan, &setting.budget, &shape);
+            (setting.events)(Event::HeadLearningRate(head_rate));
+        }
         let window = job.window;
         let trainable = count_trainable(&model);
         let model = train::train(model, job, setting.events)?;
         Ok(Box::new(Fitted {
-            plan: *self,
+            plan,
             model: model.valid(),
             tokenizer,
             shape,
@@ -148,6 +154,16 @@ fn attach<P: Peft>(
             P::INFO.name
         )));
     }
+    if !P::HEADS.contains(&head) {
+        let names = |policy: &HeadPolicy| serde_json::to_value(policy).expect("a name").to_string();
+        let known: Vec<String> = P::HEADS.iter().map(names).collect();
+        return Err(FitError::NotApplicable(format!(
+            "{}: budget.head is {}, expected {}",
+            P::INFO.name,
+            names(&head),
+            known.join(" or ")
+        )));
+    }
     let mut to = Attach {
         shape: &base.shape,
         backbone: &base.backbone,
@@ -166,6 +182,11 @@ fn attach<P: Peft>(
         &mut rng,
         device,
     );
+    let head = if plan.reads_unit_length() {
+        head.of_unit_length()
+    } else {
+        head
+    };
     // `no_grad`, not `freeze`: dropout has one rule for every method, and it is not the modules' training flags.
     let mut backbone = if plan.begins_from_scratch() {
         Backbone::random(&base.shape, sub_seed(seed, "scratch"), device).no_grad()
@@ -197,6 +218,7 @@ pub(crate) fn job<'a, 'setting: 'a, P: Peft>(
         budget: setting.budget.clone(),
         seed: setting.seed,
         device: setting.device,
+        objective: plan.objective(),
         shared: setting.shared,
         depth: plan.acts_from(shape),
         window: plan.in_front().window(P::INFO.name, shape)?,
@@ -398,6 +420,15 @@ impl<P: Peft> Predictor for Fitted<P> {
                 ..own
             },
         })
+    }
+
+    fn language_states(&self, batch: &Batch, places: &[Place]) -> Option<LanguageStates> {
+        let Adapted {
+            backbone,
+            adaptation,
+            ..
+        } = &self.model;
+        Some(language_states(backbone, adaptation, batch, places))
     }
 
     fn portable(&self) -> Option<Portable> {

@@ -7,7 +7,7 @@ pub use form::{DropoutPlaces, HeadForm, InnerForm, InnerStart};
 
 use crate::init::{self, InitRng};
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use ops::{Activation, to_floats};
 use serde::{Deserialize, Serialize};
 use transformer::{Embedded, Linear, Norm, NormKind, Pooling, Pretrained, Shape, pool};
@@ -45,6 +45,8 @@ pub struct Head {
     dropout: DropoutPlaces,
     #[module(skip)]
     pools_late: bool,
+    #[module(skip)]
+    unit_length: bool,
 }
 
 /// The map below the output layer, with its activation.
@@ -107,6 +109,26 @@ impl Head {
             bias: form.bias.then(|| init::constant(0.0, [classes], device)),
             dropout: form.dropout,
             pools_late: form.pools_late,
+            unit_length: false,
+        }
+    }
+
+    /// The same, its output layer reading vectors that are brought to length 1.
+    #[must_use]
+    pub(crate) fn of_unit_length(self) -> Self {
+        Self {
+            unit_length: true,
+            ..self
+        }
+    }
+
+    /// The same with this output layer: `weight` is `[hidden, classes]` row by row, `bias` one number a class.
+    #[must_use]
+    pub(crate) fn with_output(self, weight: Vec<f32>, bias: Vec<f32>) -> Self {
+        Self {
+            weight: replaced(self.weight, weight),
+            bias: self.bias.map(|old| replaced(old, bias)),
+            ..self
         }
     }
 
@@ -128,6 +150,7 @@ impl Head {
             bias: out.bias,
             dropout: form.dropout,
             pools_late: form.pools_late,
+            unit_length: false,
         }
     }
 
@@ -148,12 +171,22 @@ impl Head {
         pooling: Pooling,
         dropout: Option<ops::Dropout>,
     ) -> Tensor<2> {
+        self.output(self.vectors(states, pooling, dropout), dropout)
+    }
+
+    /// What the output layer reads, `[batch, hidden]`, of the backbone's final states `[batch, tokens, hidden]`.
+    pub(crate) fn vectors(
+        &self,
+        states: Embedded,
+        pooling: Pooling,
+        dropout: Option<ops::Dropout>,
+    ) -> Tensor<2> {
         match &self.inner {
             Some(inner) if self.pools_late => {
                 let x = inner.apply(&states.x); // [b,t,h] -> [b,t,h]
-                self.output(pool(&Embedded { x, ..states }, pooling), dropout)
+                self.read(pool(&Embedded { x, ..states }, pooling))
             }
-            _ => self.forward(pool(&states, pooling), dropout),
+            _ => self.vectors_of_pooled(pool(&states, pooling), dropout),
         }
     }
 
@@ -166,6 +199,15 @@ impl Head {
     /// - pooled: `[batch, hidden]`
     /// - result: `[batch, classes]`
     pub fn forward(&self, pooled: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
+        self.output(self.vectors_of_pooled(pooled, dropout), dropout)
+    }
+
+    /// What the output layer reads of pooled states: `[batch, hidden] -> [batch, hidden]`.
+    pub(crate) fn vectors_of_pooled(
+        &self,
+        pooled: Tensor<2>,
+        dropout: Option<ops::Dropout>,
+    ) -> Tensor<2> {
         let mut x = pooled;
         if let Some(inner) = &self.inner {
             if self.dropout == DropoutPlaces::BeforeBoth {
@@ -173,11 +215,15 @@ impl Head {
             }
             x = inner.apply(&x); // [b,h] -> [b,h]
         }
-        self.output(x, dropout)
+        self.read(x)
     }
 
-    /// The output layer.
-    fn output(&self, mut x: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
+    fn read(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.unit_length { unit_length(x) } else { x }
+    }
+
+    /// The output layer: `[batch, hidden] -> [batch, classes]`.
+    pub(crate) fn output(&self, mut x: Tensor<2>, dropout: Option<ops::Dropout>) -> Tensor<2> {
         if self.dropout != DropoutPlaces::Nowhere {
             x = dropped(x, dropout);
         }
@@ -187,6 +233,21 @@ impl Head {
             None => logits,
         }
     }
+}
+
+/// Each row brought to length 1, `[b,h] -> [b,h]`; rows shorter than 1e-12 are divided by that, as in torch.
+pub fn unit_length(x: Tensor<2>) -> Tensor<2> {
+    let squares = (x.clone() * x.clone()).sum_dim(1); // [b,1]
+    x / squares.clamp_min(1e-24).sqrt()
+}
+
+/// A parameter with other values, which trains if it did before.
+fn replaced<const D: usize>(param: Param<Tensor<D>>, values: Vec<f32>) -> Param<Tensor<D>> {
+    param.map(|old| {
+        let (device, dims) = (old.device(), old.dims());
+        let trains = old.is_require_grad();
+        Tensor::from_data(TensorData::new(values, dims), &device).set_require_grad(trains)
+    })
 }
 
 fn second(dropout: ops::Dropout) -> ops::Dropout {

@@ -1,7 +1,8 @@
 //! What a method inserts, in terms that every method shares: enough to tell beforehand what a training will hold in memory.
 
-use crate::{Budget, InFront};
+use crate::{Budget, InFront, Objective};
 use burn::module::{ParamGroup, ParamId};
+use std::rc::Rc;
 use transformer::{Depth, Proj, Shape};
 
 /// What a method computes beside a linear map.
@@ -52,7 +53,7 @@ pub struct Inserted {
     pub network_params: u64,
 }
 
-/// What of a gradient-trained method decides the memory of its training.
+/// What of a gradient-trained method decides the memory and the time of its training.
 #[derive(Clone, Debug)]
 pub struct TrainingShape {
     /// From where on something trains or is inserted.
@@ -63,6 +64,8 @@ pub struct TrainingShape {
     pub inserted: Inserted,
     /// Longest text that is read, in tokens.
     pub longest_text: usize,
+    /// What is minimised, which says what runs together in a step.
+    pub objective: Rc<dyn Objective>,
     pub(crate) backbone: Option<ParamGroup>,
 }
 

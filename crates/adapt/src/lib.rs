@@ -9,6 +9,7 @@
 //!
 //! A method reads no clock: it says what it is doing through [`Event`]s, and whoever holds the clock measures.
 
+mod answers;
 mod cache;
 mod config;
 pub mod conformance;
@@ -21,11 +22,13 @@ mod folder;
 mod head;
 pub mod init;
 mod inserted;
+mod language;
 pub mod linear_fit;
 mod look;
 mod merged;
 mod method;
 mod model;
+mod objective;
 mod peft;
 mod portable;
 mod range;
@@ -40,6 +43,7 @@ mod trainable;
 mod trained;
 mod tune;
 
+pub use answers::{Answer, Usage};
 pub use config::{parse_config, with_setting};
 pub use data::{EncodedSplit, encode_split};
 pub use described::{Described, SettingDoc};
@@ -48,8 +52,10 @@ pub use fitted::Fitted;
 pub use folder::note_folder;
 pub use head::{
     DropoutPlaces, Head, HeadForm, HeadPolicy, Inner, InnerForm, InnerStart, default_pooling,
+    unit_length,
 };
 pub use inserted::{BesideMap, DataShape, Held, Inserted, Narrow, TrainingShape};
+pub use language::{LanguageStates, Place, language_states};
 pub use look::{Hue, Look, Outline};
 pub use merged::Merged;
 pub use method::{
@@ -57,6 +63,9 @@ pub use method::{
     SearchRange,
 };
 pub use model::Adapted;
+pub use objective::{
+    CrossEntropy, Objective, OutputLayer, Part, Step, Targets, TrainingTexts, pieces,
+};
 pub use ops::to_floats;
 pub use peft::{Adaptation, Attach, Frozen, InFront, Peft};
 pub use portable::{Change, LowRankMap, Portable, ProjectedMap, PromptNetwork, RescaledMap};
@@ -74,5 +83,5 @@ pub use trained::Trained;
 pub use training::sub_seed;
 pub use tune::{
     Edge, LossDifference, MeanScore, SearchCost, SearchKind, SearchOutcome, SearchTrial,
-    SeedResult, search_cost, tune,
+    SeedResult, best_temperature, search_cost, tune,
 };

@@ -2,14 +2,15 @@
 
 use crate::scores::{require_kind, require_numbers};
 use crate::{
-    ConfigError, DataShape, FitError, Held, LoadAdapterError, Look, Merged, Portable, PredictError,
-    SaveError, SavedInfo, Setting, SettingDoc, Trainable, read_saved_info,
+    Answer, ConfigError, DataShape, FitError, Held, LanguageStates, LoadAdapterError, Look, Merged,
+    Place, Portable, PredictError, SaveError, SavedInfo, Setting, SettingDoc, Trainable, Usage,
+    read_saved_info,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use task::Example;
-use transformer::{Depth, Encoded, Pretrained};
+use transformer::{Batch, Depth, Encoded, Pretrained};
 
 /// Unnormalised scores of one example, one a class, in the task's class order.
 pub type Logits = Vec<f32>;
@@ -110,6 +111,11 @@ pub trait Method: Sync {
         &[]
     }
 
+    /// Settings without a default: a method that has any is run where they are given, and is not one of `all` elsewhere.
+    fn required(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What `--tune` searches, the learning rate first. Empty where there is nothing to tune by gradient.
     fn search_ranges(&self) -> Vec<SearchRange> {
         Vec::new()
@@ -161,6 +167,14 @@ pub trait Plan {
         base: Option<&Pretrained>,
     ) -> Result<Box<dyn Predictor>, LoadAdapterError>;
 
+    /// Keeps what it pays for in a folder that all trials of a run share; nothing to a method whose predictions cost no money.
+    fn keep_answers_in(&mut self, _dir: &Path) {}
+
+    /// Whether it can tell what its predictions cost; `None` where they cost no money.
+    fn has_prices(&self) -> Option<bool> {
+        None
+    }
+
     /// What the fit holds in memory beside the model, where it trains nothing by gradient and can tell.
     fn held(&self, _data: &DataShape<'_>) -> Option<Held> {
         None
@@ -198,6 +212,19 @@ pub trait Predictor {
         Ok(scores)
     }
 
+    /// Answers in place of scores, where the method has no scores for every example; each is asked for once.
+    ///
+    /// # Errors
+    /// As [`class_logits`](Self::class_logits).
+    fn answers(&self, _examples: &[Example]) -> Result<Option<Vec<Answer>>, PredictError> {
+        Ok(None)
+    }
+
+    /// What its answers have taken so far, where they are paid for.
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+
     /// What it takes to keep and to run it.
     fn footprint(&self) -> Footprint;
 
@@ -217,6 +244,12 @@ pub trait Predictor {
 
     /// The same with what was inserted folded into the weights; `None` where nothing was inserted, or where it cannot be folded in.
     fn merged(&self) -> Option<Merged> {
+        None
+    }
+
+    /// States of the tokens at `places` of a batch of any texts, with what was trained in place; `None` where the pretrained model computes what
+    /// it did before.
+    fn language_states(&self, _batch: &Batch, _places: &[Place]) -> Option<LanguageStates> {
         None
     }
 

@@ -39,10 +39,19 @@ impl<A: Adaptation> Adapted<A> {
         pooling: Pooling,
         dropout: Option<DropoutPlan>,
     ) -> Tensor<2> {
-        let on_pooled = dropout.as_ref().map(|plan| ops::Dropout {
-            rate: plan.hidden,
-            seed: plan.seed ^ HEAD_STREAM,
-        });
+        let on_pooled = head_dropout(dropout.as_ref());
+        let vectors = self.vectors(start, pooling, dropout);
+        self.head.output(vectors, on_pooled) // [b,h] -> [b,classes]
+    }
+
+    /// What the output layer reads of each text, `[b,h]`.
+    pub(crate) fn vectors(
+        &self,
+        start: Start,
+        pooling: Pooling,
+        dropout: Option<DropoutPlan>,
+    ) -> Tensor<2> {
+        let on_pooled = head_dropout(dropout.as_ref());
         let pass = Pass {
             hooks: &self.adaptation,
             dropout,
@@ -50,7 +59,7 @@ impl<A: Adaptation> Adapted<A> {
         };
         let blocks = self.backbone.shape().layers;
         let state = match start {
-            Start::Pooled(pooled) => return self.head.forward(pooled, on_pooled),
+            Start::Pooled(pooled) => return self.head.vectors_of_pooled(pooled, on_pooled),
             Start::Tokens(batch) => {
                 let embedded = self.backbone.embed(&batch, &pass);
                 self.backbone.blocks(embedded, 0..blocks, &pass)
@@ -58,8 +67,16 @@ impl<A: Adaptation> Adapted<A> {
             Start::Block(from, embedded) => self.backbone.blocks(embedded, from..blocks, &pass),
         };
         self.head
-            .logits(self.backbone.finish(state), pooling, on_pooled) // [b,classes]
+            .vectors(self.backbone.finish(state), pooling, on_pooled) // [b,h]
     }
+}
+
+/// The head's dropout within a pass that drops so.
+pub(crate) fn head_dropout(plan: Option<&DropoutPlan>) -> Option<ops::Dropout> {
+    plan.map(|plan| ops::Dropout {
+        rate: plan.hidden,
+        seed: plan.seed ^ HEAD_STREAM,
+    })
 }
 
 /// Keeps the head's dropout stream apart from the blocks'.

@@ -1,11 +1,15 @@
 //! What a gradient-trained method writes: what it inserts, what it trains, and where.
 
 use crate::init::InitRng;
-use crate::{Change, FitError, Inserted, Level, MethodInfo, SearchRange};
+use crate::{
+    Budget, Change, CrossEntropy, FitError, HeadPolicy, Inserted, Level, MethodInfo, Objective,
+    SearchRange,
+};
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::tensor::Device;
 use serde::Serialize;
-use transformer::{Backbone, Depth, Hooks, Shape, Tokenizer};
+use std::rc::Rc;
+use transformer::{Backbone, Depth, Hooks, SentenceFolder, Shape, Tokenizer};
 
 /// A module that acts at a backbone's sites.
 pub trait Adaptation: Module + ModuleDisplay + Hooks + 'static {}
@@ -93,11 +97,33 @@ pub trait Peft: Clone + Serialize + 'static {
     /// What `--tune` searches beside the learning rate.
     const FURTHER_RANGES: &'static [SearchRange] = &[];
 
+    /// The heads that it can train.
+    const HEADS: &'static [HeadPolicy] = &[HeadPolicy::Linear, HeadPolicy::Transformers];
+
     /// The inserted computation; [`Frozen`] where there is none.
     type Adaptation: Adaptation;
 
     /// Peak learning rate of everything that trains but the head; of the head where nothing else trains.
     fn learning_rate(&self) -> f64;
+
+    /// What is minimised, and of what a step is made.
+    fn objective(&self) -> Rc<dyn Objective> {
+        Rc::new(CrossEntropy)
+    }
+
+    /// These settings, and `budget`, with what they leave to the model's folder of sentence-transformers made explicit. Where the folder's
+    /// pooling is followed, it stands in `budget` afterwards; by default a head is trained on what the budget says, whatever the folder asks for.
+    ///
+    /// # Errors
+    /// A folder that cannot be followed.
+    fn follow(&self, _folder: &SentenceFolder, _budget: &mut Budget) -> Result<Self, FitError> {
+        Ok(self.clone())
+    }
+
+    /// Whether the head reads vectors brought to length 1.
+    fn reads_unit_length(&self) -> bool {
+        false
+    }
 
     /// Why the method cannot be used with a model of this shape, if so. Asked of the defaults before a trial is scheduled, and again of the
     /// settings before they are attached.

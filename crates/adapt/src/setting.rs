@@ -185,11 +185,18 @@ pub enum Event {
         step: u64,
         /// Passes over the training split so far.
         epoch: f64,
-        /// Mean cross-entropy of the step's examples, in nats.
+        /// Mean of what the objective minimises; cross-entropy in nats, but for methods that say otherwise.
         loss: f64,
-        /// Examples in the step.
+        /// Examples that ran in the step.
         samples: usize,
         /// Tokens in the step, padding excluded.
+        tokens: usize,
+    },
+    /// Training texts ran forward without a gradient, as part of the training: an output layer is fitted to their vectors.
+    Encoded {
+        /// So many.
+        samples: usize,
+        /// Their tokens, padding excluded.
         tokens: usize,
     },
     /// A value was measured on the validation split.

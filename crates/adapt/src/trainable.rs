@@ -1,19 +1,23 @@
 //! What can be asked of a gradient-trained plan from outside: the questions of the conformance kit.
 
+mod parameters;
+
 use crate::fitted::{assemble, job};
-use crate::model::Start;
+use crate::model::{Start, head_dropout};
 use crate::snapshot::count_trainable;
 use crate::train;
 use crate::{
-    Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Peft, Setting, TrainingShape,
+    Adapted, Budget, Event, FitError, Frozen, HeadPolicy, Logits, Objective, OutputLayer, Part,
+    Peft, Setting, Targets, TrainingShape, TrainingTexts,
 };
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Int, Tensor, TensorData};
 use ops::to_floats;
+use parameters::{Moved, gradients, values};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use task::Example;
-use transformer::{DropoutPlan, Pooling, Pretrained, Shape, Side, collate};
+use transformer::{DropoutPlan, Encoded, Pooling, Pretrained, Shape, Side, collate};
 
 /// A gradient-trained plan, seen from outside.
 pub trait Trainable {
@@ -29,6 +33,9 @@ pub trait Trainable {
         shape: &Shape,
         budget: &Budget,
     ) -> Result<Option<TrainingShape>, FitError>;
+
+    /// The heads that it can train.
+    fn heads(&self) -> &'static [HeadPolicy];
 
     /// Whether the model computes exactly what it did before the first step.
     fn identity_at_start(&self) -> bool;
@@ -62,7 +69,7 @@ pub trait Trainable {
     /// When training fails.
     fn train_and_compare(&self, setting: Setting<'_>) -> Result<Vec<Compared>, FitError>;
 
-    /// Loss of one batch and its gradient with respect to every trained parameter. Each of these has been moved a little from where
+    /// Loss of one step's first part, all examples in one batch, and its gradient with respect to every parameter that it trains. Each of these has been moved a little from where
     /// training starts, by amounts that are always the same: factors that start at zero would hide the gradients behind them.
     ///
     /// # Errors
@@ -112,8 +119,13 @@ impl<P: Peft> Trainable for P {
             in_front: self.in_front(),
             inserted,
             longest_text: budget.max_length.get().min(window),
+            objective: self.objective(),
             backbone: self.train_in_backbone(shape),
         }))
+    }
+
+    fn heads(&self) -> &'static [HeadPolicy] {
+        P::HEADS
     }
 
     fn identity_at_start(&self) -> bool {
@@ -208,78 +220,65 @@ impl<P: Peft> Trainable for P {
         let model = assemble(self, base, classes, HeadPolicy::Linear, 3, &device)?.map(&mut Moved);
         let window = self.in_front().window(P::INFO.name, &base.shape)?;
         let encoded = crate::data::encode_examples(examples, &base.tokenizer, window)?;
-        let batch = collate(
-            &encoded.iter().collect::<Vec<_>>(),
-            base.tokenizer.pad_id(),
-            Side::Right,
-            &device,
-        );
+        let (objective, labels) = (self.objective(), labels(examples));
+        let part = whole_part(&*objective, &encoded, &labels)?;
+        let texts: Vec<_> = part.rows.iter().map(|&row| &encoded[row]).collect();
+        let batch = collate(&texts, base.tokenizer.pad_id(), Side::Right, &device);
         let plan = DropoutPlan {
             hidden: dropout,
             attention: dropout,
             seed: 11,
             from: self.acts_from(&base.shape),
         };
-        let labels: Vec<i64> = examples.iter().map(|e| e.label as i64).collect();
-        let targets =
-            Tensor::<1, Int>::from_data(TensorData::new(labels, [examples.len()]), &device);
+        let targets = Targets {
+            part: &part,
+            labels: part.rows.iter().map(|&row| labels[row]).collect(),
+            device: &device,
+            head: &model.head,
+            dropout: head_dropout(Some(&plan)),
+        };
         let pooling = crate::default_pooling(&base.shape);
-        let logits = model.logits(Start::Tokens(batch), pooling, Some(plan)); // [b,classes]
-        let loss = ops::cross_entropy(logits, targets); // [1]
+        let vectors = model.vectors(Start::Tokens(batch), pooling, Some(plan)); // [b,h]
+        let loss = objective.loss(vectors, &targets); // [1]
         let value = f64::from(to_floats(loss.clone().detach().inner())[0]);
         let found = GradientsParams::from_grads(loss.backward(), &model);
+        let mut gradients = gradients(&model, &found);
+        if objective.output_layer() != OutputLayer::ByGradient {
+            gradients.retain(|path, _| !path.starts_with("head."));
+        }
         Ok(LossAndGradients {
             loss: value,
-            gradients: gradients(&model, &found),
+            gradients,
         })
     }
 }
 
-struct Moved;
-
-impl ModuleMapper for Moved {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if !param.is_require_grad() {
-            return param;
-        }
-        param.map(|old| {
-            let (device, dims) = (old.device(), old.dims());
-            let mut values = to_floats(old.detach());
-            for (i, value) in values.iter_mut().enumerate() {
-                *value += 0.05 * (1.7 * i as f32 + 0.3).sin();
-            }
-            Tensor::from_data(TensorData::new(values, dims), &device).require_grad()
-        })
-    }
+fn labels(examples: &[Example]) -> Vec<usize> {
+    examples.iter().map(|example| example.label).collect()
 }
 
-fn gradients<M: Module>(module: &M, found: &GradientsParams) -> BTreeMap<String, Option<Vec<f32>>> {
-    struct Collect<'a> {
-        path: Vec<String>,
-        found: &'a GradientsParams,
-        gradients: BTreeMap<String, Option<Vec<f32>>>,
-    }
-    impl ModuleVisitor for Collect<'_> {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_require_grad() {
-                let gradient = self.found.get::<D>(param.id).map(to_floats);
-                self.gradients.insert(self.path.join("."), gradient);
-            }
-        }
-    }
-    let mut collect = Collect {
-        path: Vec::new(),
-        found,
-        gradients: BTreeMap::new(),
+/// All examples in one part, as far as the objective takes them into its first step.
+fn whole_part(
+    objective: &dyn Objective,
+    encoded: &[Encoded],
+    labels: &[usize],
+) -> Result<Part, FitError> {
+    let lengths: Vec<usize> = encoded.iter().map(|text| text.ids.len()).collect();
+    let budget = Budget {
+        batch: NonZeroUsize::new(1 << 20).expect("not zero"),
+        ..Budget::default()
     };
-    module.visit(&mut collect);
-    collect.gradients
+    let texts = TrainingTexts {
+        budget: &budget,
+        seed: 3,
+        lengths: &lengths,
+        labels,
+    };
+    if let Some(reason) = objective.refuses(&texts) {
+        return Err(FitError::NotApplicable(reason));
+    }
+    let first = objective.steps(&texts, 0).swap_remove(0).swap_remove(0);
+    Ok(first.in_order())
 }
 
 fn forward<A: crate::Adaptation>(
@@ -293,29 +292,4 @@ fn forward<A: crate::Adaptation>(
         .chunks_exact(classes)
         .map(<[f32]>::to_vec)
         .collect()
-}
-
-fn values<M: Module>(module: &M) -> BTreeMap<String, (bool, Vec<f32>)> {
-    #[derive(Default)]
-    struct Values {
-        path: Vec<String>,
-        found: BTreeMap<String, (bool, Vec<f32>)>,
-    }
-    impl ModuleVisitor for Values {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found.insert(
-                self.path.join("."),
-                (param.is_require_grad(), to_floats(param.val().detach())),
-            );
-        }
-    }
-    let mut values = Values::default();
-    module.visit(&mut values);
-    values.found
 }

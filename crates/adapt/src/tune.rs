@@ -23,6 +23,7 @@ use points::{at_random, beyond, evenly, is_same};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::num::NonZeroUsize;
+pub use temperature::best_temperature;
 use temperature::losses_at_best_temperature;
 
 /// How settings are searched.

@@ -8,6 +8,7 @@ pub const METHODS: &[&dyn Method] = &[
     &baseline::MAJORITY,
     &baseline::TF_IDF,
     &in_context::IN_CONTEXT,
+    &endpoint::ENDPOINT,
     &hard_prompt::HARD_PROMPT,
     &feature_based::FEATURE_BASED,
     &feature_based::KNN,
@@ -22,6 +23,7 @@ pub const METHODS: &[&dyn Method] = &[
     &lora::LORA,
     &adapter::ADAPTER,
     &finetune::FINETUNE_ALL,
+    &setfit::SETFIT,
 ];
 
 /// The methods this process knows: [`METHODS`], or a test's own.

@@ -1,6 +1,5 @@
 use super::*;
 use ClassifierPooling::{First, Mean};
-use burn::tensor::TensorData;
 use std::path::Path;
 use transformer::{Architecture, ClassifierPooling, ClassifierSettings};
 

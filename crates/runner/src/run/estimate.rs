@@ -7,7 +7,8 @@ use crate::run::flops::flop_shape;
 use crate::run::job::{self, Job};
 use crate::run::memory::{self, Ahead};
 use crate::run::probe;
-use adapt::{Budget, Level, Plan, TrainingShape, encode_split};
+use adapt::{Level, OutputLayer, Plan, Step, TrainingShape, TrainingTexts, encode_split};
+use anyhow::bail;
 use burn::module::Module;
 use measure::flops::{FlopShape, Trainable, forward_flops, step_flops};
 use measure::memory_model::Holding;
@@ -94,11 +95,12 @@ fn estimate(
 ) -> anyhow::Result<Estimate> {
     let method = find(methods, &spec.method)?;
     let plan = method.plan(spec.config.clone())?;
+    let train = &child::draw(&prepared.task, spec);
     let ahead = Ahead {
         plan: &*plan,
         base: timed.map(|timed| timed.base),
         task: &prepared.task,
-        train: &prepared.train,
+        train,
         budget: &prepared.budget,
         seed: spec.seed,
         device: &spec.device,
@@ -108,7 +110,7 @@ fn estimate(
         None => None,
     };
     let work = match timed {
-        Some(timed) => work(&*plan, method.info().level, timed.base, prepared)?,
+        Some(timed) => work(&*plan, method.info().level, timed.base, (prepared, train))?,
         None => None,
     };
     let seconds = |part: fn(&TrialWork) -> Work| {
@@ -140,7 +142,7 @@ fn work(
     plan: &dyn Plan,
     level: Level,
     base: &Pretrained,
-    prepared: &Prepared,
+    (prepared, train): (&Prepared, &Split),
 ) -> anyhow::Result<Option<TrialWork>> {
     let (budget, shape) = (&prepared.budget, flop_shape(&base.shape));
     let facts = match plan.as_trainable() {
@@ -154,20 +156,31 @@ fn work(
     let lengths = |split: &Split| -> anyhow::Result<Vec<usize>> {
         Ok(encode_split(split, &base.tokenizer, longest)?.lengths())
     };
+    let labels = train.labels();
     let [train, validation, test] = [
-        lengths(&prepared.train)?,
+        lengths(train)?,
         lengths(&prepared.task.validation)?,
         lengths(&prepared.task.test)?,
     ];
+    // The test split, and the validation split once more for its probabilities.
+    let read = [test, validation.clone()].concat();
     let testing = |extra| Work {
-        forward_flops: reading(&shape, 0..shape.layers, &test, extra),
+        forward_flops: reading(&shape, 0..shape.layers, &read, extra),
         ..Work::default()
     };
     Ok(match facts {
-        Some(facts) => Some(TrialWork {
-            training: training_work(&facts, plan, base, budget, [&train, &validation]),
-            testing: testing(prompt_tokens(&facts)),
-        }),
+        Some(facts) => {
+            let texts = TrainingTexts {
+                budget,
+                seed: 0,
+                lengths: &train,
+                labels: &labels,
+            };
+            Some(TrialWork {
+                training: training_work(&facts, plan, base, &texts, &validation)?,
+                testing: testing(prompt_tokens(&facts)),
+            })
+        }
         None if level == Level::Features => Some(TrialWork {
             training: Work {
                 forward_flops: reading(&shape, 0..shape.layers, &train, 0)
@@ -201,9 +214,13 @@ fn training_work(
     facts: &TrainingShape,
     plan: &dyn Plan,
     base: &Pretrained,
-    budget: &Budget,
-    [train, validation]: [&[usize]; 2],
-) -> Work {
+    texts: &TrainingTexts<'_>,
+    validation: &[usize],
+) -> anyhow::Result<Work> {
+    if let Some(reason) = facts.objective.refuses(texts) {
+        bail!(reason);
+    }
+    let (budget, train) = (texts.budget, texts.lengths);
     let shape = flop_shape(&base.shape);
     let extra = prompt_tokens(facts);
     let from_layer = match facts.acts_from {
@@ -231,21 +248,25 @@ fn training_work(
         added_per_token: added,
     };
     let epochs = budget.epochs.get() as f64;
-    let one_epoch: f64 = adapt::train::batches(budget, 0, train, 0)
-        .iter()
-        .map(|rows| {
-            let (texts, tokens) = (rows.len() as u64, rows.iter().map(|&row| train[row]));
-            let tokens = tokens.sum::<usize>() as u64 + extra * texts;
-            step_flops(&shape, tokens, tokens / texts.max(1), &trainable, cached)
-        })
-        .sum();
+    let steps = facts.objective.steps(texts, 0);
+    let of_step = |step: &Step| {
+        let rows = || step.iter().flat_map(|part| &part.rows);
+        let texts = rows().count() as u64;
+        let tokens = rows().map(|&row| train[row]).sum::<usize>() as u64 + extra * texts;
+        step_flops(&shape, tokens, tokens / texts.max(1), &trainable, cached)
+    };
+    let one_epoch: f64 = steps.iter().map(of_step).sum();
     let filled = [train, validation].map(|lengths| reading(&shape, 0..cached, lengths, 0));
-    let validated = reading(&shape, cached..shape.layers, validation, extra);
-    Work {
-        forward_flops: filled.iter().sum::<f64>() + epochs * validated,
+    let read = |lengths| reading(&shape, cached..shape.layers, lengths, extra);
+    let encoded = match facts.objective.output_layer() {
+        OutputLayer::ByGradient => 0.0,
+        OutputLayer::LogisticRegression { .. } => read(train),
+    };
+    Ok(Work {
+        forward_flops: filled.iter().sum::<f64>() + epochs * (read(validation) + encoded),
         step_flops: epochs * one_epoch,
         trains_weights,
-    }
+    })
 }
 
 /// How long forward passes are timed.

@@ -107,11 +107,20 @@ pub(crate) struct Read<'a> {
     pub(crate) cached: bool,
 }
 
-/// Operations of the optimisation steps and of filling the frozen-prefix cache; of one forward pass over the texts where a method takes
+/// What a fit computed, each pass as its tokens and its texts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passes<'a> {
+    /// Optimisation steps.
+    pub(crate) steps: &'a [(usize, usize)],
+    /// Passes over the training texts without a gradient, for an output layer that is fitted to them.
+    pub(crate) encoded: &'a [(usize, usize)],
+}
+
+/// Operations of the optimisation steps, of encoding for an output layer and of filling the frozen-prefix cache; of one forward pass over the texts where a method takes
 /// no steps and works on features. Validation is not training and does not count beyond the cache.
 pub(crate) fn of_training(
     shape: &FlopShape,
-    steps: &[(usize, usize)],
+    passes: Passes<'_>,
     read: Read<'_>,
     footprint: &Footprint,
 ) -> Option<f64> {
@@ -130,7 +139,7 @@ pub(crate) fn of_training(
             .map(|&length| forward(layers, length as u64 + extra))
             .sum::<f64>()
     };
-    if steps.is_empty() {
+    if passes.steps.is_empty() {
         return (depth == Depth::Head).then(|| filling(shape.layers, extra));
     }
     let weights = footprint.trains_backbone_weights;
@@ -140,15 +149,22 @@ pub(crate) fn of_training(
         added_per_token: footprint.added_per_token,
     };
     let cached_layers = if read.cached { from_layer } else { 0 };
-    let stepping: f64 = steps
-        .iter()
-        .map(|&(tokens, samples)| {
-            let tokens = tokens as u64 + extra * samples as u64;
-            let length = tokens / (samples as u64).max(1) + keys;
-            step_flops(shape, tokens, length, &trainable, cached_layers)
-        })
-        .sum();
-    Some(stepping + filling(cached_layers, 0))
+    let all_tokens = |&(tokens, samples): &(usize, usize)| {
+        let tokens = tokens as u64 + extra * samples as u64;
+        (tokens, tokens / (samples as u64).max(1) + keys)
+    };
+    let of_step = |pass| {
+        let (tokens, length) = all_tokens(pass);
+        step_flops(shape, tokens, length, &trainable, cached_layers)
+    };
+    let of_encoding = |pass| {
+        let (tokens, length) = all_tokens(pass);
+        forward_flops(shape, cached_layers..shape.layers, tokens, length)
+            + 2.0 * (footprint.added_per_token * tokens) as f64
+    };
+    let stepping: f64 = passes.steps.iter().map(of_step).sum();
+    let encoding: f64 = passes.encoded.iter().map(of_encoding).sum();
+    Some(stepping + encoding + filling(cached_layers, 0))
 }
 
 #[cfg(test)]

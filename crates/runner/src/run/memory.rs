@@ -3,13 +3,17 @@
 
 mod shapes;
 
-use adapt::{Budget, DataShape, HeadForm, Plan, TrainingShape, encode_split};
+use adapt::{
+    Budget, DataShape, HeadForm, Objective, Part, Plan, Step, TrainingShape, TrainingTexts,
+    encode_split,
+};
 use burn::module::Module;
 use measure::memory_model as model;
 use measure::memory_model::{BatchShape, Holding, PassShape, Start};
 use ops::FLEX_BF16;
 use record::PredictedMemory;
 use shapes::{inserted, model_shape};
+use std::collections::HashSet;
 use std::thread;
 use task::{Split, Task};
 use transformer::{Depth, NormKind, Pooling, Pretrained, Shape};
@@ -70,11 +74,23 @@ fn training(
     held: Holding,
 ) -> anyhow::Result<PredictedMemory> {
     let (shape, budget) = (&base.shape, of.budget);
-    let lengths = |split: &Split| -> anyhow::Result<Vec<usize>> {
-        Ok(encode_split(split, &base.tokenizer, facts.longest_text)?.lengths())
+    let encode = |split: &Split| encode_split(split, &base.tokenizer, facts.longest_text);
+    let train = encode(of.train)?;
+    let ids = train.encoded.iter().flat_map(|text| &text.ids);
+    let words = ids.collect::<HashSet<_>>().len() as u64;
+    let (train, validation) = (train.lengths(), encode(&of.task.validation)?.lengths());
+    let labels = of.train.labels();
+    let texts = TrainingTexts {
+        budget,
+        seed: of.seed,
+        lengths: &train,
+        labels: &labels,
     };
-    let (train, validation) = (lengths(of.train)?, lengths(&of.task.validation)?);
-    let heaviest = |epochs: std::ops::Range<usize>| heaviest_step(budget, of.seed, &train, epochs);
+    let objective = &*facts.objective;
+    if let Some(reason) = objective.refuses(&texts) {
+        anyhow::bail!(reason);
+    }
+    let heaviest = |epochs: std::ops::Range<usize>| heaviest_step(objective, &texts, epochs);
     let [kept, let_go] = model_bytes(base);
     let form = HeadForm::of(budget.head, shape);
     let from = match facts.acts_from {
@@ -104,11 +120,12 @@ fn training(
         passes: passes(of, shape, from),
         first_epoch: heaviest(0..1),
         later: (budget.epochs.get() > 1).then(|| heaviest(1..budget.epochs.get())),
-        variety: variety(budget, of.seed, &train),
-        steps: train.len().div_ceil(budget.batch.get()) as u64,
+        variety: variety(objective, &texts),
+        steps: objective.steps(&texts, 0).len() as u64,
         filling: first_batch(budget, [&train, &validation]),
         tokens: [sum(&train), sum(&validation)],
         texts: [train.len() as u64, validation.len() as u64],
+        words,
         cache_limit_bytes: budget.cache_limit_bytes,
         held,
         params_bytes: kept + let_go,
@@ -169,18 +186,16 @@ fn passes(of: &Ahead<'_>, shape: &Shape, from: Start) -> PassShape {
     }
 }
 
-/// The parts of a step of these rows: each a pass forward and backward.
-fn parts(budget: &Budget, rows: &[usize], lengths: &[usize]) -> Vec<BatchShape> {
-    let part = budget.micro_batch.map_or(rows.len(), |n| n.get());
-    rows.chunks(part)
-        .map(|rows| batch_shape(rows.iter().map(|&row| lengths[row])))
-        .collect()
+/// The parts of a step: each a pass forward and backward.
+fn parts(step: &Step, lengths: &[usize]) -> Vec<BatchShape> {
+    let shape = |part: &Part| batch_shape(part.rows.iter().map(|&row| lengths[row]));
+    step.iter().map(shape).collect()
 }
 
 /// By which share the parts of the first epoch's steps are lighter than the heaviest on average.
-fn variety(budget: &Budget, seed: u64, lengths: &[usize]) -> f64 {
-    let batches = adapt::train::batches(budget, seed, lengths, 0);
-    let all = batches.iter().flat_map(|rows| parts(budget, rows, lengths));
+fn variety(objective: &dyn Objective, texts: &TrainingTexts<'_>) -> f64 {
+    let steps = objective.steps(texts, 0);
+    let all = steps.iter().flat_map(|step| parts(step, texts.lengths));
     let tokens: Vec<f64> = all.map(|part| part.tokens() as f64).collect();
     let heaviest = tokens.iter().copied().fold(0.0, f64::max);
     if heaviest == 0.0 {
@@ -191,16 +206,15 @@ fn variety(budget: &Budget, seed: u64, lengths: &[usize]) -> f64 {
 
 /// The parts of the step with the largest part, over the given epochs.
 fn heaviest_step(
-    budget: &Budget,
-    seed: u64,
-    lengths: &[usize],
+    objective: &dyn Objective,
+    texts: &TrainingTexts<'_>,
     epochs: std::ops::Range<usize>,
 ) -> Vec<BatchShape> {
     let mut heaviest = Vec::new();
     let weight = |parts: &[BatchShape]| parts.iter().map(BatchShape::tokens).max();
     for epoch in epochs {
-        for rows in adapt::train::batches(budget, seed, lengths, epoch) {
-            let parts = parts(budget, &rows, lengths);
+        for step in objective.steps(texts, epoch) {
+            let parts = parts(&step, texts.lengths);
             if (weight(&parts), parts.len()) > (weight(&heaviest), heaviest.len()) {
                 heaviest = parts;
             }

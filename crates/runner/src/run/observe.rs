@@ -1,5 +1,6 @@
 //! A fit's events become phases on the recorder, points of the learning curve, and details of the record.
 
+use crate::run::flops::Passes;
 use crate::run::job::PHASE_MARK;
 use crate::terminal::{say, tell};
 use adapt::Event;
@@ -23,7 +24,9 @@ pub(crate) struct Observer {
     searched: Option<(usize, bool)>,
     best_validation: Option<f64>,
     /// Tokens and examples of each optimisation step.
-    pub(crate) steps: Vec<(usize, usize)>,
+    steps: Vec<(usize, usize)>,
+    /// The same of every pass over the training texts that an output layer was fitted after.
+    encoded: Vec<(usize, usize)>,
 }
 
 impl Observer {
@@ -41,6 +44,7 @@ impl Observer {
             searched: None,
             best_validation: None,
             steps: Vec::new(),
+            encoded: Vec::new(),
         }
     }
 
@@ -52,12 +56,10 @@ impl Observer {
     /// A phase begins, the one before it has ended, on the device too.
     pub(crate) fn begin(&mut self, phase: Phase) {
         self.wait_for_device();
-        // The steps after the first use its pages again; every other phase starts without what the one before it freed.
-        let continues = (self.phase, phase) == (Some(Phase::FirstStep), Phase::Train);
-        if !continues {
-            self.recorder.pause();
-            measure::allocator::give_back_free_pages();
-        }
+        // A phase starts without what the one before it freed: after the first step, the gaps between the optimiser's moments, which came after
+        // the activations and lie where those were.
+        self.recorder.pause();
+        measure::allocator::give_back_free_pages();
         self.phase = Some(phase);
         self.recorder.begin(phase);
         // After the recorder, which starts a new peak: the parent counts what it sees from this line on to the new phase.
@@ -114,6 +116,7 @@ impl Observer {
                 self.steps.push((tokens, samples));
                 self.point(step, epoch, "train", "loss", loss);
             }
+            Event::Encoded { samples, tokens } => self.encoded.push((tokens, samples)),
             Event::Validated {
                 step,
                 epoch,
@@ -137,6 +140,14 @@ impl Observer {
                 self.detail("cache_spilled", spilled.into());
             }
             Event::Note { name, value } => self.detail(&name, value),
+        }
+    }
+
+    /// What the fit computed.
+    pub(crate) fn passes(&self) -> Passes<'_> {
+        Passes {
+            steps: &self.steps,
+            encoded: &self.encoded,
         }
     }
 

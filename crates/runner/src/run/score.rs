@@ -86,7 +86,7 @@ pub(crate) fn count_operations(
     tokenizer: &Tokenizer,
     budget: &Budget,
     footprint: &Footprint,
-    steps: &[(usize, usize)],
+    passes: flops::Passes<'_>,
 ) {
     let max_length = budget.max_length.get().min(shape.max_length);
     let of =
@@ -103,7 +103,7 @@ pub(crate) fn count_operations(
             lengths: &lengths,
             cached: budget.cache,
         };
-        record.train_flops = flops::of_training(&flop_shape, steps, read, footprint);
+        record.train_flops = flops::of_training(&flop_shape, passes, read, footprint);
     }
 }
 

@@ -79,6 +79,21 @@ impl SentenceFolder {
         }
     }
 
+    /// The pooling, and whether vectors are brought to length 1 behind it, where the folder asks for nothing else: one pooling, no prompt, no
+    /// lower case, no module with weights of its own.
+    pub fn plain(&self) -> Option<(Pooling, bool)> {
+        let Self::Modules(modules) = self else {
+            return None;
+        };
+        let has_weights = modules.behind.iter().any(|step| step.params() > 0);
+        match modules.pooling[..] {
+            [pooling] if modules.prompt.is_none() && !modules.lower_case && !has_weights => {
+                Some((pooling, !modules.behind.is_empty()))
+            }
+            _ => None,
+        }
+    }
+
     /// Longest text in tokens that the folder asks for.
     pub fn max_length(&self) -> Option<usize> {
         match self {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::METHODS;
 use crate::sources::bundled;
+use adapt::Budget;
 use burn::tensor::Device;
 use measure::time_model::TYPICAL_ERROR;
 use record::{Outcome, Trial, TrialRecord};

@@ -19,6 +19,13 @@ fn whole(length: u64) -> f64 {
     forward_flops(&SHAPE, 0..4, length, length)
 }
 
+fn stepping(steps: &[(usize, usize)]) -> Passes<'_> {
+    Passes {
+        steps,
+        encoded: &[],
+    }
+}
+
 #[test]
 fn a_window_reaches_one_way_in_a_causal_model_and_both_ways_in_others() {
     let tiny = bundled::models().find(|bundle| bundle.name == "tiny-bert");
@@ -43,7 +50,7 @@ fn a_cached_prefix_is_paid_once_and_not_in_every_epoch() {
     let texts = [5; 8];
     let cached = of_training(
         &SHAPE,
-        &steps,
+        stepping(&steps),
         Read {
             lengths: &texts,
             cached: true,
@@ -53,7 +60,7 @@ fn a_cached_prefix_is_paid_once_and_not_in_every_epoch() {
     .unwrap();
     let uncached = of_training(
         &SHAPE,
-        &steps,
+        stepping(&steps),
         Read {
             lengths: &texts,
             cached: false,
@@ -77,8 +84,40 @@ fn features_cost_one_forward_pass_and_a_prompt_no_training() {
         ..Footprint::default()
     };
     let expected = whole(5) + whole(7);
-    assert_eq!(of_training(&SHAPE, &[], read, &features), Some(expected));
-    assert_eq!(of_training(&SHAPE, &[], read, &Footprint::default()), None);
+    assert_eq!(
+        of_training(&SHAPE, stepping(&[]), read, &features),
+        Some(expected)
+    );
+    assert_eq!(
+        of_training(&SHAPE, stepping(&[]), read, &Footprint::default()),
+        None
+    );
+}
+
+#[test]
+fn texts_that_an_output_layer_is_fitted_to_cost_a_forward_pass_of_what_is_not_cached() {
+    let footprint = Footprint {
+        acts_from: Some(Depth::Block(3)),
+        trains_backbone_weights: true,
+        ..Footprint::default()
+    };
+    let read = |cached| Read {
+        lengths: &[5; 8],
+        cached,
+    };
+    let of = |encoded: &[(usize, usize)], cached| {
+        let passes = Passes {
+            encoded,
+            ..stepping(&[(20, 4); 10])
+        };
+        of_training(&SHAPE, passes, read(cached), &footprint).unwrap()
+    };
+    let twice = [(40, 8); 2];
+    assert_eq!(
+        of(&twice, true) - of(&[], true),
+        16.0 * forward_flops(&SHAPE, 3..4, 5, 5)
+    );
+    assert_eq!(of(&twice, false) - of(&[], false), 16.0 * whole(5));
 }
 
 #[test]
@@ -130,7 +169,7 @@ fn inserted_computation_costs_more_than_the_bare_model_and_merged_exactly_that()
             acts_from: Some(Depth::Block(0)),
             ..footprint
         };
-        of_training(&SHAPE, &[(12, 2)], read, &footprint).unwrap()
+        of_training(&SHAPE, stepping(&[(12, 2)]), read, &footprint).unwrap()
     };
     let bare = trained(Footprint::default());
     assert_eq!(trained(pairs) - bare, 6.0 * 96.0 * 12.0);

@@ -1,8 +1,8 @@
 use super::*;
 use crate::METHODS;
 use crate::sources::bundled;
-use adapt::Head;
 use adapt::conformance::kinds::{DECODERS, ENCODERS};
+use adapt::{CrossEntropy, Head};
 use burn::tensor::Device;
 use serde_json::Value;
 use std::num::NonZeroUsize;
@@ -126,13 +126,19 @@ fn the_heaviest_part_and_the_variety_are_those_of_the_batches_that_will_run() {
         ..Budget::default()
     };
     let lengths = [9, 3, 3, 3, 3, 3, 3, 3];
-    let heaviest = heaviest_step(&budget, 5, &lengths, 0..1);
+    let texts = |lengths| TrainingTexts {
+        budget: &budget,
+        seed: 5,
+        lengths,
+        labels: &[0; 8],
+    };
+    let heaviest = heaviest_step(&CrossEntropy, &texts(&lengths), 0..1);
     let shape = |length| BatchShape { rows: 2, length };
     assert_eq!(heaviest.len(), 2);
     assert!(heaviest.contains(&shape(9)) && heaviest.contains(&shape(3)));
     let mean = (9.0 + 3.0 * 3.0) / 4.0;
-    assert!((variety(&budget, 5, &lengths) - (1.0 - mean / 9.0)).abs() < 1e-12);
-    assert_eq!(variety(&budget, 5, &[4; 8]), 0.0);
+    assert!((variety(&CrossEntropy, &texts(&lengths)) - (1.0 - mean / 9.0)).abs() < 1e-12);
+    assert_eq!(variety(&CrossEntropy, &texts(&[4; 8])), 0.0);
     let first = first_batch(&budget, [&[2, 5], &lengths]);
     assert_eq!(first, BatchShape { rows: 8, length: 9 });
 }
