@@ -122,13 +122,6 @@ pub struct Pretraining {
     pub seed: u64,
 }
 
-impl Family {
-    /// Whether it predicts the next token.
-    pub fn is_causal(self) -> bool {
-        self != Family::Bert
-    }
-}
-
 impl Pretraining {
     /// Refuses what cannot work.
     ///
@@ -198,6 +191,9 @@ impl Pretraining {
             };
         };
         teaching.check()?;
+        if let Source::New(Sizes { family, .. }) = &self.source {
+            teaching.check_student(family.is_causal(), family.name())?;
+        }
         if teaching.is_causal() {
             return match self.embeddings {
                 Embeddings::Teacher => Err(PretrainError::Settings(

@@ -1,7 +1,23 @@
-//! What the sizes of a new model make of it: widths that follow from others, and config.json.
+//! What family and sizes of a new model make of it: widths that follow from others, and config.json.
 
 use crate::config::{Family, Sizes};
 use serde_json::{Value, json};
+
+impl Family {
+    /// Whether it predicts the next token.
+    pub fn is_causal(self) -> bool {
+        self != Family::Bert
+    }
+
+    /// As the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Bert => "bert",
+            Family::Gpt2 => "gpt2",
+            Family::Llama => "llama",
+        }
+    }
+}
 
 impl Sizes {
     /// Width of the embeddings.

@@ -145,11 +145,12 @@ fn labelled_texts_are_for_episodes_and_stand_in_the_card() {
     let dir = TempDir::new().unwrap();
     let corpus = corpus(dir.path());
     let file = dir.path().join("kinds.tsv");
+    let labels = [
+        "plant", "vessel", "animal", "tool", "food", "weather", "money", "music", "sport",
+        "travel", "health", "school",
+    ];
     let rows: String = (0..60)
-        .map(|n| {
-            let (label, thing) = [("plant", "rose"), ("vessel", "boat"), ("animal", "frog")][n % 3];
-            format!("{label}\tthe {thing} of number {n}\n")
-        })
+        .map(|n| format!("{}\tthe thing of number {n}\n", labels[n % labels.len()]))
         .collect();
     fs::write(&file, rows).unwrap();
     let labelled = ["--labelled", file.to_str().unwrap(), "--tokens", "2000"];
@@ -263,4 +264,33 @@ fn what_pretraining_cannot_use_is_named() {
         &pretrain(empty.to_str().unwrap(), model, &[]),
         "expected at least",
     );
+}
+
+#[test]
+fn what_cannot_be_learnt_from_a_teacher_is_named() {
+    let dir = TempDir::new().unwrap();
+    let (corpus, out) = (corpus(dir.path()), dir.path().join("small"));
+    let teacher = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runner/bundled/models/tiny-bert");
+    let (model, teacher) = (out.to_str().unwrap(), teacher.to_str().unwrap());
+    let refused = |arguments: &[&str], reason: &str| {
+        let ended = run(&pretrain(&corpus, model, arguments));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    };
+    let signal =
+        |names, reason| refused(&["--teacher", teacher, "--teacher-signal", names], reason);
+    signal("vektors", "\"vektors\" is none of vectors, states, logits");
+    signal("vectors=much", "\"much\" is no number");
+    signal("vectors,vectors=2", "names vectors twice");
+    signal("states=-1", "--teacher-signal states is -1");
+    signal(
+        "logits",
+        "--teacher-signal logits is for causal models, and bert is a masked one",
+    );
+    refused(&["--teacher-signal", "vectors"], "--teacher <M>");
+    refused(&["--teacher", "no/such/model"], "no/such/model");
+    refused(&["--embeddings", "teacher"], "give --teacher MODEL");
+    let causal = ["--teacher", teacher, "--architecture", "llama"];
+    let with_vocab = "the vocabulary is the teacher's";
+    refused(&causal, with_vocab);
 }

@@ -47,16 +47,28 @@ fn pretraining_hands_its_arguments_over_to_its_program_and_ends_as_it_does() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let ended = pretrain(
         &program,
-        &["--help", "--corpus", "a b", "--from", "tiny-bert"],
+        &[
+            "--help",
+            "--from",
+            "tiny-bert",
+            "--teacher",
+            "tiny-bert",
+            "a b",
+        ],
     );
     assert_eq!(ended.status.code(), Some(7));
     let said = String::from_utf8(ended.stdout).unwrap();
     let words: Vec<&str> = said.lines().collect();
-    assert_eq!(words[..4], ["--help", "--corpus", "a b", "--from"]);
-    assert!(
-        Path::new(words[4]).join("config.json").is_file(),
-        "a bundled model goes over as its directory: {said}"
+    assert_eq!(
+        [words[0], words[1], words[3], words[5]],
+        ["--help", "--from", "--teacher", "a b"]
     );
+    for model in [words[2], words[4]] {
+        assert!(
+            Path::new(model).join("config.json").is_file(),
+            "a bundled model goes over as its directory: {said}"
+        );
+    }
 }
 
 #[test]

@@ -212,3 +212,96 @@ pub(crate) fn refusal(teacher: &Path) -> impl Fn(String) -> PretrainError {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distil::Signal;
+    use std::fs;
+
+    fn tiny_bert() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../runner/bundled/models/tiny-bert")
+    }
+
+    fn load_from(path: PathBuf, longest: usize) -> Teacher {
+        let teaching = Teaching::new(path, [(Signal::Vectors, 1.0)].into(), 1.0).unwrap();
+        Teacher::load(&teaching, longest, &Device::flex()).unwrap()
+    }
+
+    /// Tokens of a text, each with the part of the text that it stands for.
+    fn tokens(teacher: &Teacher, text: &str) -> Vec<(String, Option<String>)> {
+        let found = teacher.reader().encode(text).unwrap();
+        assert_eq!(found.encoded.ids.len(), found.spans.len());
+        let token = |&id: &u32| teacher.model.tokenizer.token(id).unwrap();
+        let part = |span: Option<std::ops::Range<usize>>| span.map(|span| text[span].to_owned());
+        let ids = found.encoded.ids.iter().map(token);
+        ids.zip(found.spans.into_iter().map(part)).collect()
+    }
+
+    fn check_spans(teacher: &Teacher, text: &str) -> usize {
+        let mut read = 0;
+        for (token, part) in tokens(teacher, text) {
+            let Some(part) = part else { continue };
+            read += 1;
+            if token != "[UNK]" {
+                let plain = part.to_lowercase().replace('ï', "i");
+                assert_eq!(token.trim_start_matches("##"), plain);
+            }
+        }
+        read
+    }
+
+    #[test]
+    fn spans_say_what_each_token_stands_for_and_ids_are_those_of_the_tokenizer() {
+        let text = "The naïve film was not good, twice!";
+        for longest in [128, 7] {
+            let teacher = load_from(tiny_bert(), longest);
+            let found = teacher.reader().encode(text).unwrap();
+            let tokenizer = &teacher.model.tokenizer;
+            let expected = tokenizer.encode(&[(text, None)], longest).unwrap();
+            assert_eq!(found.encoded, expected[0], "{longest}");
+            let words = found.encoded.ids.len() - 2;
+            assert_eq!(check_spans(&teacher, text), words);
+            assert_eq!([&found.spans[0], &found.spans[words + 1]], [&None, &None]);
+        }
+    }
+
+    #[test]
+    fn a_prompt_stands_before_the_text_and_its_tokens_for_none_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        ] {
+            fs::copy(tiny_bert().join(name), dir.path().join(name)).unwrap();
+        }
+        let hidden = transformer::load_shape(dir.path()).unwrap().hidden;
+        let write = |name: &str, text: String| {
+            let file = dir.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+        write("modules.json", modules.to_owned());
+        let pooling = format!(
+            r#"{{"word_embedding_dimension": {hidden}, "pooling_mode_mean_tokens": true}}"#
+        );
+        write("1_Pooling/config.json", pooling);
+        let prompts = r#"{"prompts": {"film": "a film: "}, "default_prompt_name": "film"}"#;
+        write("config_sentence_transformers.json", prompts.to_owned());
+
+        let (plain, prompted) = (load_from(tiny_bert(), 64), load_from(dir.path().into(), 64));
+        let text = "The film was good";
+        let own = check_spans(&plain, text);
+        assert_eq!(check_spans(&prompted, text), own);
+        let more = prompted.reader().encode(text).unwrap().encoded.ids.len();
+        assert!(
+            more >= own + 2 + 3,
+            "{more} tokens with a prompt, {own} own"
+        );
+        assert!(prompted.reader.embedder.is_mean_of_states());
+    }
+}
