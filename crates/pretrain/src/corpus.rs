@@ -6,11 +6,12 @@ pub use origin::Origin;
 
 use crate::PretrainError;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A book, an article, a page: texts that belong together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Document {
     /// In the order of the text.
     pub paragraphs: Vec<String>,
@@ -56,7 +57,7 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// Takes every hundredth document out, at least one.
+    /// Takes every hundredth document out, at least one, wherever it stands: a file may be given several times, for its share to be larger.
     pub(crate) fn split_off_held_out(&mut self) -> Corpus {
         let mut held_out = Corpus::default();
         let documents = std::mem::take(&mut self.documents);
@@ -68,6 +69,8 @@ impl Corpus {
             };
             side.documents.push(document);
         }
+        let out: HashSet<&Document> = held_out.documents.iter().collect();
+        self.documents.retain(|document| !out.contains(document));
         held_out
     }
 }
@@ -128,5 +131,20 @@ mod tests {
         assert_eq!(held_out.documents, [document(0), document(100)]);
         assert_eq!(corpus.documents.len(), 99);
         assert!(!corpus.documents.contains(&document(100)));
+    }
+
+    #[test]
+    fn a_document_given_twice_is_not_held_out_once_and_trained_on_once() {
+        let document = |n: usize| Document {
+            paragraphs: vec![n.to_string()],
+        };
+        let once = (0..30).map(document);
+        let mut corpus = Corpus {
+            documents: once.clone().chain(once.clone()).chain(once).collect(),
+            ..Corpus::default()
+        };
+        let held_out = corpus.split_off_held_out();
+        assert_eq!(held_out.documents, [document(0)]);
+        assert_eq!(corpus.documents.len(), 87);
     }
 }
