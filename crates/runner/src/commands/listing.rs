@@ -133,12 +133,12 @@ fn bundle(bundle: &bundled::Bundle) -> Value {
     json!({"name": bundle.name, "bytes": bundle.bytes(), "summary": bundle.summary()})
 }
 
-fn print_json(rows: &[Value]) -> anyhow::Result<()> {
+pub(crate) fn print_json(rows: &[Value]) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(rows)?);
     Ok(())
 }
 
-fn print_table(rows: &[Value], columns: &[&str]) {
+pub(crate) fn print_table(rows: &[Value], columns: &[&str]) {
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|row| columns.iter().map(|column| text(&row[*column])).collect())
@@ -147,7 +147,7 @@ fn print_table(rows: &[Value], columns: &[&str]) {
 }
 
 /// A paragraph after a blank line.
-fn print_words(words: &str) {
+pub(crate) fn print_words(words: &str) {
     say(format!(
         "\n{}",
         terminal::wrapped(words, terminal::width(), "")

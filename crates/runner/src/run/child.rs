@@ -2,11 +2,14 @@
 
 use crate::panics;
 use crate::registry::{Methods, find};
+use crate::run::calibrate;
+use crate::run::forgetting;
 use crate::run::inference;
 use crate::run::job::{self, Job};
 use crate::run::memory::{self, Ahead};
 use crate::run::notes;
 use crate::run::observe::Observer;
+use crate::run::paid;
 use crate::run::score::{count_operations, log_probabilities, predictions, score, unlabelled};
 use crate::sources::{self, devices};
 use crate::terminal::tell;
@@ -16,14 +19,14 @@ use anyhow::Context;
 use burn::tensor::Device;
 use measure::Phase;
 use measure::memory_model::Holding;
-use record::{Outcome, PredictedMemory, TrialRecord};
+use record::{Outcome, PredictedMemory, TrialRecord, TrialSpec};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use task::{Split, Task};
-use transformer::Pretrained;
+use transformer::{LoadError, Pretrained};
 
 /// Reads a [`Job`] from stdin and runs it. The exit code says whether the trial finished; the record says everything else.
 pub(crate) fn main(methods: Methods) -> ExitCode {
@@ -49,10 +52,10 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     };
     if let Some(text) = failure {
         tell(format!("error: {text}"));
-        record.outcome = if names_memory(&text) {
-            Outcome::OutOfMemory
-        } else {
-            Outcome::Failed
+        record.outcome = match record.outcome {
+            Outcome::OverCost => Outcome::OverCost, // known where it was found
+            _ if names_memory(&text) => Outcome::OutOfMemory,
+            _ => Outcome::Failed,
         };
         record.error = Some(text);
     }
@@ -60,6 +63,8 @@ pub(crate) fn main(methods: Methods) -> ExitCode {
     if observer.try_borrow_mut().is_ok() {
         observer.into_inner().fill(&mut record);
     }
+    paid::without_times_of_kept(&mut record);
+    job.sign(&mut record);
     match report::store::write_record(&job.run_dir, &record) {
         Err(error) => not_written(&error.into()),
         Ok(()) if record.outcome == Outcome::Finished => ExitCode::SUCCESS,
@@ -98,6 +103,9 @@ fn trial(
     let model = base
         .as_ref()
         .map(|base| (base.shape.clone(), base.tokenizer.clone()));
+    let has_head = base
+        .as_ref()
+        .is_some_and(|base| base.language_head.is_some());
     observer.borrow_mut().watch_device(prepared.device.clone());
     observer.borrow_mut().pause();
     let Prepared { task, train, .. } = &prepared;
@@ -110,10 +118,16 @@ fn trial(
     record.predicted_memory = predicted_memory(&prepared, job, base.as_ref())?;
 
     let predictor = fit(&prepared, job, base, observer)?;
-    validate(&*predictor, &prepared, observer)?;
+    if predictor.usage().is_some() {
+        return paid::finish(record, job, (task, train), &*predictor, observer);
+    }
+    let validated = validate(&*predictor, &prepared, observer)?;
     let log_probs = evaluate(&*predictor, &prepared, observer)?;
+    let validated =
+        validated.map_or_else(|| validated_by_fit(&*predictor, &prepared), |v| Ok(Some(v)))?;
 
     score(record, &log_probs, task);
+    record.calibration = calibrate::calibration(&log_probs, validated.as_deref(), task);
     record.reading = notes::reading(&*predictor, task, train)?;
     let footprint = predictor.footprint();
     record.trainable_params = Some(footprint.trainable_params);
@@ -121,16 +135,16 @@ fn trial(
     record.total_params = Some(footprint.total_params);
     record.stored_bytes = Some(footprint.stored_bytes);
     record.details.extend(predictor.details());
-    if let Some((shape, tokenizer)) = model {
+    if let Some((shape, tokenizer)) = &model {
         count_operations(
             record,
             task,
             train,
-            &shape,
-            &tokenizer,
+            shape,
+            tokenizer,
             &prepared.budget,
             &footprint,
-            &observer.borrow().steps,
+            observer.borrow().passes(),
         );
     }
     let predictions = predictions(&log_probs, task);
@@ -141,13 +155,51 @@ fn trial(
     let (test, device) = (&task.test, &prepared.device);
     let timing = inference::timing(job.quick);
     inference::predictions(record, &*predictor, test, device, timing, observer);
+    let retained = model.filter(|_| has_head).and_then(|(shape, tokenizer)| {
+        let probe = forgetting::probe(record, &shape, &tokenizer, &footprint, device)?;
+        Some((probe.adapted(&*predictor), probe))
+    });
     let places = inference::Places {
         trial_dir: &report::store::trial_dir(&job.run_dir, &job.trial_id),
         keep: job.keep_adapter,
-        model_dir: &job.model_dir,
-        device,
     };
-    inference::adapter_load(record, prepared.method, predictor, &places, observer)
+    let saved = inference::save(record, &*predictor, &places)?;
+    drop(predictor); // no two models stand in memory
+    if retained.is_none() && saved.is_none() {
+        return Ok(());
+    }
+    let base = match load_again(&prepared, job) {
+        Ok(base) => base,
+        Err(error) => {
+            tell(format!(
+                "warning: the model cannot be loaded again: {error}"
+            ));
+            return Ok(());
+        }
+    };
+    if let (Some((adapted, probe)), Some(base)) = (retained, &base) {
+        forgetting::measure(record, &probe, adapted, base);
+    }
+    if let Some(saved) = saved {
+        inference::adapter_load(
+            record,
+            prepared.method,
+            &saved,
+            base.as_ref(),
+            device,
+            observer,
+        );
+    }
+    Ok(())
+}
+
+/// The model as it was before the fit, which consumed it.
+fn load_again(prepared: &Prepared, job: &Job) -> Result<Option<Pretrained>, LoadError> {
+    if prepared.method.info().uses_model {
+        transformer::load(&job.model_dir, &prepared.device).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 /// What the fit will hold in memory, told before it.
@@ -209,15 +261,7 @@ pub(crate) fn prepare(
         "validation sample",
     );
     limit(&mut task.test, limits.test_limit, "test sample");
-    let train = match limits.train_limit {
-        Some(n) => task::few_shot(
-            &task.train,
-            n,
-            task.classes.len(),
-            sub_seed(spec.seed, "draw"),
-        ),
-        None => task.train.clone(),
-    };
+    let train = draw(&task, spec);
     let is_limited = sizes(&task, &train) != whole;
     let base = match method.info().uses_model {
         true => Some(transformer::load(&job.model_dir, &device)?),
@@ -233,6 +277,19 @@ pub(crate) fn prepare(
         is_limited,
     };
     Ok((prepared, base))
+}
+
+/// The seed's draw from the training split: the same for every method, and the start of every larger draw.
+pub(crate) fn draw(task: &Task, spec: &TrialSpec) -> Split {
+    match spec.budget.train_limit {
+        Some(n) => task::few_shot(
+            &task.train,
+            n,
+            task.classes.len(),
+            sub_seed(spec.seed, "draw"),
+        ),
+        None => task.train.clone(),
+    }
 }
 
 fn sizes(task: &Task, train: &Split) -> [usize; 3] {
@@ -295,19 +352,21 @@ fn fit(
                 .detail("tune", json!("nothing to search")),
         }
     }
-    let predictor = method.plan(config)?.fit(setting)?;
+    let mut plan = method.plan(config)?;
+    plan.keep_answers_in(&paid::answers_dir_of(job));
+    let predictor = plan.fit(setting)?;
     observer.borrow_mut().pause();
     Ok(predictor)
 }
 
-/// Accuracy on the validation split, where the fit did not say it.
+/// Accuracy on the validation split and the log-probabilities of its classes, where the fit did not say it.
 fn validate(
     predictor: &dyn Predictor,
     prepared: &Prepared,
     observer: &RefCell<Observer>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Vec<Vec<f32>>>> {
     if observer.borrow().validated() || prepared.method.info().level == Level::Text {
-        return Ok(());
+        return Ok(None);
     }
     observer.borrow_mut().begin(Phase::Validate);
     let validation = &prepared.task.validation;
@@ -315,7 +374,20 @@ fn validate(
     let log_probs = log_probabilities(&logits, &prepared.task)?;
     let accuracy = task::metrics::accuracy(&log_probs, &validation.labels());
     observer.borrow_mut().set_validation(accuracy);
-    Ok(())
+    Ok(Some(log_probs))
+}
+
+/// Log-probabilities of the validation split's classes, of which a fit that validated told the accuracy only. No clock runs. What asks a model in words is
+/// not asked again: there a text may cost as much as it does in use.
+fn validated_by_fit(
+    predictor: &dyn Predictor,
+    prepared: &Prepared,
+) -> anyhow::Result<Option<Vec<Vec<f32>>>> {
+    if prepared.method.info().level == Level::Text {
+        return Ok(None);
+    }
+    let logits = predictor.scores(&unlabelled(&prepared.task.validation))?;
+    log_probabilities(&logits, &prepared.task).map(Some)
 }
 
 /// Log-probabilities of the test split's classes, computed under the clock.
@@ -336,6 +408,27 @@ fn evaluate(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_points_of_a_curve_are_nested_draws_that_every_method_shares() {
+        let rows = (0..60).map(|i| format!("text {i}\t{}\n", ["a", "b", "c"][i % 3]));
+        let file = format!("text\tlabel\n{}", rows.collect::<String>());
+        let files = [("train.tsv", file.as_bytes()), ("test.tsv", file.as_bytes())];
+        let task = task::from_bytes("t", &files).unwrap();
+        let rows = |method: &str, limit, seed| -> Vec<u64> {
+            let mut spec = TrialSpec {
+                method: method.into(),
+                seed,
+                ..TrialSpec::default()
+            };
+            spec.budget.train_limit = Some(limit);
+            draw(&task, &spec).iter().map(|example| example.row).collect()
+        };
+        let few = rows("x", 8, 4);
+        assert_eq!(rows("x", 16, 4)[..8], few);
+        assert_eq!(rows("y", 8, 4), few);
+        assert_ne!(rows("x", 8, 5), few);
+    }
 
     #[test]
     fn devices_refuse_memory_in_many_words() {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 use std::time::Duration;
 use task::{Example, Split};
+use tempfile::TempDir;
 use transformer::Pretrained;
 
 /// Merged and unmerged logits may differ by this share of the largest, or by this where that is below 1.
@@ -137,58 +138,87 @@ fn apart(
     }))
 }
 
-/// Saves what `predictor` keeps, to `kept` if it is to stay, and times reading it back onto a model that is loaded for it. The predictor is dropped
-/// before, so that no two models stand in memory.
+/// Writes what `predictor` keeps, to stay or only to be read back; `None`, with a note, where it cannot be.
 ///
 /// # Errors
-/// What cannot be saved to `kept`.
-pub(crate) fn adapter_load(
+/// What is to stay and cannot be saved.
+pub(crate) fn save(
     record: &mut TrialRecord,
-    method: &'static dyn Method,
-    predictor: Box<dyn Predictor>,
+    predictor: &dyn Predictor,
     places: &Places<'_>,
-    observer: &RefCell<Observer>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Saved>> {
     if places.keep {
-        predictor.save(&places.kept())?;
-    } else if record
+        let dir = places.trial_dir.join("adapter");
+        predictor.save(&dir)?;
+        return Ok(Some(Saved::Kept(dir)));
+    }
+    if record
         .stored_bytes
         .is_some_and(|bytes| bytes > LARGEST_WRITTEN_BYTES)
     {
-        note(
-            record,
-            "adapter_load_ms",
-            "more than 1 GiB would be written for it; --keep-adapters keeps and times it",
-        );
-        return Ok(());
+        let reason = "more than 1 GiB would be written for it; --keep-adapters keeps and times it";
+        note(record, "adapter_load_ms", reason);
+        return Ok(None);
     }
-    match time_loads(method, predictor, places, observer) {
+    match write_for_now(predictor, places.trial_dir) {
+        Ok(saved) => Ok(Some(saved)),
+        Err(error) => {
+            note(record, "adapter_load_ms", &format!("{error:#}"));
+            Ok(None)
+        }
+    }
+}
+
+fn write_for_now(predictor: &dyn Predictor, beside: &Path) -> anyhow::Result<Saved> {
+    let dir = tempfile::tempdir_in(beside).context("cannot make a folder")?;
+    predictor.save(dir.path())?;
+    Ok(Saved::ForNow(dir))
+}
+
+/// Times reading `saved` back onto `base`, if the method uses a model.
+pub(crate) fn adapter_load(
+    record: &mut TrialRecord,
+    method: &'static dyn Method,
+    saved: &Saved,
+    base: Option<&Pretrained>,
+    device: &Device,
+    observer: &RefCell<Observer>,
+) {
+    match time_loads(method, saved.dir(), base, device, observer) {
         Ok(timed) => record.adapter_load_ms = timed.p50_ms(),
         Err(error) => note(record, "adapter_load_ms", &format!("{error:#}")),
     }
-    Ok(())
 }
 
-/// Where an adapter is written, and what it is read back onto.
+/// What was written of a predictor.
+pub(crate) enum Saved {
+    /// To stay.
+    Kept(PathBuf),
+    /// Gone with this value.
+    ForNow(TempDir),
+}
+
+impl Saved {
+    fn dir(&self) -> &Path {
+        match self {
+            Self::Kept(dir) => dir,
+            Self::ForNow(dir) => dir.path(),
+        }
+    }
+}
+
+/// Where an adapter is written.
 pub(crate) struct Places<'a> {
     pub(crate) trial_dir: &'a Path,
     /// Whether it stays there.
     pub(crate) keep: bool,
-    pub(crate) model_dir: &'a Path,
-    pub(crate) device: &'a Device,
-}
-
-impl Places<'_> {
-    /// The folder of an adapter that stays.
-    fn kept(&self) -> PathBuf {
-        self.trial_dir.join("adapter")
-    }
 }
 
 fn time_loads(
     method: &'static dyn Method,
-    predictor: Box<dyn Predictor>,
-    places: &Places<'_>,
+    dir: &Path,
+    base: Option<&Pretrained>,
+    device: &Device,
     observer: &RefCell<Observer>,
 ) -> anyhow::Result<Latencies> {
     const TIMING: Timing = Timing {
@@ -196,25 +226,12 @@ fn time_loads(
         calls: 5,
         limit: Duration::from_secs(1),
     };
-    let written;
-    let dir = if places.keep {
-        places.kept()
-    } else {
-        written = tempfile::tempdir_in(places.trial_dir).context("cannot make a folder")?;
-        predictor.save(written.path())?;
-        written.path().to_owned()
-    };
-    drop(predictor);
-    let base: Option<Pretrained> = match method.info().uses_model {
-        true => Some(transformer::load(places.model_dir, places.device)?),
-        false => None,
-    };
     observer.borrow_mut().begin(Phase::LoadAdapter);
     let timed = time_calls(&SystemClock::default(), TIMING, |_| {
-        let info = adapt::read_saved_info(&dir)?;
-        let plan = adapters::plan(method, &dir, &info)?;
-        let loaded = plan.load_with(&dir, info, base.as_ref())?;
-        let _ = places.device.sync();
+        let info = adapt::read_saved_info(dir)?;
+        let plan = adapters::plan(method, dir, &info)?;
+        let loaded = plan.load_with(dir, info, base)?;
+        let _ = device.sync();
         drop(loaded);
         Ok(())
     });
