@@ -6,6 +6,9 @@ Writes into --out, outside the repository: NAME.txt for every source (one paragr
 
     python3 scripts/corpus/make.py --out runs/corpus
     python3 scripts/corpus/make.py --out runs/corpus --only wordnet,foldoc
+    python3 scripts/corpus/make.py --out runs/corpus --prose novels.txt
+
+--prose takes a sample of old prose in, as prose.txt: every seventh passage of text files in the same format.
 
 Only the standard library, apt-get, dpkg-deb and pip are used, and nothing is installed. Packages are kept in OUT/packages.
 """
@@ -22,6 +25,8 @@ from sources import LABELLED, SOURCES
 
 # A document longer than this is cut: every hundredth document is held out of the training.
 DOCUMENT_LINES = 200
+# Of old prose every so many passages of that many lines: it is large, and has few of today's words.
+PROSE_EVERY = 7
 # Words of a labelled text: as short as the texts of most tasks.
 LABELLED_WORDS = 32
 # A class with fewer texts cannot be shown and asked for.
@@ -68,19 +73,37 @@ def write_labelled(out, labelled, found):
     return len(classes), sum(map(len, classes.values()))
 
 
+def write_prose(out, files):
+    """A sample of text files, and its row of sources.tsv."""
+    passages = []
+    for file in files:
+        for document in file.read_text(encoding="utf-8").split("\n\n"):
+            paragraphs = [line for line in document.split("\n") if line.strip()]
+            passages += [paragraphs[at : at + DOCUMENT_LINES] for at in range(0, len(paragraphs), DOCUMENT_LINES)]
+    kept = passages[::PROSE_EVERY]
+    (out / "prose.txt").write_text("".join("\n".join(passage) + "\n\n" for passage in kept), encoding="utf-8")
+    counts = sum(map(len, kept)), sum(len(line.split()) for passage in kept for line in passage)
+    return table_row(out, "prose", ", ".join("/".join(file.parts[-2:]) for file in files), "public domain in the USA", *counts)
+
+
 def row(out, store, source, line_count, word_count):
     """The source's row of sources.tsv."""
-    data = (out / f"{source.name}.txt").read_bytes()
     named = [f"{name.removeprefix('pypi:')} {store.version(name)}" for name in source.packages] or ["descriptions of all packages of bookworm"]
     if len(named) > 12:
         named = [*named[:2], f"and {len(named) - 2} more of the kind"]
-    return [f"{source.name}.txt", ", ".join(named), source.licence, line_count, word_count, len(data), hashlib.sha256(data).hexdigest()]
+    return table_row(out, source.name, ", ".join(named), source.licence, line_count, word_count)
+
+
+def table_row(out, name, packages, licence, line_count, word_count):
+    data = (out / f"{name}.txt").read_bytes()
+    return [f"{name}.txt", packages, licence, line_count, word_count, len(data), hashlib.sha256(data).hexdigest()]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the texts, outside the repository or ignored by it")
     parser.add_argument("--packages", type=Path, help="folder of the packages [default: OUT/packages]")
+    parser.add_argument("--prose", type=Path, nargs="+", default=[], help="text files to take a sample of")
     parser.add_argument("--only", help="names of sources, by commas; sources.tsv is written when all are made")
     return parser.parse_args()
 
@@ -109,6 +132,8 @@ def main():
                 own = members(store, source, labelled.files) if labelled.files else found
                 classes, texts = write_labelled(out, labelled, own)
                 print(f"  {labelled.name}: {texts} texts of {classes} classes", file=sys.stderr)
+    if given.prose:
+        rows.append(write_prose(out, given.prose))
     if not given.only:
         header = ["file", "packages", "licence", "lines", "words", "bytes", "sha256"]
         table = "".join("\t".join(map(str, cells)) + "\n" for cells in [header, *rows])

@@ -4,6 +4,7 @@ Every reader takes (path, bytes) of files and yields documents, lists of paragra
 a message stands in."""
 
 import gettext
+import html
 import io
 import json
 import re
@@ -21,7 +22,7 @@ MNEMONIC = re.compile(r"(?<![A-Za-z])[_&](?=[A-Za-z])|(?<=[A-Za-z])[_&](?=[a-z])
 
 def message(text):
     """A message as a person reads it; empty where something is missing in it."""
-    text = MARKUP.sub(" ", text.replace("\\n", "\n"))
+    text = html.unescape(MARKUP.sub(" ", text.replace("\\n", "\n")))
     text = NUMBERS.sub("3", text)
     text = NAMED.sub(lambda found: next(group for group in found.groups() if group).replace("_", " "), text)
     if NAMELESS.search(text):

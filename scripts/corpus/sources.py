@@ -54,6 +54,14 @@ TRYTON = tuple(
     stock-package stock-package-shipping stock-package-shipping-dpd stock-package-shipping-ups stock-product-location stock-quantity-issue
     stock-shipment-cost stock-shipment-measurements stock-split stock-supply stock-supply-day stock-supply-forecast timesheet user-role web-shop web-user""".split()
 )
+# Applications whose manual stands in the package itself, and their messages.
+APPLICATIONS = tuple(
+    """akregator brasero-common cheese-common dolphin eog epiphany-browser-data evince-common file-roller gedit-common gnome-boxes gnome-calculator
+    gnome-dictionary gnome-mahjongg gnome-system-monitor gnome-terminal-data gwenview juk kaddressbook kaffeine kbibtex-data kbruch kcalc kdenlive-data
+    kdiff3-doc kexi-data kgeography-data kgpg khangman kig kleopatra kmail kmouth kmplot knights kompare konsole kontact konversation-data korganizer kpat
+    ksudoku ktouch-data kturtle kwalletmanager kwave kwordquiz labplot-data lokalize okular orca parley-data plasma-desktop-data rhythmbox-data seahorse
+    shotwell-common simple-scan totem-common""".split()
+)
 
 SOURCES = (
     Source("wordnet", ("wordnet-base",), "WordNet 3.0 licence", d.wordnet, WORDNET),
@@ -64,8 +72,8 @@ SOURCES = (
     Source("descriptions", (), "each package's own, all DFSG-free", l.descriptions),
     Source(
         "desktop",
-        ("gnome-user-docs", "evolution-common", "khelpcenter", "kmymoney-common", "mate-user-guide"),
-        "CC-BY-SA-3.0, GFDL-1.1+, GPL-2",
+        ("gnome-user-docs", "evolution-common", "khelpcenter", "kmymoney-common", "mate-user-guide", *APPLICATIONS),
+        "CC-BY-SA-3.0, GFDL-1.1+, GPL-2+",
         m.tagged,
         HELP,
     ),
@@ -108,10 +116,14 @@ SOURCES = (
     ),
     Source(
         "servers",
-        ("postgresql-doc-15", "git-doc", "wireshark-doc", "bash-doc"),
-        "PostgreSQL, GPL-2, GPL-2+, GFDL-1.3+",
+        ("postgresql-doc-15", "git-doc", "wireshark-doc", "bash-doc", "python-django-doc", "apache2-doc", "sqlite3-doc"),
+        "PostgreSQL, GPL-2, GPL-2+, GFDL-1.3+, BSD-3-Clause, Apache-2.0, public domain",
         m.tagged,
-        ("usr/share/doc/*/html/*.html", "usr/share/doc/git-doc/*.html", "usr/share/doc/wireshark/wsug_html_chunked/Ch*.html", "usr/share/doc/bash/*.html"),
+        (
+            "usr/share/doc/postgresql-doc-15/html/*.html", "usr/share/doc/git-doc/*.html", "usr/share/doc/wireshark/wsug_html_chunked/Ch*.html",
+            "usr/share/doc/bash/*.html", "usr/share/doc/python-django-doc/html/[a-z]*.html", "usr/share/doc/apache2-doc/manual/en/*.html",
+            "usr/share/doc/sqlite3/*.html",
+        ),
     ),
     Source("python", ("python3.11-doc",), "PSF-2.0", m.restructured, ("usr/share/doc/python3.11/html/_sources/*.rst.txt",)),
     Source(
@@ -138,7 +150,7 @@ SOURCES = (
         "programs",
         (
             "gnucash-common", "homebank-data", "grisbi-common", "skrooge-common", "kmymoney-common", "evolution-common", "pidgin-data", "python3-django-allauth",
-            "gpodder", "phpmyadmin", "wordpress-l10n",
+            "gpodder", "phpmyadmin", "wordpress-l10n", *APPLICATIONS,
         ),
         "GPL-2+, GPL-3+, MIT, LGPL",
         s.mo,
