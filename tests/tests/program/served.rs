@@ -52,14 +52,16 @@ fn command(server: &Server, dir: &Path, options: &[&str]) -> Command {
     write_task(&dir.join("task"));
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let base = format!("endpoint.base_url={}", server.base);
-    let mut command = program(&["run", "--model", "tiny-bert", "--seeds", "1"]);
+    let mut command = program(&["run", "--model", "tiny-bert"]);
     command
         .args(["--task", &path("task"), "--out", &path("run")])
         .args(["--set", &base, "--set", "endpoint.model=scripted"])
         .args(["--set", "endpoint.retry_wait_s=0.005"])
         .env("OPENAI_API_KEY", KEY);
-    if !options.contains(&"--methods") {
-        command.args(["--methods", "endpoint"]);
+    for (option, value) in [("--methods", "endpoint"), ("--seeds", "1")] {
+        if !options.contains(&option) {
+            command.args([option, value]);
+        }
     }
     command.args(options);
     command
@@ -544,7 +546,7 @@ fn what_is_missing_or_means_nothing_is_refused_before_anything_runs() {
         &[&["--methods", "endpoint", "--max-cost", "1"][..], &given].concat(),
         "endpoint has no prices",
     );
-    refused(&["--methods", "majority", "--max-cost", "-1"], "US dollars");
+    refused(&["--methods", "majority", "--max-cost", "0"], "US dollars");
     assert!(!out.exists());
     // Looking ahead asks nobody.
     let server = Server::start(|_, _| panic!("nobody is asked"));
