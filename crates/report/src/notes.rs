@@ -3,6 +3,7 @@
 
 use crate::costs::Costs;
 use crate::escape::one_line;
+use crate::machines::Machines;
 use crate::run::{Arm, Group, Run};
 use crate::summary::GroupSummary;
 use crate::units;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The notes on a group, each a sentence without its full stop.
-pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
+pub(crate) fn of_group(run: &Run, group: &Group<'_>, machines: &Machines) -> Vec<String> {
     let mut notes = Vec::new();
     let mut add = |note: String| {
         let note = one_line(note.trim_end_matches('.'));
@@ -48,7 +49,9 @@ pub(crate) fn of_group(run: &Run, group: &Group<'_>) -> Vec<String> {
     of_reading(group).into_iter().for_each(&mut add);
     lost_predictions(group).into_iter().for_each(&mut add);
     not_measured(group).into_iter().for_each(&mut add);
-    of_neighbours(group).into_iter().for_each(&mut add);
+    of_neighbours(group, machines)
+        .into_iter()
+        .for_each(&mut add);
     notes
 }
 
@@ -284,10 +287,10 @@ fn not_measured(group: &Group<'_>) -> Vec<String> {
 }
 
 /// Arms with trials whose times other processes disturbed: what of them counts.
-fn of_neighbours(group: &Group<'_>) -> Vec<String> {
+fn of_neighbours(group: &Group<'_>, machines: &Machines) -> Vec<String> {
     let (mut some, mut all) = (Vec::new(), Vec::new());
     for arm in &group.arms {
-        match Costs::of(arm).neighbours {
+        match Costs::timed(arm, &|record| machines.is_shown(record)).neighbours {
             Some(n) if n.disturbed == n.trials => {
                 all.push(format!("{} ({})", arm.label, n.trials));
             }
@@ -351,6 +354,8 @@ mod tests {
             task: "t",
             model_digest: "",
             task_digest: "",
+            train_limit: None,
+            point: None,
             model_name: String::new(),
             task_name: String::new(),
             slug: String::new(),
@@ -361,18 +366,19 @@ mod tests {
     #[test]
     fn what_neighbours_disturbed_is_said_by_method_and_silence_means_none() {
         let (quiet, busy, unknown) = (trial(Some(false)), trial(Some(true)), trial(None));
-        let notes = of_neighbours(&group(&[
+        let of = |arms: &[(&str, &[&Trial])]| of_neighbours(&group(arms), &Machines::default());
+        let notes = of(&[
             ("lora", &[&quiet, &busy, &quiet]),
             ("knn", &[&busy, &busy]),
             ("ia3", &[&quiet, &unknown]),
-        ]));
+        ]);
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(
             notes[0].contains("left out of the times: lora 1 of 3;"),
             "{notes:?}"
         );
         assert!(notes[1].contains("machine: knn (2);"), "{notes:?}");
-        assert!(of_neighbours(&group(&[("ia3", &[&quiet, &unknown])])).is_empty());
+        assert!(of(&[("ia3", &[&quiet, &unknown])]).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::recommend::{self, Question};
 use crate::run::{Group, Run};
 use crate::statistics::Standing;
 use crate::summary::GroupSummary;
-use crate::{break_even, search, standing, text, units};
+use crate::{break_even, calibration, forgetting, large, money, search, standing, text, units};
 
 /// A chart's SVG and its caption.
 pub(crate) struct Figure {
@@ -37,16 +37,26 @@ const EVIDENCE_LEGEND: &str = "p: probability of lying this far below some other
 accuracy than the best of the others on a new seed and a new draw of as many test examples. Would settle it: seeds or test examples in all, the other \
 as it is, with which an open comparison is settled in 80 of 100 such experiments.";
 
-/// The page. `figures` holds each group's charts, in the order of `groups`.
-pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) -> String {
-    let titles: Vec<&str> = groups.iter().map(|g| g.title.as_str()).collect();
-    let title = format!("Ways of adapting {}", titles.join(", "));
+/// The page. `figures` holds the charts of each group that is shown in full, in the order of `groups`; `labels` are the sections of label curves.
+pub(crate) fn html(
+    run: &Run,
+    groups: &[GroupSummary],
+    figures: &[Option<Vec<Figure>>],
+    labels: &str,
+) -> String {
+    let title = title(groups);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{0}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{0}</h1>\n",
         escape(&title)
     );
     page += &format!("<p>{}</p>\n", escape(&headline(run)));
+    let shown: Vec<bool> = figures.iter().map(Option::is_some).collect();
+    let where_else = format!("The others have advice and table; {}.", large::SHOW_MORE);
+    if let Some(word) = large::word(&shown, &where_else) {
+        page += &format!("<p>{}</p>\n", escape(&word));
+    }
+    page += labels;
     let advice = recommend::recommend_from(run, groups, &Question::default());
     for (((group, figures), trials), advice) in
         groups.iter().zip(figures).zip(run.groups()).zip(&advice)
@@ -59,6 +69,7 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
             table(group)
         );
         page += &notes(group);
+        let Some(figures) = figures else { continue };
         page += &evidence(group);
         page += &text::legend(groups)
             .map(|line| format!("<p class=\"legend\">{}</p>\n", escape(&line)))
@@ -72,6 +83,8 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
         }
         page += &searches(&trials);
         page += &break_evens(group);
+        page += &calibrations(group);
+        page += &forgotten(group);
     }
     page += &failures(run);
     page += &methods(run);
@@ -79,8 +92,26 @@ pub(crate) fn html(run: &Run, groups: &[GroupSummary], figures: &[Vec<Figure>]) 
     page + "</body>\n</html>\n"
 }
 
+/// The groups by their titles, as far as anybody reads on.
+fn title(groups: &[GroupSummary]) -> String {
+    const MOST: usize = 12;
+    let mut titles: Vec<&str> = groups.iter().map(|g| g.title.as_str()).collect();
+    let more = titles.len().saturating_sub(MOST);
+    titles.truncate(MOST);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("Ways of adapting {}{more}", titles.join(", "))
+}
+
 fn headline(run: &Run) -> String {
-    let finished = run.trials.len() - text::failures(run).len();
+    let finished = run
+        .trials
+        .iter()
+        .filter(|trial| trial.record.outcome == record::Outcome::Finished)
+        .count();
     format!(
         "{finished} of {} trials finished. Started {}.",
         run.trials.len(),
@@ -189,6 +220,28 @@ fn searches(group: &Group<'_>) -> String {
     titled("Search", &search::legend(group), search::HEADINGS, &rows)
 }
 
+/// The table of what probabilities are worth, empty where no arm has any.
+fn calibrations(group: &GroupSummary) -> String {
+    let rows = calibration::rows(group);
+    titled(
+        calibration::TITLE,
+        calibration::LEGEND,
+        calibration::HEADINGS,
+        &rows,
+    )
+}
+
+/// The table of what was forgotten, empty where no language head was asked.
+fn forgotten(group: &GroupSummary) -> String {
+    let rows = forgetting::rows(group);
+    titled(
+        forgetting::TITLE,
+        forgetting::LEGEND,
+        forgetting::HEADINGS,
+        &rows,
+    )
+}
+
 /// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
 fn break_evens(group: &GroupSummary) -> String {
     let Some(found) = break_even::break_even(group) else {
@@ -196,7 +249,23 @@ fn break_evens(group: &GroupSummary) -> String {
     };
     let rows = break_even::rows(group, &found);
     let legend = break_even::legend(found.source);
-    titled("Break-even", &legend, break_even::HEADINGS, &rows)
+    titled("Break-even", &legend, break_even::HEADINGS, &rows) + &train_or_call(group)
+}
+
+/// What served models cost, and where training has paid off in money; empty where nothing is served.
+fn train_or_call(group: &GroupSummary) -> String {
+    let served = titled(
+        "Served models",
+        money::LEGEND,
+        money::HEADINGS,
+        &money::rows(group),
+    );
+    let Some(found) = money::break_even_in_money(group, money::USD_PER_HOUR) else {
+        return served;
+    };
+    let rows = break_even::rows(group, &found);
+    let legend = money::break_even_legend();
+    served + &titled("Break-even in money", &legend, break_even::HEADINGS, &rows)
 }
 
 /// A table under its title, empty without rows.
@@ -225,7 +294,7 @@ fn titled<const N: usize>(
 }
 
 fn failures(run: &Run) -> String {
-    let failures = text::failures(run);
+    let failures = large::first_failures(text::failures(run));
     if failures.is_empty() {
         return String::new();
     }

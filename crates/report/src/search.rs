@@ -339,6 +339,8 @@ mod tests {
             task: "t",
             model_digest: "",
             task_digest: "",
+            train_limit: None,
+            point: None,
             model_name: String::new(),
             task_name: String::new(),
             slug: String::new(),

@@ -51,6 +51,15 @@ const SUMMARY_CELLS: &[Cell] = &[
     ("disturbed_trials", |_, a| cell(a.costs.neighbours.map(|n| n.disturbed))),
     ("search_trials", |_, a| cell(a.search_trials)),
     ("search_edge", |_, a| cell(a.search_edge.as_ref().map(Option::is_some))),
+    ("test_brier_mean", |_, a| cell(a.calibration.brier)),
+    ("test_ece_mean", |_, a| cell(a.calibration.error.map(|e| e.mean))),
+    ("test_ece_low", |_, a| cell(a.calibration.error.map(|e| e.interval.low))),
+    ("test_ece_high", |_, a| cell(a.calibration.error.map(|e| e.interval.high))),
+    ("temperature_median", |_, a| cell(a.calibration.temperature.map(|t| t.median))),
+    ("test_loss_tempered_mean", |_, a| cell(a.calibration.loss_tempered)),
+    ("test_brier_tempered_mean", |_, a| cell(a.calibration.brier_tempered)),
+    ("test_ece_tempered_mean", |_, a| cell(a.calibration.error_tempered)),
+    ("test_oos_auroc_mean", |_, a| cell(a.calibration.out_of_scope_auroc)),
 ];
 
 /// One row for each way of adapting.

@@ -1,7 +1,12 @@
 //! The table of results for people: on the terminal, as Markdown (`summary.md`, README), and its rows for the HTML page.
 
 use crate::break_even;
+use crate::calibration;
 use crate::escape::{markdown, one_line};
+use crate::forgetting;
+use crate::label_curves::{self, LabelCurves};
+use crate::large;
+use crate::money;
 use crate::run::{Group, Run};
 use crate::search;
 use crate::standing;
@@ -144,6 +149,7 @@ fn failure(trial: &Trial) -> String {
         Outcome::Finished => "finished",
         Outcome::OutOfMemory => "out of memory",
         Outcome::TimedOut => "timed out",
+        Outcome::OverCost => "stopped by the limit of cost",
         Outcome::Crashed => "crashed",
         Outcome::Failed => "failed",
     };
@@ -171,8 +177,29 @@ pub fn terminal_table(run: &Run) -> String {
 /// As [`terminal_table`]; a table that does not fit `width` columns is parted into accuracies and costs.
 pub fn terminal_table_within(run: &Run, width: usize) -> String {
     let groups = crate::summarise(run);
+    let labels = label_curves::label_curves(run, &groups);
+    terminal_table_of(run, (&groups, &labels), large::MOST_SHOWN, width)
+}
+
+/// As [`terminal_table_within`], with the summaries at hand and at most `most` groups; that there are others is said.
+pub fn terminal_table_of(
+    run: &Run,
+    (groups, labels): (&[GroupSummary], &[LabelCurves]),
+    most: usize,
+    width: usize,
+) -> String {
+    let shown = large::in_full(groups, most);
     let mut text = String::new();
-    for group in &groups {
+    for curves in labels {
+        text += &label_curves::terminal(curves, width);
+        text += &notes_of_all_points(groups, &curves.title);
+    }
+    // A table for each model and task stands for those of a curve's points.
+    let alone = groups
+        .iter()
+        .zip(&shown)
+        .filter(|(group, _)| group.point.is_none());
+    for (group, _) in alone.filter(|(_, shown)| **shown) {
         text += &format!("{} ({})\n\n", group.title, intro(group));
         text += &table(group, width);
         text += "\n";
@@ -183,6 +210,9 @@ pub fn terminal_table_within(run: &Run, width: usize) -> String {
             text += "\n";
         }
     }
+    if let Some(word) = large::word(&shown, "All are in summary.md and summary.csv.") {
+        text += &format!("{word}\n\n");
+    }
     let failures = failures(run);
     if !failures.is_empty() {
         text += &format!(
@@ -190,12 +220,29 @@ pub fn terminal_table_within(run: &Run, width: usize) -> String {
             failures.len(),
             run.trials.len()
         );
-        failures
+        large::first_failures(failures)
             .iter()
             .for_each(|failure| text += &format!("  {failure}\n"));
         text += "\n";
     }
-    text + &legend(&groups).join("\n") + "\n"
+    text + &legend(groups).join("\n") + "\n"
+}
+
+/// The notes that all points of a label curve have; those of single points are in `summary.md`.
+fn notes_of_all_points(groups: &[GroupSummary], family: &str) -> String {
+    let is_point = |group: &&GroupSummary| group.point.is_some() && group.family == family;
+    let points: Vec<&GroupSummary> = groups.iter().filter(is_point).collect();
+    let is_of_all = |note: &&String| points.iter().all(|point| point.notes.contains(note));
+    let notes = points.first().into_iter().flat_map(|point| &point.notes);
+    let notes: String = notes
+        .filter(is_of_all)
+        .map(|note| format!("note: {note}.\n"))
+        .collect();
+    if notes.is_empty() {
+        notes
+    } else {
+        notes + "\n"
+    }
 }
 
 fn table(group: &GroupSummary, width: usize) -> String {
@@ -269,54 +316,107 @@ fn notes_md(group: &GroupSummary) -> String {
     format!("### Notes\n\n{items}\n")
 }
 
-/// The table of the group's searches, empty where nothing was searched.
-fn searches_md(group: &Group<'_>) -> String {
-    let rows = search::rows(group);
+/// A table under its heading, empty without rows.
+fn section_md<const N: usize>(
+    title: &str,
+    legend: &str,
+    headings: [&str; N],
+    rows: Vec<[String; N]>,
+) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let line = |cells: [String; search::COLUMNS]| format!("| {} |\n", cells.join(" | "));
+    let line = |cells: [String; N]| format!("| {} |\n", cells.join(" | "));
     let rows: String = rows
         .into_iter()
         .map(|cells| line(cells.map(|cell| markdown(&cell))))
         .collect();
     format!(
-        "### Search\n\n{}\n\n{}|{}\n{rows}\n",
-        search::legend(group),
-        line(search::HEADINGS.map(str::to_owned)),
-        "---|".repeat(search::COLUMNS)
+        "### {title}\n\n{legend}\n\n{}|{}\n{rows}\n",
+        line(headings.map(str::to_owned)),
+        "---|".repeat(N)
     )
 }
 
-/// The table of the predictions after which one arm has cost less than another, empty where no two lines cross.
-fn break_even_md(group: &GroupSummary) -> String {
-    let found = break_even::break_even(group);
-    let Some(found) = found.filter(|found| !found.crossings.is_empty()) else {
-        return String::new();
-    };
-    let line = |cells: [String; 3]| format!("| {} |\n", cells.join(" | "));
-    let rows: String = break_even::rows(group, &found)
-        .into_iter()
-        .map(|cells| line(cells.map(|cell| markdown(&cell))))
-        .collect();
-    format!(
-        "### Break-even\n\n{}\n\n{}|---|---|---|\n{rows}\n",
-        break_even::legend(found.source),
-        line(break_even::HEADINGS.map(str::to_owned))
-    )
+/// What served models cost, and where training has paid off in money; empty where nothing is served.
+fn train_or_call_md(group: &GroupSummary) -> String {
+    let served = section_md(
+        "Served models",
+        money::LEGEND,
+        money::HEADINGS,
+        money::rows(group),
+    );
+    let in_money = money::break_even_in_money(group, money::USD_PER_HOUR).map(|found| {
+        section_md(
+            "Break-even in money",
+            &money::break_even_legend(),
+            break_even::HEADINGS,
+            break_even::rows(group, &found),
+        )
+    });
+    served + &in_money.unwrap_or_default()
+}
+
+/// The group's searches, the predictions after which one arm has cost less than another, and what was forgotten.
+fn sections_md(group: &GroupSummary, trials: &Group<'_>) -> String {
+    let searches = section_md(
+        "Search",
+        &search::legend(trials),
+        search::HEADINGS,
+        search::rows(trials),
+    );
+    let break_even = break_even::break_even(group).map(|found| {
+        section_md(
+            "Break-even",
+            &break_even::legend(found.source),
+            break_even::HEADINGS,
+            break_even::rows(group, &found),
+        )
+    });
+    let forgotten = section_md(
+        forgetting::TITLE,
+        forgetting::LEGEND,
+        forgetting::HEADINGS,
+        forgetting::rows(group),
+    );
+    let trusted = section_md(
+        calibration::TITLE,
+        calibration::LEGEND,
+        calibration::HEADINGS,
+        calibration::rows(group),
+    );
+    searches + &break_even.unwrap_or_default() + &train_or_call_md(group) + &trusted + &forgotten
 }
 
 /// `summary.md`: every group's table, the failures, and what the columns mean.
-pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
+pub(crate) fn summary_md(
+    run: &Run,
+    groups: &[GroupSummary],
+    labels: &[LabelCurves],
+    most: usize,
+) -> String {
+    let shown = large::in_full(groups, most);
     let mut text = "# Results\n\n".to_owned();
-    for (group, trials) in groups.iter().zip(run.groups()) {
+    let where_else = format!("The others have their tables here; {}.", large::SHOW_MORE);
+    if let Some(word) = large::word(&shown, &where_else) {
+        text += &format!("{word}\n\n");
+    }
+    text += &labels
+        .iter()
+        .map(label_curves::summary_md)
+        .collect::<String>();
+    for ((group, trials), shown) in groups.iter().zip(run.groups()).zip(shown) {
+        let sections = if shown {
+            sections_md(group, &trials)
+        } else {
+            String::new()
+        };
         text += &format!(
-            "## {}\n\n{}.\n\n{}\n{}{}",
+            "## {}\n\n{}.\n\n{}\n{}{sections}",
             markdown(&group.title),
             intro(group),
             markdown_table(group),
             notes_md(group),
-            searches_md(&trials) + &break_even_md(group)
         );
     }
     let failures = failures(run);
@@ -326,7 +426,7 @@ pub(crate) fn summary_md(run: &Run, groups: &[GroupSummary]) -> String {
             failures.len(),
             run.trials.len()
         );
-        failures
+        large::first_failures(failures)
             .iter()
             .for_each(|failure| text += &format!("- {}\n", markdown(failure)));
         text += "\n";

@@ -31,15 +31,24 @@ pub(crate) fn names_disk(error: &anyhow::Error) -> bool {
         })
 }
 
+/// So many charts are named one by one.
+const MOST_CHARTS_NAMED: usize = 40;
+
 /// Prints all of it.
 pub(crate) fn print_results(run: &Run, written: &Written) {
-    let width = width();
-    let table = report::terminal_table_within(run, width.unwrap_or(usize::MAX));
+    print_showing(run, written, report::MOST_SHOWN);
+}
+
+/// As [`print_results`]; of a run with many groups at most `most`.
+pub(crate) fn print_showing(run: &Run, written: &Written, most: usize) {
+    let (width, summaries) = (width(), &written.summaries);
+    let shown = (summaries.as_slice(), written.labels.as_slice());
+    let table = report::terminal_table_of(run, shown, most, width.unwrap_or(usize::MAX));
     for line in table.trim_end().lines() {
         say(fitted(line, width));
     }
     say("");
-    let advice = report::recommend(run, &Question::default());
+    let advice = report::recommend_shown(run, summaries, &Question::default(), most);
     for line in report::advice_text(&advice).trim_end().lines() {
         say(fitted(line, width));
     }
@@ -49,10 +58,15 @@ pub(crate) fn print_results(run: &Run, written: &Written) {
     }
     // With a page every chart is there as PNG too, which more programs show.
     let ending = if written.page.is_some() { "png" } else { "svg" };
-    for path in &written.files {
-        if path.extension().is_some_and(|found| found == ending) {
-            say(format!("Chart:  {}", path.display()));
+    let is_chart = |path: &&PathBuf| path.extension().is_some_and(|found| found == ending);
+    let charts: Vec<&PathBuf> = written.files.iter().filter(is_chart).collect();
+    match charts.first().and_then(|first| first.parent()) {
+        Some(folder) if charts.len() > MOST_CHARTS_NAMED => {
+            say(format!("Charts: {} in {}", charts.len(), folder.display()));
         }
+        _ => charts
+            .iter()
+            .for_each(|path| say(format!("Chart:  {}", path.display()))),
     }
     let is_table = |path: &&PathBuf| path.extension().is_some_and(|found| found == "csv");
     let tables = written.files.iter().filter(is_table);

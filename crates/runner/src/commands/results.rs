@@ -6,7 +6,8 @@ use crate::registry::{self, Methods};
 use crate::terminal::{say, tell};
 use crate::words;
 use anyhow::{Context, bail};
-use report::{Cost, Limits, Noise, Question, Run};
+use report::money::USD_PER_HOUR;
+use report::{Cost, Limits, Noise, Question, Run, Spending};
 use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub(crate) fn report(
     dirs: &[PathBuf],
     compact: Option<&Path>,
     readme: Option<&Path>,
+    show: Option<NonZeroUsize>,
 ) -> anyhow::Result<()> {
     let dirs = runs_among(dirs);
     let mut runs = load(&dirs)?;
@@ -29,7 +31,7 @@ pub(crate) fn report(
     }
     match compact {
         Some(out) => write_compact(&runs, out)?,
-        None => write_reports(&runs)?,
+        None => write_reports(&runs, show.map_or(report::MOST_SHOWN, NonZeroUsize::get))?,
     }
     if let Some(readme) = readme {
         let tables = report::update_readme(readme, &runs.iter().collect::<Vec<_>>())?;
@@ -43,11 +45,11 @@ pub(crate) fn report(
     Ok(())
 }
 
-fn write_reports(runs: &[Run]) -> anyhow::Result<()> {
+fn write_reports(runs: &[Run], most: usize) -> anyhow::Result<()> {
     for run in runs {
-        let written = report::write(run, &run.dir)
+        let written = report::write_showing(run, &run.dir, most)
             .with_context(|| format!("the report of {}", run.dir.display()))?;
-        words::print_results(run, &written);
+        words::print_showing(run, &written, most);
     }
     Ok(())
 }
@@ -77,6 +79,7 @@ fn write_compact(runs: &[Run], out: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// A directory that is no run; a number of predictions where they cost nothing, or none where they do.
 pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
+    let runs = load(&runs_among(&arguments.dirs))?;
     let seconds = |time: Option<humantime::Duration>| time.map(|t| Duration::from(t).as_secs_f64());
     let bytes = |size: Option<bytesize::ByteSize>| size.map(|s| s.as_u64() as f64);
     let limits = Limits {
@@ -85,14 +88,14 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
         max_stored_bytes: bytes(arguments.max_stored),
         max_predict_s: seconds(arguments.max_predict_time),
         max_labels: arguments.labels.map(|labels| labels.get() as f64),
+        max_cost_usd: most_money(arguments)?,
     };
     let question = Question {
         limits,
         margin: arguments.margin,
-        cost: cost(arguments)?,
+        cost: cost(arguments, runs.iter().any(is_priced))?,
         max_error: arguments.max_error,
     };
-    let runs = load(&runs_among(&arguments.dirs))?;
     if arguments.json {
         let of_run = |run| {
             let advice = report::advice_json(&report::recommend(run, &question));
@@ -117,30 +120,68 @@ pub(crate) fn recommend(arguments: &RecommendArgs) -> anyhow::Result<()> {
 
 const DAYS_A_YEAR: usize = 365;
 
-/// What is to be kept low.
-fn cost(arguments: &RecommendArgs) -> anyhow::Result<Cost> {
+/// Whether any of a run's predictions have a price.
+fn is_priced(run: &Run) -> bool {
+    let mut trials = run.trials.iter();
+    trials.any(|trial| trial.record.cost_usd.is_some())
+}
+
+/// How many predictions, where that is said.
+fn predictions(arguments: &RecommendArgs) -> Option<f64> {
     let a_year = arguments.queries_per_day;
     let a_year = a_year.map(|a_day| a_day.get().saturating_mul(DAYS_A_YEAR));
     let predictions = arguments.predictions.map(NonZeroUsize::get).or(a_year);
+    predictions.map(|n| n as f64)
+}
+
+/// What the machine costs, with so many predictions.
+fn spending(arguments: &RecommendArgs, predictions: f64) -> Spending {
+    Spending {
+        predictions,
+        usd_per_hour: arguments.usd_per_hour.unwrap_or(USD_PER_HOUR),
+    }
+}
+
+/// The limit of money, where there is one.
+fn most_money(arguments: &RecommendArgs) -> anyhow::Result<Option<(f64, Spending)>> {
+    match (arguments.max_cost_usd, predictions(arguments)) {
+        (None, _) => Ok(None),
+        (Some(usd), Some(predictions)) => Ok(Some((usd, spending(arguments, predictions)))),
+        (Some(_), None) => bail!(
+            "--max-cost-usd needs to know of how many predictions: add --predictions N or --queries-per-day N"
+        ),
+    }
+}
+
+/// What is to be kept low. `priced`: whether any of the predictions have a price; then so many predictions are counted in money.
+fn cost(arguments: &RecommendArgs, priced: bool) -> anyhow::Result<Cost> {
+    let predictions = predictions(arguments);
+    let has_limit = arguments.max_cost_usd.is_some();
     let asked = match (arguments.cost, predictions) {
+        (None, Some(_)) if priced || has_limit => CostArg::Money,
         (None, Some(_)) => CostArg::Total,
         (None, None) => CostArg::SearchTrain,
         (Some(cost), _) => cost,
     };
+    let is_money = asked == CostArg::Money || has_limit;
+    if arguments.usd_per_hour.is_some() && !is_money {
+        bail!(
+            "--usd-per-hour counts for --cost money and --max-cost-usd only: add one of them, or leave it out"
+        );
+    }
     match (asked, predictions) {
-        (CostArg::Total, Some(predictions)) => Ok(Cost::Total {
-            predictions: predictions as f64,
-        }),
-        (CostArg::Total, None) => bail!(
-            "--cost total needs to know of how many predictions: add --predictions N or --queries-per-day N"
+        (CostArg::Total, Some(predictions)) => Ok(Cost::Total { predictions }),
+        (CostArg::Money, Some(predictions)) => Ok(Cost::Money(spending(arguments, predictions))),
+        (CostArg::Total | CostArg::Money, None) => bail!(
+            "--cost total and --cost money need to know of how many predictions: add --predictions N or --queries-per-day N"
         ),
-        (_, Some(_)) => bail!(
-            "--predictions and --queries-per-day count for --cost total only: leave out --cost, or them"
+        (_, Some(_)) if !has_limit => bail!(
+            "--predictions and --queries-per-day count for --cost total, --cost money and --max-cost-usd only: leave out --cost, or them"
         ),
-        (CostArg::Train, None) => Ok(Cost::Train),
-        (CostArg::SearchTrain, None) => Ok(Cost::SearchTrain),
-        (CostArg::Memory, None) => Ok(Cost::Memory),
-        (CostArg::Predict, None) => Ok(Cost::Predict),
+        (CostArg::Train, _) => Ok(Cost::Train),
+        (CostArg::SearchTrain, _) => Ok(Cost::SearchTrain),
+        (CostArg::Memory, _) => Ok(Cost::Memory),
+        (CostArg::Predict, _) => Ok(Cost::Predict),
     }
 }
 
@@ -219,7 +260,7 @@ fn load(dirs: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
 mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
-    use report::Cost;
+    use report::{Cost, Spending};
 
     /// Of arguments after `recommend r`; how it is refused otherwise.
     fn cost_of(arguments: &[&str]) -> Result<Cost, String> {
@@ -227,7 +268,7 @@ mod tests {
         let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
         match cli.command {
             Some(Command::Recommend(arguments)) => {
-                super::cost(&arguments).map_err(|error| error.to_string())
+                super::cost(&arguments, false).map_err(|error| error.to_string())
             }
             other => Err(format!("{other:?}")),
         }
@@ -245,8 +286,41 @@ mod tests {
             cost_of(&["--cost", "total", "--predictions", "5"]),
             total(5.0)
         );
+        let spending = |predictions, usd_per_hour| {
+            Ok(Cost::Money(Spending {
+                predictions,
+                usd_per_hour,
+            }))
+        };
+        assert_eq!(
+            cost_of(&["--cost", "money", "--predictions", "7"]),
+            spending(7.0, 1.0)
+        );
+        let limited = [
+            "--max-cost-usd",
+            "5",
+            "--predictions",
+            "7",
+            "--usd-per-hour",
+            "2.5",
+        ];
+        assert_eq!(cost_of(&limited), spending(7.0, 2.5));
+        assert_eq!(
+            cost_of(&[
+                "--max-cost-usd",
+                "5",
+                "--predictions",
+                "7",
+                "--cost",
+                "train"
+            ]),
+            Ok(Cost::Train)
+        );
         for refused in [
             &["--cost", "total"][..],
+            &["--cost", "money"],
+            &["--usd-per-hour", "2"],
+            &["--max-cost-usd", "0", "--predictions", "7"],
             &["--cost", "train", "--predictions", "5"],
             &["--predictions", "5", "--queries-per-day", "5"],
             &["--predictions", "0"],

@@ -72,6 +72,22 @@ pub(crate) fn files_in(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The fields of the tokenizer_config.json that a GGUF model would have, its chat template among them; `None` for a model in another form.
+///
+/// # Errors
+/// A file that cannot be read, or metadata that are not a tokenizer's.
+pub fn gguf_tokenizer_settings(model: &Path) -> Result<Option<Map<String, Value>>, LoadError> {
+    let Some(file) = file_of(model) else {
+        return Ok(None);
+    };
+    let gguf = Gguf::open(&file)?;
+    let (_, mut settings) = gguf.tokenizer()?;
+    if let Some(template) = gguf.chat_template()? {
+        settings.insert("chat_template".to_owned(), template.into());
+    }
+    Ok(Some(settings))
+}
+
 fn has_ending(path: &Path) -> bool {
     let ending = path.extension();
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING))
@@ -99,6 +115,11 @@ impl Gguf {
     /// The tokenizer.json that the model would have, and the fields of its tokenizer_config.json.
     pub(crate) fn tokenizer(&self) -> Result<(String, Map<String, Value>), LoadError> {
         tokenizer::of(self)
+    }
+
+    /// How messages become a prompt, a template in Jinja, where the file has one.
+    fn chat_template(&self) -> Result<Option<&str>, LoadError> {
+        self.metadata().text("tokenizer.chat_template")
     }
 
     /// All tensors of the model, under the names of a checkpoint.
