@@ -59,14 +59,20 @@ fn parts(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
     }
 }
 
-/// US dollars: `0.000213 USD`, `3.2 USD`, `1,250 USD`.
+/// US dollars: `4.2e-6 USD`, `0.000213 USD`, `3.2 USD`, `1,250 USD`.
 pub fn usd(value: f64) -> String {
-    let number = if value.abs() >= 1000.0 {
+    format!("{} USD", usd_number(value))
+}
+
+/// The same without the unit.
+pub fn usd_number(value: f64) -> String {
+    if value.abs() >= 1000.0 {
         crate::standing::grouped(value.round() as u64)
-    } else {
+    } else if value == 0.0 || value.abs() >= 1e-4 {
         three(value)
-    };
-    format!("{number} USD")
+    } else {
+        format!("{value:.1e}").replace(".0e", "e")
+    }
 }
 
 /// A share as a percentage with one decimal, without the sign: `87.1`.
@@ -164,6 +170,8 @@ mod tests {
         assert_eq!(percent(0.87149), "87.1");
         let prices = [
             (0.0, "0 USD"),
+            (0.000_004_2, "4.2e-6 USD"),
+            (1e-7, "1e-7 USD"),
             (0.000_212_6, "0.000213 USD"),
             (3.2, "3.2 USD"),
             (1250.4, "1,250 USD"),

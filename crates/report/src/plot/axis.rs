@@ -30,6 +30,15 @@ impl Unit {
             Self::Plain => units::three(value),
         }
     }
+
+    /// Beside an axis, whose title names the currency.
+    fn tick(self, value: f64) -> String {
+        if self == Self::Usd {
+            units::usd_number(value)
+        } else {
+            self.read(value)
+        }
+    }
 }
 
 /// A scale from values to pixels.
@@ -126,7 +135,7 @@ impl Axis {
             linear_ticks(self.low, self.high, most, self.unit)
         };
         let zero = self.zero.map(|pixel| (pixel, "0".to_owned()));
-        let read = |value: f64| (self.at(value), self.unit.read(value));
+        let read = |value: f64| (self.at(value), self.unit.tick(value));
         zero.into_iter()
             .chain(values.into_iter().map(read))
             .collect()
