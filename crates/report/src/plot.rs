@@ -289,7 +289,7 @@ const TAKEN: Measure = Measure {
 };
 const SPENT: Measure = Measure {
     unit: Unit::Usd,
-    axis: "calls at their prices, an hour of this machine at 1 USD",
+    axis: "USD, an hour of this machine at 1 USD",
 };
 const MEMORY: Cost = Cost {
     what: "peak memory",

@@ -21,6 +21,7 @@ fn every_method_finishes_on_the_bundled_model_and_leaves_a_report() {
     let dir = scratch();
     let names: Vec<&str> = runner::METHODS
         .iter()
+        .filter(|method| method.required().is_empty())
         .map(|method| method.info().name)
         .collect();
     let ended = run_methods(&names.join(","), dir.path(), &SMALL);
