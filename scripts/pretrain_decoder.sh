@@ -15,10 +15,10 @@ corpus=$1
 out=$2
 tokens=${3:-100000000}
 tasks=$(dirname "$0")/../crates/runner/bundled/tasks
-# The sources nearest to what people write to a shop are small: three times.
+# The sources nearest to what people write to a shop are small: three times. Prose twice: reviews and questions are told in everyday words.
 near=("$corpus"/{tickets,shop,helpdesk,tryton,webmail,browser,programs,money,talk,ding}.txt)
 
-${PRETRAIN:-cargo run --quiet -p pretrain --} --corpus "$corpus" "${near[@]}" "${near[@]}" --labelled "$corpus/labelled" \
+${PRETRAIN:-cargo run --quiet -p pretrain --} --corpus "$corpus" "${near[@]}" "${near[@]}" "$corpus/prose.txt" --labelled "$corpus/labelled" \
     --exclude "$tasks"/{support-intents,reviews,question-pairs} \
     --architecture llama --vocab 10000 --hidden 192 --layers 8 --heads 6 --length 384 --batch 32 --short 0.5 \
     --episodes 0.5 --repeats 0.05 --look-up 0.1 --label-weight 5 --learning-rate 2e-3 --tokens "$tokens" --out "$out"
