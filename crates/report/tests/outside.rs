@@ -157,9 +157,11 @@ fn names_that_are_markup_are_text_in_tables_pages_and_charts() {
         .lines()
         .filter(|line| line.starts_with("| "))
         .collect();
-    assert_eq!(rows.len(), 3, "{summary}");
-    for row in rows {
-        assert_eq!(row.replace("\\|", "").matches('|').count(), 9, "{row}");
+    // Results, and what probabilities are worth.
+    assert_eq!(rows.len(), 2 * 3, "{summary}");
+    for (at, row) in rows.iter().enumerate() {
+        let edges = if at < 3 { 9 } else { 8 };
+        assert_eq!(row.replace("\\|", "").matches('|').count(), edges, "{row}");
     }
     assert!(
         summary.contains("- a &lt;i> note \\| of \\*two\\* lines.\n"),

@@ -225,7 +225,7 @@ fn the_page_needs_nothing_else_and_holds_every_chart() {
     let (dir, run) = made_up("page");
     report::write(&run, &dir).unwrap();
     let page = fs::read_to_string(dir.join("report.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 16);
+    assert_eq!(page.matches("<svg").count(), 18);
     assert!(!page.contains("src=") && !page.contains("<link") && !page.contains("<script"));
     assert!(
         page.contains("&lt;b&gt;&amp;") && !page.contains("<b>&"),

@@ -34,7 +34,7 @@ pub(crate) fn chart(title: &str, subtitle: &str, panels: &[Panel]) -> Option<Pic
     let bottom = areas.iter().map(|area| area.bottom).fold(0.0, f64::max);
     let mut picture = Picture::new(WIDTH, bottom + 56.0, title, description(panels));
     frame::title(&mut picture, subtitle);
-    let text = "marker: answers of about the same probability; line without markers: at the temperature fitted on validation; grey: as sure as right";
+    let text = "marker: answers of about the same probability; plain line: at the temperature from validation; dashes: as sure as right";
     picture.text((18.0, 74.0), text, NOTE, TEXT, Hang::Start);
     for (at, (area, panel)) in areas.iter().zip(panels).enumerate() {
         let x = Axis::linear(low, 1.0, (area.left, area.right), Unit::Percent);
