@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ const SKIPPED: i32 = 77;
 const NOT_NOW: i32 = 75;
 /// The node whose disk is full for one of the runs.
 const FULL_NODE: &str = "n4";
+/// The node of the job that runs to its limit; it is not to be killed.
+const LONG_NODE: &str = "n3";
+const LONG_OPTION: &str = "nodelist=n3";
 /// The methods of that run.
 const ON_FULL_DISK: &str = "mock-constant,majority";
 
@@ -276,12 +280,17 @@ fn on_a_cluster_nothing_is_lost_and_nothing_is_run_twice() {
         return;
     };
     let cluster = &cluster;
+    // A node is killed when the forty have ended, which are to be spread over all of them.
+    let (done, forty_done) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        scope.spawn(|| forty_trials_are_those_of_one_process(cluster, &at("many"), &at("one")));
+        scope.spawn(|| {
+            forty_trials_are_those_of_one_process(cluster, &at("many"), &at("one"));
+            drop(done);
+        });
         scope.spawn(|| a_job_past_its_limit_is_a_record(cluster, &at("limit")));
         scope.spawn(|| two_submissions_at_once_run_each_trial_once(cluster, &at("twice")));
         scope.spawn(|| a_run_taken_out_of_slurm_is_continued(cluster, &at("cancelled")));
-        scope.spawn(|| trials_leave_a_node_that_dies(cluster, &at("lost")));
+        scope.spawn(|| trials_leave_a_node_that_dies(cluster, &at("lost"), forty_done));
         if can_mount() {
             scope.spawn(|| trials_leave_a_node_whose_disk_is_full(cluster, &at("full-disk")));
         } else {
@@ -326,7 +335,8 @@ fn forty_trials_are_those_of_one_process(cluster: &Cluster, many: &Path, one: &P
 }
 
 fn a_job_past_its_limit_is_a_record(cluster: &Cluster, out: &Path) {
-    let options = ["--on", "slurm", "--slurm-option", "time=1"];
+    let limits = ["--slurm-option", "time=1", "--slurm-option", LONG_OPTION];
+    let options = [&["--on", "slurm"][..], &limits].concat();
     let run = run("mock-endless,mock-constant", "1", out, &options);
     let (code, said) = ended(&cluster.program(&run).output().unwrap());
     assert_eq!(code, Some(1), "{said}");
@@ -424,9 +434,14 @@ fn a_run_taken_out_of_slurm_is_continued(cluster: &Cluster, out: &Path) {
     assert_whole(out, 5);
 }
 
-fn trials_leave_a_node_that_dies(cluster: &Cluster, out: &Path) {
+fn trials_leave_a_node_that_dies(cluster: &Cluster, out: &Path, go: mpsc::Receiver<()>) {
     let gate = out.with_extension("gate");
-    let mut command = cluster.program(&run("mock-gated", "3", out, &["--on", "slurm"]));
+    let mut command = cluster.program(&run(
+        "mock-gated",
+        "3",
+        out,
+        &["--on", "slurm", "--slurm-option", "exclude=n4"],
+    ));
     command.env("ADAPTBENCH_TEST_GATE", &gate);
     let waiting = start(command);
     let running = || {
@@ -441,8 +456,10 @@ fn trials_leave_a_node_that_dies(cluster: &Cluster, out: &Path) {
     });
     let (job, _, node) = running()
         .into_iter()
-        .find(|(.., node)| node != FULL_NODE)
+        .find(|(.., node)| node != LONG_NODE)
         .unwrap();
+    // The sender is gone when it is time.
+    let _ = go.recv();
     let killed = cluster
         .script(&["kill", cluster.dir.to_str().unwrap(), &node])
         .status();

@@ -105,6 +105,7 @@ fn carry_out(methods: Methods, run: &Run<'_>) -> anyhow::Result<u8> {
         EngineArg::Other => {
             let mut sweep = Sweep::open(run, 1)?;
             let waiting = sweep.standing.waiting();
+            engine::claims::keep(&run.dir.path)?;
             files::write_trials(run, &waiting)?;
             sweep.close()?;
             if waiting.is_empty() {
