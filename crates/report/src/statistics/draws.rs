@@ -6,6 +6,8 @@ use super::paired::Paired;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use statrs::distribution::{ContinuousCDF, Normal};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// Draws that calibrate the smallest p-value of an arm.
 const DRAWS: usize = 10_000;
@@ -34,14 +36,14 @@ impl Draws {
         let pairs: Vec<(usize, usize, f64)> = (0..n)
             .flat_map(|i| (i + 1..n).filter_map(move |k| Some((i, k, scale(i, k)?))))
             .collect();
-        let mut random = ChaCha8Rng::seed_from_u64(1984);
         let mut smallest = vec![Vec::with_capacity(2 * DRAWS); n];
-        let (mut normal, mut z) = (vec![0.0; n], vec![0.0; n]);
+        let normals = normals(n);
+        let mut z = vec![0.0; n];
         let mut ends = vec![(0.0, 0.0); n];
-        for _ in 0..DRAWS {
-            normal.fill_with(|| standard_normal(&mut random));
+        for draw in 0..DRAWS {
+            let normal = &normals[draw * n..(draw + 1) * n];
             for (z, row) in z.iter_mut().zip(cholesky) {
-                *z = row.iter().zip(&normal).map(|(a, b)| a * b).sum();
+                *z = row.iter().zip(normal).map(|(a, b)| a * b).sum();
             }
             ends.fill((f64::INFINITY, f64::NEG_INFINITY));
             for (i, k, scale) in &pairs {
@@ -93,6 +95,24 @@ impl Draws {
         let (_, z, _) = drawn.select_nth_unstable_by(at, f64::total_cmp);
         Normal::standard().cdf(*z)
     }
+}
+
+/// The standard normal draws of `n` arms, `[draws][n]`. They are the same for every group of so many arms, and to draw them takes longer than all
+/// that is made of them: the last are kept.
+fn normals(n: usize) -> Rc<Vec<f64>> {
+    thread_local! {
+        static LAST: RefCell<Option<(usize, Rc<Vec<f64>>)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| {
+        if let Some((_, known)) = last.as_ref().filter(|(arms, _)| *arms == n) {
+            return known.clone();
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(1984);
+        let drawn: Vec<f64> = (0..DRAWS * n)
+            .map(|_| standard_normal(&mut random))
+            .collect();
+        last.insert((n, Rc::new(drawn))).1.clone()
+    })
 }
 
 /// Deviations of row means from the arm's mean, divided so that their products sum to the covariance of the arms' means: `[n][rows]`.
