@@ -95,7 +95,9 @@ pub(crate) fn html(
 /// The groups by their titles, as far as anybody reads on.
 fn title(groups: &[GroupSummary]) -> String {
     const MOST: usize = 12;
-    let mut titles: Vec<&str> = groups.iter().map(|g| g.title.as_str()).collect();
+    // The points of a label curve have one title.
+    let mut titles: Vec<&str> = groups.iter().map(|g| g.family.as_str()).collect();
+    titles.dedup();
     let more = titles.len().saturating_sub(MOST);
     titles.truncate(MOST);
     let more = if more > 0 {
