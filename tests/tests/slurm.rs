@@ -425,8 +425,8 @@ fn a_run_taken_out_of_slurm_is_continued(cluster: &Cluster, out: &Path) {
     let (code, said) = ended(&cluster.program(&detached).output().unwrap());
     assert_eq!(code, Some(0), "{said}");
     wait_until("five trials have ended", 90, || {
-        let status = cluster.program(&["status", out.to_str().unwrap()]).status();
-        status.unwrap().success()
+        let status = cluster.program(&["status", out.to_str().unwrap()]).output();
+        status.unwrap().status.success()
     });
     let again = run("mock-constant", "5", out, &["--on", "slurm"]);
     let (code, said) = ended(&cluster.program(&again).output().unwrap());
