@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What there is, by name. A publication's figures stand in its file and nowhere else.
-const REPLICATIONS: [(&str, &str); 6] = [
+const REPLICATIONS: [(&str, &str); 7] = [
     (
         "mteb-banking77",
         include_str!("../../replications/mteb-banking77.toml"),
@@ -33,6 +33,10 @@ const REPLICATIONS: [(&str, &str); 6] = [
     (
         "in-context-labels",
         include_str!("../../replications/in-context-labels.toml"),
+    ),
+    (
+        "setfit-labels",
+        include_str!("../../replications/setfit-labels.toml"),
     ),
 ];
 
