@@ -81,7 +81,10 @@ fn the_header_of_trials_csv_is_what_users_rely_on() {
          n_validation, prepare_validation_s, validate_s, cpu_s, other_cpu_s, disturbed, \
          search_s, search_trials, search_edge, head_learning_rate, coverage_at_5_percent_error, \
          predict_ms_p50, predict_ms_p95, predict_ms_batch, predict_merged_ms_p50, adapter_load_ms, \
-         predicted_peak_bytes"
+         predicted_peak_bytes, \
+         retain_loss_before, retain_loss_after, retain_kl, calls, input_tokens, output_tokens, cost_usd, failed_calls, host, node, job, \
+         cores_used, side_by_side, attempts, test_brier, test_ece, temperature, test_loss_tempered, test_brier_tempered, \
+         test_ece_tempered, test_oos_auroc"
     );
     let row = &rows["mock-constant"];
     assert_eq!(row["cache_bytes"], "", "missing is empty");
