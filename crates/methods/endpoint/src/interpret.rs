@@ -21,7 +21,7 @@ pub(crate) enum Manner {
 /// The class that an answer names. `is_cut`: whether it ended at its longest.
 pub(crate) fn label_of(answer: &str, words: &[String], is_cut: bool) -> Option<(usize, Manner)> {
     let said = of_json(answer).unwrap_or_else(|| answer.to_owned());
-    let words: Vec<String> = words.iter().map(|word| plain(word)).collect();
+    let words: Vec<String> = words.iter().map(plain).collect();
     let first = said.lines().find(|line| !plain(line).is_empty())?;
     let first = plain(first);
     let behind = first.strip_prefix("label").map(plain);

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+/// Token ids before and after a label.
+type BeforeAndAfter = (Vec<u32>, Vec<u32>);
+
 /// The server's tokenizer.
 #[derive(Debug)]
 pub(crate) struct Tokenizer {
@@ -88,7 +91,7 @@ impl Tokenizer {
         (before, after): (&[Piece], &[Piece]),
         room: usize,
         begins: bool,
-    ) -> Result<((Vec<u32>, Vec<u32>), usize), AskError> {
+    ) -> Result<(BeforeAndAfter, usize), AskError> {
         let mut pieces = Vec::new();
         let mut texts = Texts::default();
         for (place, piece) in before.iter().chain(after).enumerate() {
