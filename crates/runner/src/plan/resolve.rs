@@ -348,7 +348,10 @@ pub(crate) fn left_out_of_all(methods: Methods, arguments: &RunArgs, plan: &Plan
             .iter()
             .map(|setting| format!("--set {name}.{setting}=..."))
             .collect();
-        format!("note: {name} is not among `all` without {}", options.join(" "))
+        format!(
+            "note: {name} is not among `all` without {}",
+            options.join(" ")
+        )
     });
     said.collect()
 }
