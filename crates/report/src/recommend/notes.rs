@@ -14,6 +14,7 @@ pub(super) fn of_candidates(
     question: &Question,
 ) -> Vec<String> {
     let mut notes = Vec::new();
+    let mut named = Vec::new();
     for (at, case) in fits.iter().enumerate() {
         let label = &case.scored.label;
         let open = matches!(
@@ -26,7 +27,8 @@ pub(super) fn of_candidates(
             if !beyond.is_empty() {
                 notes.push(format!("{label}: {}", beyond.join("; ")));
             }
-            notes.extend(doubts(case.summary));
+            notes.extend(unstable(case.summary));
+            named.push(case.summary);
         }
         if case.scored.cost.is_none() {
             notes.push(format!("{label}: its cost was not measured"));
@@ -37,6 +39,7 @@ pub(super) fn of_candidates(
             ));
         }
     }
+    notes.extend(beside_neighbours(&named));
     if question.limits.max_labels.is_some() {
         let unknown =
             |case: &&Case<'_>| limits::labels(case.arm).is_some_and(|l| l.validation.is_none());
@@ -51,27 +54,45 @@ pub(super) fn of_candidates(
     notes
 }
 
-/// Seeds that fell out, and times that were not an arm's own.
-fn doubts(arm: &ArmSummary) -> Vec<String> {
-    let unstable = arm.unstable.iter();
-    let mut doubts: Vec<String> = unstable
-        .map(|(seed, accuracy)| {
-            format!(
-                "{} is unstable: seed {seed} has {} %",
-                arm.label,
-                units::percent(*accuracy)
-            )
-        })
-        .collect();
-    if let Some(Neighbours { trials, disturbed }) = arm.costs.neighbours.filter(|n| n.disturbed > 0)
-    {
-        doubts.push(if disturbed == trials {
-            format!("{}: every trial ran beside a busy neighbour, and its times are not its own", arm.label)
-        } else {
-            format!("{}: {disturbed} of {trials} trials ran beside a busy neighbour, and their times are left out", arm.label)
-        });
+/// Seeds that fell out.
+fn unstable(arm: &ArmSummary) -> impl Iterator<Item = String> {
+    arm.unstable.iter().map(|(seed, accuracy)| {
+        format!(
+            "{} is unstable: seed {seed} has {} %",
+            arm.label,
+            units::percent(*accuracy)
+        )
+    })
+}
+
+/// Whose times are not their own, and whose rest on some of the trials: a sentence each.
+fn beside_neighbours(arms: &[&ArmSummary]) -> Vec<String> {
+    let (mut all, mut some) = (Vec::new(), Vec::new());
+    for arm in arms {
+        match arm.costs.neighbours {
+            Some(Neighbours { trials, disturbed }) if disturbed == trials => {
+                all.push(arm.label.clone());
+            }
+            Some(Neighbours { trials, disturbed }) if disturbed > 0 => {
+                some.push(format!("{} {disturbed} of {trials}", arm.label));
+            }
+            _ => {}
+        }
     }
-    doubts
+    let mut notes = Vec::new();
+    if !all.is_empty() {
+        notes.push(format!(
+            "Every trial of these ran beside a busy neighbour, and their times are not their own: {}",
+            all.join(", ")
+        ));
+    }
+    if !some.is_empty() {
+        notes.push(format!(
+            "Trials that ran beside a busy neighbour are left out of the times: {}",
+            some.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Arms with trials that did not finish.
@@ -86,4 +107,35 @@ pub(super) fn of_unfinished(summary: &GroupSummary) -> Vec<String> {
         }
     });
     said.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::costs::Costs;
+
+    #[test]
+    fn busy_neighbours_take_a_sentence_for_all_arms_and_not_one_for_each() {
+        let arm = |label: &str, disturbed| ArmSummary {
+            label: label.to_owned(),
+            costs: Costs {
+                neighbours: Some(Neighbours {
+                    trials: 3,
+                    disturbed,
+                }),
+                ..Costs::default()
+            },
+            ..ArmSummary::default()
+        };
+        let arms = [arm("lora", 3), arm("ia3", 0), arm("vera", 1), arm("knn", 3)];
+        let arms: Vec<&ArmSummary> = arms.iter().collect();
+        assert_eq!(
+            beside_neighbours(&arms),
+            [
+                "Every trial of these ran beside a busy neighbour, and their times are not their own: lora, knn",
+                "Trials that ran beside a busy neighbour are left out of the times: vera 1 of 3",
+            ]
+        );
+        assert!(beside_neighbours(&arms[1..2]).is_empty());
+    }
 }
