@@ -4,6 +4,7 @@
 //! thirty run where `ADAPTBENCH_SLOW` or `CI` is true.
 
 use crate::harness::{ids, program, run, run_methods, scratch, trials_csv};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use record::TrialRecord;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -319,4 +320,44 @@ fn a_dry_run_over_a_begun_run_takes_its_times() {
     );
     assert_eq!(said["lines"][0]["is_measured"], true);
     assert_eq!(trials_csv(Path::new(out)), before);
+}
+
+#[test]
+fn the_loss_over_a_long_vocabulary_never_holds_all_of_its_logits() {
+    let device = Device::flex().autodiff();
+    let [rows, width, words] = [1500, 8, 49_152];
+    let numbers = |count: usize, scale: f32| -> Vec<f32> {
+        (0..count).map(|i| (i % 97) as f32 * scale - 1.0).collect()
+    };
+    let hidden = TensorData::new(numbers(rows * width, 0.02), [rows, width]);
+    let table = TensorData::new(numbers(words * width, 0.021), [words, width]);
+    let targets: Vec<i64> = (0..rows as i64)
+        .map(|row| row * 31 % words as i64)
+        .collect();
+    let decoder = ops::Decoder {
+        table: Tensor::<2>::from_data(table, &device).require_grad(),
+        bias: None,
+        cap: None,
+    };
+    let hidden = Tensor::<2>::from_data(hidden, &device).require_grad();
+    let targets = Tensor::<1, Int>::from_data(TensorData::new(targets, [rows]), &device);
+    let logits = 4 * (rows * words) as u64;
+    let peak_of = |loss: &dyn Fn() -> Tensor<1>| {
+        measure::allocator::reset_peak();
+        let before = measure::allocator::live_bytes().expect("counted");
+        let loss = loss();
+        let value = ops::to_floats(loss.clone().detach().inner())[0];
+        drop(loss.backward());
+        let peak = measure::allocator::peak_bytes().expect("counted");
+        (value, peak.saturating_sub(before))
+    };
+    let (by_blocks, peak) = peak_of(&|| decoder.clone().loss(hidden.clone(), targets.clone()));
+    let (at_once, all) = peak_of(&|| {
+        let logits = decoder.clone().logits(hidden.clone());
+        ops::cross_entropy(logits, targets.clone())
+    });
+    assert!((by_blocks - at_once).abs() < 1e-6, "{by_blocks}, {at_once}");
+    // Other tests of this process hold little: they wait for programs that they have started.
+    assert!(all > logits, "{all} bytes for {logits} of logits");
+    assert!(peak < logits / 2, "{peak} bytes for {logits} of logits");
 }
