@@ -2,7 +2,7 @@
 """The turns of scripts/race.sh: runs every line of the race for this program and for the peer, pair after pair, and keeps every result.
 
 Lines: optimisation steps and forward passes on batches of one shape; whole tasks (1,000 labels or as many as there are, 3 epochs) on a copy of the
-task with fewer validation and test rows; plain matrix products of a step's shapes. The side that goes first changes from pair to pair.
+task with fewer validation and test rows; steps of a causal language model (--language); plain matrix products of a step's shapes. The side that goes first changes from pair to pair.
 
 The peer (race_peer.py) runs in processes forked from one that has imported its libraries, so that a pair does not spend its time importing them. A
 second peer gets an MKL that is told to run its AVX-512 kernels: by itself it uses AVX2 on processors that are not Intel's. It asks a function for the
@@ -150,6 +150,9 @@ class Race:
             for method, theirs in STEPS:
                 few = (*shape, "--steps", steps, "--warmup", 2)
                 self.turn(f"step {batch}x{seq} {method}", pair, (step, *few, "--method", method), ("steps", *few, "--method", theirs))
+            if self.a.language:
+                few = (*shape, "--steps", steps, "--warmup", 2)
+                self.turn(f"step {batch}x{seq} language model", pair, (step, *few, "--method", "language"), ("language-steps", *few))
             many = (*shape, "--steps", 2 * steps, "--warmup", 3)
             for mode in ("forward", "forward-compiled"):
                 self.turn(f"{mode} {batch}x{seq}", pair, (step, *many, "--method", "forward"), (mode, *many))
@@ -162,6 +165,7 @@ class Race:
             name = f"task {method}" if self.a.epochs == 3 else f"task {method} ({self.a.epochs} epoch{'s'[: self.a.epochs - 1]})"
             self.turn(name, pair, ours, peers)
         for batch, seq in shapes[:1]:
+            # The machine's own peak, beside which the lines above stand.
             shape = ("--model", self.a.model, "--batch", batch, "--seq", seq)
             self.turn(f"sgemm {batch}x{seq}", pair, (TARGET / "peak", *shape), ("sgemm", *shape))
 
@@ -209,6 +213,7 @@ def main():
     p.add_argument("--steps", type=int, default=6, help="timed steps of a repetition; forward passes: twice as many")
     p.add_argument("--shapes", default=SHAPES, help="batches of texts x tokens, for steps and forward passes (default: %(default)s)")
     p.add_argument("--label", default="", help="added to the name of every line, for races of several models in one summary")
+    p.add_argument("--language", action="store_true", help="also steps of a causal language model, every token predicted from those before it")
     p.add_argument("--only", default="", help="lines whose name this regular expression finds")
     p.add_argument("--first-pair", type=int, default=1, help="number of the first pair, to continue a race")
     p.add_argument("--append", action="store_true", help="keep what raw.jsonl holds")

@@ -3,7 +3,7 @@
 
     race_peer.py steps   --model DIR --method lora --batch 16 --seq 128 --steps 20
     race_peer.py task    --model DIR --method lora --train train.tsv --test test.tsv --epochs 3
-    race_peer.py forward | forward-compiled | sgemm --model DIR
+    race_peer.py language-steps | forward | forward-compiled | sgemm --model DIR
     race_peer.py versions
     race_peer.py serve SOCKET
 
@@ -12,6 +12,7 @@ Each prints one JSON object on one line. Times are in seconds, memory in bytes.
 - `steps`: optimisation steps on one batch of random tokens.
 - `task`: trains on one file and scores another; from the loading of the model to the last prediction.
 - `forward`, `forward-compiled`: inference on one batch, eagerly or by torch.compile.
+- `language-steps`: optimisation steps of a causal language model on one batch of random tokens.
 - `sgemm`: nothing but the matrix products of a training step.
 - `serve`: imports the libraries once, then answers command lines sent as JSON arrays to a Unix socket, each in a process
   forked for it, so that a race does not spend its time on imports.
@@ -20,6 +21,7 @@ Everything is f32 on the CPU with one thread a core. The optimiser is the fused 
 order and padded to their longest text, prediction goes through the texts by length. Pinned in requirements-race.txt.
 """
 import argparse
+import collections
 import csv
 import json
 import os
@@ -144,6 +146,26 @@ def steps(a):
     }
 
 
+def language_steps(a):
+    """Optimisation steps of a causal language model: each token is predicted from those before it, every parameter trains."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(a.model).train()
+    model.config.use_cache = False  # nothing is generated
+    parameters = trainable(model)
+    optimiser = adamw(parameters, 1e-4)
+    batch = random_batch(model.config.vocab_size, a)
+    batch["labels"] = batch["input_ids"]
+
+    def step():
+        optimiser.zero_grad(set_to_none=True)
+        model(**batch).loss.backward()
+        optimiser.step()
+
+    return {**timing(a, median_s(step, a.steps, a.warmup)), "method": "language", "trainable": sum(p.numel() for p in parameters)}
+
+
 def forward(a, compiled):
     import torch
     from transformers import AutoModel
@@ -160,20 +182,36 @@ def timing(a, p50):
     return {"mode": a.mode, "batch": a.batch, "seq": a.seq, "step_s_p50": p50, "samples_per_s": a.batch / p50}
 
 
-def sgemm(a):
-    """Every linear map of a block with its three products: output, gradient of the input, gradient of the weight."""
+def maps_of_blocks(directory):
+    """Inputs and outputs of every linear map of a model's blocks, as often as there are; nothing is read but the configuration."""
     import torch
-    from transformers import AutoConfig
+    from transformers import AutoConfig, AutoModel
 
-    config = AutoConfig.from_pretrained(a.model)
-    rows, width, inner = a.batch * a.seq, config.hidden_size, config.intermediate_size
-    operations = seconds = 0.0
-    for maps, inputs, outputs in ((4, width, width), (1, width, inner), (1, inner, width)):
+    with torch.device("meta"):
+        model = AutoModel.from_config(AutoConfig.from_pretrained(directory))
+    in_a_block = (module for name, module in model.named_modules() if any(part.isdigit() for part in name.split(".")))
+    return collections.Counter((m.in_features, m.out_features) for m in in_a_block if isinstance(m, torch.nn.Linear))
+
+
+def sgemm(a):
+    """Every linear map of the blocks with its three products: output, gradient of the input, gradient of the weight."""
+    import torch
+
+    rows = a.batch * a.seq
+    operations = of_outputs = seconds = 0.0
+    maps = []
+    for (inputs, outputs), count in maps_of_blocks(a.model).items():
         x, weight, dy = torch.randn(rows, inputs), torch.randn(outputs, inputs), torch.randn(rows, outputs)
-        for product in (lambda: x @ weight.t(), lambda: dy @ weight, lambda: dy.t() @ x):
-            seconds += maps * median_s(product, 15, 3)
-            operations += maps * 2.0 * rows * inputs * outputs
-    return {"mode": a.mode, "batch": a.batch, "seq": a.seq, "gflop_per_s": operations / seconds / 1e9}
+        flop = 2.0 * rows * inputs * outputs
+        times = [median_s(product, 15, 3) for product in (lambda: x @ weight.t(), lambda: dy @ weight, lambda: dy.t() @ x)]
+        maps.append({"rows": rows, "inputs": inputs, "outputs": outputs, "gflop_per_s": [flop / s / 1e9 for s in times]})
+        operations += count * flop
+        of_outputs += count * times[0]
+        seconds += count * sum(times)
+    return {
+        "mode": a.mode, "batch": a.batch, "seq": a.seq, "gflop_per_s": 3 * operations / seconds / 1e9,
+        "forward_gflop_per_s": operations / of_outputs / 1e9, "maps": maps,
+    }
 
 
 # --- Whole tasks ----------------------------------------------------------------------------------------------------------------
@@ -310,7 +348,7 @@ def versions():
 
 def arguments(line):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("mode", choices=["steps", "task", "forward", "forward-compiled", "sgemm", "versions"])
+    p.add_argument("mode", choices=["steps", "language-steps", "task", "forward", "forward-compiled", "sgemm", "versions"])
     p.add_argument("--model", help="a directory in Hugging Face layout")
     p.add_argument("--method", default="full", help=f"feature (task only), {', '.join(LEARNING_RATES)}")
     p.add_argument("--train", help="TSV file with a header, the label last")
@@ -336,7 +374,7 @@ def answer(line):
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(a.seed)
     random.seed(a.seed)
-    work = {"steps": steps, "task": task, "sgemm": sgemm, "forward": lambda a: forward(a, False), "forward-compiled": lambda a: forward(a, True)}
+    work = {"steps": steps, "language-steps": language_steps, "task": task, "sgemm": sgemm, "forward": lambda a: forward(a, False), "forward-compiled": lambda a: forward(a, True)}
     result = work[a.mode](a)
     result["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(result))

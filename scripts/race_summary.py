@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 """Medians of the paired ratios of a race (scripts/race.sh), as Markdown on standard output.
 
+    race_summary.py DIR/raw.jsonl                  the summary
+    race_summary.py DIR/raw.jsonl --into FILE      writes DIR/summary.md and its tables between the markers <!-- results:DIR's name --> of FILE
+
 Time of a step or forward line: the median step. Time of a task line, ours: the whole process from its start to its end, with loading, validation and
 the report; the peer's: its own clock, which starts before the model is loaded and after Python's imports, and it does not validate. Memory: the highest
 resident set of the process. Standard library only.
 """
 import collections
+import contextlib
+import io
 import json
+import pathlib
 import statistics
 import sys
 
@@ -42,9 +48,9 @@ def table(races):
             cells = [race, name, str(len(whole))]
             both = [(seconds(p["ours"], "ours"), seconds(p[peer], peer)) for p in whole]
             peaks = [(peak_bytes(p["ours"]) / 2**20, peak_bytes(p[peer]) / 2**20) for p in whole]
-            for values, unit in ((both, "s"), (peaks, "MiB")):
+            for values, unit, form in ((both, "s", ".3g"), (peaks, "MiB", ",.0f")):
                 ours, theirs = zip(*values)
-                cells += [f"{statistics.median(ours):.3g} {unit}", f"{statistics.median(theirs):.3g} {unit}"]
+                cells += [f"{statistics.median(ours):{form}} {unit}", f"{statistics.median(theirs):{form}} {unit}"]
                 cells.append(ratio_cell([a / b for a, b in values]))
             print("| " + " | ".join(cells) + " |")
 
@@ -69,28 +75,58 @@ def own_clocks(races):
         print("\n".join(rows))
 
 
+def rates(pairs, side, name):
+    """The median of a rate, where this side tells it."""
+    found = [p[side][name] for p in pairs.values() if side in p and name in p[side]]
+    return statistics.median(found) if found else None
+
+
+def label_of(race):
+    """What a line of several models' races is of, behind its comma."""
+    return race.partition(", ")[2]
+
+
 def shares(races):
-    peak = {}
-    for race, pairs in races.items():
-        if race.startswith("sgemm"):
-            for side in ("ours", *PEERS):
-                found = [p[side]["gflop_per_s"] for p in pairs.values() if side in p]
-                if found:
-                    peak[side] = statistics.median(found)
-            best = [p["ours"]["best_gflop_per_s"] for p in pairs.values() if "ours" in p]
-    if "ours" not in peak:
+    """What share of plain matrix products each side reaches, and what is left of the other's time if nothing but products were computed."""
+    peaks = {label_of(race): pairs for race, pairs in races.items() if race.startswith("sgemm")}
+    if not peaks:
         return
+    sides = {"ours": "this program", **PEERS}
     print("\n## Share of the machine's matrix products\n")
-    print("f32 matrix products of a 16x128 step's shapes, nothing else: " + ", ".join(
-        f"{'this program' if side == 'ours' else PEERS[side]} {value:.0f} GFLOP/s" for side, value in peak.items()
-    ) + f"; the best single product here {statistics.median(best):.0f} GFLOP/s. Operations of a step are counted by formula (crates/measure/src/flops.rs).\n")
-    print("| line | GFLOP/s of a step | share of our products | share of our best product |")
-    print("|---|---|---|---|")
+    print("f32 matrix products of the shapes of a step's linear maps, nothing else, in GFLOP/s: output and both gradients of each map; and outputs alone.\n")
+    print("| products | rows | inputs x outputs of the maps | " + " | ".join(f"{name} | outputs alone" for name in sides.values()) + " | best single product here |")
+    print("|---|---|---|" + "---|---|" * len(sides) + "---|")
+    for label, pairs in peaks.items():
+        maps = next((p["ours"].get("maps", []) for p in pairs.values() if "ours" in p), [])
+        sizes = dict.fromkeys(f"{m['inputs']} x {m['outputs']}" for m in maps)
+        cells = [label or "all lines", str(maps[0]["rows"]) if maps else "", ", ".join(sizes)]
+        for side in sides:
+            cells += [number(rates(pairs, side, name)) for name in ("gflop_per_s", "forward_gflop_per_s")]
+        print("| " + " | ".join([*cells, number(rates(pairs, "ours", "best_gflop_per_s"))]) + " |")
+    print("\nOperations of a line are counted by formula (crates/measure/src/flops.rs), and a side's share is of its own products. The least ratio is the")
+    print("time of the products alone, at our rate, divided by the other side's time: no program that computes the same products in f32 comes below it.\n")
+    print("| line | GFLOP/s here | share of products | against | GFLOP/s there | share of products | least ratio |")
+    print("|---|---|---|---|---|---|---|")
     for race, pairs in races.items():
-        rates = [p["ours"]["gflop_per_s"] for p in pairs.values() if "ours" in p and "gflop" in p["ours"]]
-        if rates and not race.startswith("sgemm") and not race.startswith("forward-compiled"):
-            rate = statistics.median(rates)
-            print(f"| {race} | {rate:.0f} | {rate / peak['ours']:.0%} | {rate / statistics.median(best):.0%} |")
+        peak = peaks.get(label_of(race), peaks.get(""))
+        here = rates(pairs, "ours", "gflop_per_s")
+        if peak is None or here is None or race.startswith(("sgemm", "forward-compiled")):
+            continue
+        name = "forward_gflop_per_s" if race.startswith("forward") else "gflop_per_s"
+        ours = rates(peak, "ours", name) or rates(peak, "ours", "gflop_per_s")
+        for peer, title in PEERS.items():
+            both = [p for p in pairs.values() if {"ours", peer} <= p.keys()]
+            if not both:
+                continue
+            flop = statistics.median(p["ours"]["gflop"] for p in both)
+            time = statistics.median(seconds(p[peer], peer) for p in both)
+            theirs = rates(peak, peer, name) or rates(peak, peer, "gflop_per_s")
+            share = f"{flop / time / theirs:.0%}" if theirs else ""
+            print(f"| {race} | {here:.0f} | {here / ours:.0%} | {title} | {flop / time:.0f} | {share} | {flop / ours / time:.2f} |")
+
+
+def number(value):
+    return "" if value is None else f"{value:.0f}"
 
 
 def beside(races):
@@ -112,7 +148,7 @@ def beside(races):
         print("\n".join(rows))
 
 
-def main(path):
+def summarise(path):
     races = collections.OrderedDict()
     versions = None
     for line in open(path, encoding="utf-8"):
@@ -122,7 +158,7 @@ def main(path):
         elif "error" not in row["result"] or row["result"]["error"] is None:
             races.setdefault(row["race"], {}).setdefault(row["pair"], {})[row["side"]] = row["result"]
     print("# This program ÷ PyTorch + transformers + PEFT\n")
-    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[1].replace("\n", " ").replace(" Standard library only.", "").strip() + "\n")
+    print("Medians of paired ratios (smallest–largest), below 1 is faster or leaner. " + __doc__.split("\n\n")[2].replace("\n", " ").replace(" Standard library only.", "").strip() + "\n")
     print(f"{versions}\n")
     print(
         "`PyTorch, AVX-512` is the same PyTorch with an MKL that is told to use its AVX-512 kernels, which it does not do by itself on this processor"
@@ -134,5 +170,25 @@ def main(path):
     beside(races)
 
 
+def main(path, into=None):
+    if into is None:
+        return summarise(path)
+    folder = pathlib.Path(path).parent
+    summary = io.StringIO()
+    with contextlib.redirect_stdout(summary):
+        summarise(path)
+    (folder / "summary.md").write_text(summary.getvalue(), encoding="utf-8")
+    tables = [block for block in summary.getvalue().split("\n\n") if block.startswith("|")]
+    text = pathlib.Path(into).read_text(encoding="utf-8")
+    begin, end = (f"<!-- {slash}results:{folder.name} -->" for slash in ("", "/"))
+    before, found, rest = text.partition(begin)
+    if not found or end not in rest:
+        sys.exit(f"{into} has no {begin} .. {end}")
+    after = rest.partition(end)[2]
+    pathlib.Path(into).write_text(f"{before}{begin}\n" + "\n\n".join(t.strip() for t in tables) + f"\n{end}{after}", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if len(sys.argv) not in (2, 4) or (len(sys.argv) == 4 and sys.argv[2] != "--into"):
+        sys.exit(__doc__)
+    main(sys.argv[1], *sys.argv[3:])
