@@ -9,7 +9,7 @@ use report::{Advice, Basis, Candidate, Cost, Question, Run, load_run};
 use std::fs;
 use std::path::Path;
 
-/// The runs under `results/`, and what three of them were before.
+/// The runs under `results/`, and what some of them were before.
 fn runs() -> Vec<Run> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["../../results", "tests/audited"].map(|folder| here.join(folder));

@@ -117,7 +117,7 @@ fn results_stay_small() {
     }
     let (files, bytes) = count(&root().join("results"));
     assert!(
-        files <= 130 && bytes <= 12_000_000,
+        files <= 115 && bytes <= 10 * 1024 * 1024,
         "{files} files, {bytes} bytes; commit runs in the compact form: cargo run -p runner -- report RUN --compact results"
     );
 }

@@ -225,12 +225,17 @@ fn peak_memory_is_what_was_predicted_before_the_trial() {
             100.0 * median,
             100.0 * largest
         );
-        // What the allocator keeps is not the same from run to run: a few cells have no steady median of resident memory, thirty have.
+        // The heap is what the program asks for, and predicted to half a per cent. What the allocator keeps beside it is not the same from run
+        // to run nor from machine to machine: a single cell's resident peak differs by some 15 MB, a tenth of the small ones, and the median
+        // of thirty by a per cent.
+        let [typical, most] = if what == "heap" {
+            [0.02, 0.05]
+        } else {
+            [0.075, 0.25]
+        };
         if what == "heap" || errors.len() >= 30 {
-            assert!(median <= 0.05, "{what}: {median}");
+            assert!(median <= typical, "{what}: {median}");
         }
-        // A single cell's resident peak differs by some 15 MB from run to run, a tenth of the small ones.
-        let most = if what == "heap" { 0.15 } else { 0.25 };
         assert!(largest <= most, "{what}: {largest}");
     }
 }

@@ -303,7 +303,7 @@ mod tests {
     fn recorded() -> RunInfo {
         let info = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../../results/minilm-sst2/run.json"
+            "/../../results/minilm-sst2-tuned/run.json"
         );
         serde_json::from_str(&fs::read_to_string(info).unwrap()).unwrap()
     }
