@@ -117,7 +117,7 @@ impl Peft for Setfit {
 
     const VARIANTS: &'static [&'static str] = &[
         r#"{"body": "last", "use_differentiable_head": true, "end_to_end": true, "normalize_embeddings": true}"#,
-        r#"{"body": "lora", "rank": 3, "alpha": 5, "targets": ["all"], "lora_rate_factor": 1, "loss": "sup-con"}"#,
+        r#"{"body": "lora", "rank": 3, "alpha": 5, "targets": ["all"], "lora_rate_factor": 1, "loss": "sup-con", "c": 100}"#,
         r#"{"num_iterations": null, "sampling_strategy": "undersampling", "max_pairs": 12, "use_differentiable_head": true}"#,
     ];
 
