@@ -4,6 +4,9 @@ use crate::registry::METHODS;
 use crate::sources::adapter_folders::{self, Found};
 use crate::sources::{adapters, devices};
 use adapt::Predictor;
+use anyhow::Context;
+use record::TrialRecord;
+use record::store::RECORD_FILE;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use transformer::Pretrained;
@@ -41,19 +44,41 @@ pub fn open_adapter(
     devices::allow();
     devices::check(device)?;
     let found = adapter_folders::find(dir)?;
-    let method = match &found {
-        Found::Own(_, info) => info.method.clone(),
-        Found::Peft(_) => "peft".to_owned(),
+    let (method, temperature) = match &found {
+        Found::Own(folder, info) => (info.method.clone(), temperature(folder, &info.method)?),
+        Found::Peft(_) => ("peft".to_owned(), None),
     };
     let opened = adapters::load(METHODS, found, model, device, max_length)?;
     let adapted = Adapted {
         predictor: opened.predictor,
         classes: opened.classes,
         method,
-        temperature: None,
+        temperature,
     };
     let model = opened.reads.map(|(base, _)| base);
     Ok(Opened { adapted, model })
+}
+
+/// The temperature that the validation split gave the trial whose folder an adapter lies in; `None` where it lies elsewhere, or there is none.
+///
+/// # Errors
+/// A record beside it that cannot be read.
+fn temperature(adapter: &Path, method: &str) -> anyhow::Result<Option<f64>> {
+    let folders = [Some(adapter), adapter.parent()];
+    let records = folders
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join(RECORD_FILE));
+    let Some(path) = records.into_iter().find(|path| path.is_file()) else {
+        return Ok(None);
+    };
+    let text = files::read(&path, files::SETTINGS_BYTES)
+        .with_context(|| format!("reading {}", path.display()))?;
+    let record: TrialRecord =
+        serde_json::from_slice(&text).with_context(|| format!("in {}", path.display()))?;
+    let tempered = record.calibration.tempered;
+    let own = tempered.filter(|_| record.spec.method == method);
+    Ok(own.map(|tempered| tempered.temperature))
 }
 
 /// Opens a pretrained model; says where its files are.
@@ -72,4 +97,41 @@ pub fn open_model(model: &str, device: &str) -> anyhow::Result<(Pretrained, Path
 /// No such model.
 pub fn folder(model: &str) -> anyhow::Result<PathBuf> {
     crate::sources::model_dir(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use record::{Calibration, Outcome, Tempered, TrialSpec};
+
+    #[test]
+    fn the_temperature_is_that_of_the_record_that_the_adapter_lies_beside() {
+        let trial = tempfile::tempdir().unwrap();
+        let adapter = trial.path().join("adapter");
+        std::fs::create_dir(&adapter).unwrap();
+        assert_eq!(temperature(&adapter, "cedar").unwrap(), None);
+        let spec = TrialSpec {
+            method: "cedar".to_owned(),
+            ..TrialSpec::default()
+        };
+        let mut record = TrialRecord::unmeasured("t".to_owned(), spec, Outcome::Finished);
+        record.calibration = Calibration {
+            tempered: Some(Tempered {
+                temperature: 1.75,
+                ..Tempered::default()
+            }),
+            ..Calibration::default()
+        };
+        let path = trial.path().join(RECORD_FILE);
+        std::fs::write(&path, serde_json::to_string(&record).unwrap()).unwrap();
+        assert_eq!(temperature(&adapter, "cedar").unwrap(), Some(1.75));
+        assert_eq!(temperature(trial.path(), "cedar").unwrap(), Some(1.75));
+        assert_eq!(
+            temperature(&adapter, "birch").unwrap(),
+            None,
+            "of another trial"
+        );
+        std::fs::write(&path, "{").unwrap();
+        assert!(temperature(&adapter, "cedar").is_err());
+    }
 }
