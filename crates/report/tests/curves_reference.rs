@@ -37,12 +37,8 @@ fn calibration_errors_are_those_of_equal_bins_less_the_folded_normal_bias() {
         let rows = case["probabilities"].as_array().unwrap().iter().zip(labels);
         let answer = |(row, label): (&Value, f64)| {
             let row = numbers(row);
-            let mut best = 0;
-            for class in 1..row.len() {
-                if row[class] > row[best] {
-                    best = class;
-                }
-            }
+            let better = |best, class| if row[class] > row[best] { class } else { best };
+            let best = (0..row.len()).reduce(better).unwrap();
             (row[best], best as f64 == label)
         };
         let answers: Vec<(f64, bool)> = rows.map(answer).collect();
