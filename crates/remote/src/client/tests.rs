@@ -84,13 +84,24 @@ const PRICES: Prices = Prices {
 fn client(base: &str, ledger: Ledger) -> Client {
     let limits = Limits {
         at_once: 4,
-        timeout: Duration::from_millis(400),
+        timeout: Duration::from_secs(10),
         retries: 7,
         first_wait: Duration::from_millis(4),
     };
     let key = Key::new(KEY.to_owned()).unwrap();
     let server = Server::new(base).unwrap();
     Client::new(server, key, Some(PRICES), limits, Arc::new(ledger))
+}
+
+/// One that is not patient with a slow server.
+fn impatient(base: &str) -> Client {
+    let patient = client(base, Ledger::in_memory());
+    let limits = Limits {
+        timeout: Duration::from_millis(400),
+        ..patient.limits
+    };
+    let key = Key::new(KEY.to_owned()).unwrap();
+    Client::new(patient.server, key, Some(PRICES), limits, patient.ledger)
 }
 
 fn ask(client: &Client, text: &str) -> Result<Answered<String>, AskError> {
@@ -123,7 +134,7 @@ fn an_answer_comes_through_everything_that_may_go_wrong_before_it() {
         6 => http("200 OK", JSON, "{\"choices\": []}"),
         _ => word("yes"),
     });
-    let client = client(&base, Ledger::in_memory());
+    let client = impatient(&base);
     let began = Instant::now();
     let answered = ask(&client, "t").unwrap();
     assert!(began.elapsed() >= Duration::from_millis(250 + 400));
@@ -179,7 +190,7 @@ fn every_failure_is_told_by_name_and_none_shows_the_key() {
     ];
     for (reply, named) in failures {
         let (base, _) = serve(move |_, _| reply());
-        let mut client = client(&base, Ledger::in_memory());
+        let mut client = impatient(&base);
         client.limits.retries = 1;
         let error = ask(&client, "t").unwrap_err();
         let said = error.to_string();
