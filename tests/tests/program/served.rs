@@ -241,7 +241,7 @@ fn answers_that_are_no_label_are_counted_as_wrong_and_failures_are_tried_again()
             9 if is_first => Reply::With(429, "Retry-After: 0.05", serde_json::json!({})),
             10 if is_first => Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\nhey".to_vec()),
             11 if is_first => Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300\r\n\r\n{\"choi".to_vec()),
-            12 if is_first => slowly(900, chat(label, &[])),
+            12 if is_first => slowly(3000, chat(label, &[])),
             13 if is_first => Reply::Json(200, serde_json::json!({"choices": "none"})),
             _ => chat(&format!("{{\"label\": \"{label}\"}}"), &[]),
         }
@@ -251,7 +251,7 @@ fn answers_that_are_no_label_are_counted_as_wrong_and_failures_are_tried_again()
         "--set",
         "endpoint.retries=2",
         "--set",
-        "endpoint.timeout_s=0.6",
+        "endpoint.timeout_s=2",
     ];
     let done = ended(command(&server, dir.path(), &options));
     assert_eq!(done.code, Some(0), "{}", done.stderr);
