@@ -77,6 +77,7 @@ fn time(arguments: &Arguments) -> anyhow::Result<()> {
             "mode": "steps", "device": arguments.device, "method": arguments.method, "batch": arguments.batch, "seq": arguments.seq,
             "step_s_p50": p50, "samples_per_s": arguments.batch.get() as f64 / p50,
             "gflop": flop / 1e9, "gflop_per_s": flop / p50 / 1e9, "peak_rss_bytes": peak,
+            "peak_heap_bytes": measure::allocator::peak_bytes(),
         })
     );
     Ok(())
