@@ -81,10 +81,11 @@ fn a_call_waits_for_the_same_one_under_way_and_for_room_that_others_may_leave() 
         let same = scope.spawn(|| known(&ledger, "a"));
         let other = scope.spawn(|| ledger.claim("b", 0.5).unwrap());
         std::thread::sleep(std::time::Duration::from_millis(50));
-        assert!(!same.is_finished() && !other.is_finished());
+        let waiting = [same.is_finished(), other.is_finished()];
         ledger.settle(first, 0.5, Some(kept("yes"))).unwrap();
         assert_eq!(same.join().unwrap(), Some(kept("yes")));
         assert!(matches!(other.join().unwrap(), Claim::Granted(_)));
+        assert_eq!(waiting, [false, false]);
     });
 }
 
