@@ -37,7 +37,8 @@ fn calibration_errors_are_those_of_equal_bins_less_the_folded_normal_bias() {
         let rows = case["probabilities"].as_array().unwrap().iter().zip(labels);
         let answer = |(row, label): (&Value, f64)| {
             let row = numbers(row);
-            let better = |best, class| if row[class] > row[best] { class } else { best };
+            let better =
+                |best: usize, class: usize| if row[class] > row[best] { class } else { best };
             let best = (0..row.len()).reduce(better).unwrap();
             (row[best], best as f64 == label)
         };
