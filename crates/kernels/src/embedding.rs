@@ -1,7 +1,6 @@
 //! Rows of a table by number, and the gradient of the table: rows added up where a number repeats.
 
 use crate::simd::unfilled;
-use crate::zeros::zeros;
 use rayon::prelude::*;
 
 /// Rows `ids` of `table` [rows, n] -> [ids, n].
@@ -28,19 +27,15 @@ pub fn gather(table: &[f32], ids: &[u32], n: usize) -> Vec<f32> {
 /// Gradient of [`gather`] with respect to the table of `rows` rows: row `i` is the sum of the rows of `dy` [ids, n]
 /// whose id is `i`, added in order of occurrence.
 ///
-/// Each task owns a range of rows and looks through all ids, so that no two tasks write one row. Rows of no id are not written to: of a
-/// large table they take no memory.
+/// Each task owns a range of rows and looks through all ids, so that no two tasks write one row.
 ///
 /// # Panics
 /// When an id is not a row of the table, or `dy` does not hold one row for each id.
 pub fn scatter_add(dy: &[f32], ids: &[u32], rows: usize, n: usize) -> Vec<f32> {
     check(ids, rows);
     assert_eq!(dy.len(), ids.len() * n, "gradient rows and ids");
-    let mut table = if ids.len() < rows / 4 {
-        zeros(rows * n)
-    } else {
-        vec![0.0; rows * n]
-    };
+    // SAFETY: every task fills its part with zeros before it adds to it.
+    let mut table = unsafe { unfilled(rows * n) };
     if table.is_empty() {
         return table;
     }
@@ -50,6 +45,7 @@ pub fn scatter_add(dy: &[f32], ids: &[u32], rows: usize, n: usize) -> Vec<f32> {
         .par_chunks_mut(range * n)
         .enumerate()
         .for_each(|(task, part)| {
+            part.fill(0.0);
             let owned = task * range..(task + 1) * range;
             for (id, dy) in ids.iter().zip(dy.chunks_exact(n)) {
                 let id = *id as usize;

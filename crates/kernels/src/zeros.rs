@@ -1,8 +1,9 @@
-//! Large buffers of zeros of which few pages are ever written to: the gradient of an embedding table, whose rows are mostly of words
-//! that do not occur, and the moments made of it.
+//! Large buffers of zeros of which few pages are ever written to: the moments of an embedding table's gradient, whose rows are mostly of
+//! words that do not occur.
 //!
 //! Linux maps a page of anonymous memory when it is first written to, and reads zeros there until then. So the pages of such a buffer are
-//! given back before its first use, and whoever goes over it leaves alone what is zero.
+//! given back before its first use, and whoever goes over it leaves alone what is zero. Huge pages, which allocators ask for, would be
+//! filled by the first row in each: the buffer does without.
 
 /// Values of a page, and of the blocks that are looked at as one.
 pub const BLOCK: usize = 1024;
@@ -56,9 +57,13 @@ fn give_back_pages(values: &mut Vec<f32>) -> bool {
     let capacity = values.spare_capacity_mut();
     let (start, length) = whole_pages(capacity.as_ptr().addr(), capacity.len());
     let pages = &mut capacity[start..start + length];
+    let (start, bytes) = (pages.as_mut_ptr().cast(), 4 * length);
     // SAFETY: the pages lie within the vector's own allocation, which holds no value yet. They are private and anonymous, as allocators get
-    // them: such pages read as zeros afterwards.
-    unsafe { libc::madvise(pages.as_mut_ptr().cast(), 4 * length, libc::MADV_DONTNEED) == 0 }
+    // them: such pages read as zeros afterwards. A system without huge pages refuses the first advice, which changes nothing.
+    unsafe {
+        libc::madvise(start, bytes, libc::MADV_NOHUGEPAGE);
+        libc::madvise(start, bytes, libc::MADV_DONTNEED) == 0
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

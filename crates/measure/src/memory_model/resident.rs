@@ -59,16 +59,21 @@ pub(super) enum Runs {
 
 /// The most resident memory of a process that held `held` and whose heap grows to `heap_bytes`.
 ///
-/// The shares and sizes are fitted to the records of the committed runs and to the cells of `tests/program/memory.rs`. The allocator keeps
-/// pages of what is freed, for the next buffer of about that size: the more, the more the sizes vary from batch to batch. And the first passes
-/// touch pages of code, stacks and caches of small buffers.
+/// The shares and sizes are fitted to the cells of `tests/program/memory.rs`. The allocator keeps pages of what is freed, for the next buffer of
+/// about that size: the more, the more the sizes vary from batch to batch. And the first passes touch pages of code, stacks and caches of small
+/// buffers, those of a training more than those that only read.
 fn resident_bytes(held: Holding, heap_bytes: u64, runs: Runs) -> u64 {
-    const FIRST_TOUCHED: f64 = 27e6;
+    const KEPT: f64 = 0.05;
+    const KEPT_OF_VARIETY: f64 = 0.3;
+    const TOUCHED_BY_READING: f64 = 15e6;
+    const TOUCHED_BY_TRAINING: f64 = 33e6;
     let growth = heap_bytes.saturating_sub(held.heap_bytes) as f64;
     let more = match runs {
         Runs::Nothing => 0.0,
-        Runs::Reading => 0.1 * growth + FIRST_TOUCHED.min(0.8 * growth),
-        Runs::Training { variety } => (0.1 + 0.2 * variety) * growth + FIRST_TOUCHED,
+        Runs::Reading => KEPT * growth + TOUCHED_BY_READING.min(0.8 * growth),
+        Runs::Training { variety } => {
+            (KEPT + KEPT_OF_VARIETY * variety) * growth + TOUCHED_BY_TRAINING
+        }
     };
     held.resident_bytes + (growth + more) as u64
 }

@@ -103,8 +103,7 @@ pub fn training(of: &Training<'_>) -> PredictedMemory {
     of.held.predicted(most, runs, untouched(of, &most))
 }
 
-/// Bytes of the word embeddings' gradient and moments that take no memory: pages of words that do not occur are never written to
-/// (`kernels::zeros`).
+/// Bytes of the word embeddings' moments that take no memory: pages of words that do not occur are never written to (`kernels::zeros`).
 fn untouched(of: &Training<'_>, most: &Bytes) -> u64 {
     const LEAST: u64 = 1 << 20;
     const PAGE: f64 = 4096.0;
@@ -118,18 +117,12 @@ fn untouched(of: &Training<'_>, most: &Bytes) -> u64 {
         let share = 1.0 - words.min(rows) as f64 / rows as f64;
         share.powf(1.0 + PAGE / row as f64)
     };
-    let of_table = |share: f64| (share * table as f64) as u64;
     let tokens = of.first_epoch.iter().map(BatchShape::tokens).max();
-    let tokens = tokens.unwrap_or(0);
-    let mut bytes = 0;
-    if absent(of.words.min(tokens)) >= 0.5 {
-        bytes += 2 * of_table(absent(of.words));
+    if absent(of.words.min(tokens.unwrap_or(0))) < 0.5 {
+        return 0;
     }
-    // The gradients at the peak are those of the highest blocks alone, or all.
-    if tokens < rows / 4 && of.first_epoch.len() == 1 && most[Part::Gradients as usize] >= table {
-        bytes += of_table(absent(of.words.min(tokens)));
-    }
-    bytes.min(most[Part::Optimizer as usize] + most[Part::Gradients as usize])
+    let moments = (absent(of.words) * 2.0 * table as f64) as u64;
+    moments.min(most[Part::Optimizer as usize])
 }
 
 /// Texts that a frozen model reads.
