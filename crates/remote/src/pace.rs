@@ -115,6 +115,8 @@ mod tests {
             seconds("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_799),
             Some(1.0)
         );
+        let march = "Fri, 01 Mar 2024 00:00:00 GMT";
+        assert_eq!(seconds(march, 1_709_251_190), Some(10.0));
         for wrong in [
             "soon",
             "-3",

@@ -223,7 +223,7 @@ fn what_another_attempt_would_not_change_is_not_tried_again_and_no_redirect_gets
     assert_eq!(heard.lock().unwrap().len(), 1);
     let (other, never) = serve(|_, _| word("yes"));
     let location = format!("Location: {other}/words\r\n");
-    let (base, _) = serve(move |_, _| http("307 Temporary Redirect", &location, ""));
+    let (base, _) = serve(move |_, _| http("302 Found", &location, ""));
     let said = ask(&client(&base, Ledger::in_memory()), "t")
         .unwrap_err()
         .to_string();

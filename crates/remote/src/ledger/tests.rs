@@ -61,6 +61,7 @@ fn what_a_killed_process_reserved_counts_as_spent_and_its_torn_line_hides_nothin
     file.write_all(b"{\"answer\":{\"request\":\"b\",\"ke")
         .unwrap();
     let ledger = Ledger::open(dir.path()).unwrap();
+    ledger.learn("offers", json!(1)).unwrap();
     assert_eq!(known(&ledger, "a"), Some(kept("yes")));
     assert!(matches!(
         ledger.claim("c", 0.5).unwrap(),
@@ -69,6 +70,7 @@ fn what_a_killed_process_reserved_counts_as_spent_and_its_torn_line_hides_nothin
     let ticket = granted(&ledger, "b", 0.375);
     ledger.settle(ticket, 0.25, Some(kept("no"))).unwrap();
     let later = Ledger::open(dir.path()).unwrap();
+    assert_eq!(later.fact("offers"), Some(json!(1)));
     assert_eq!(known(&later, "b"), Some(kept("no")));
 }
 
