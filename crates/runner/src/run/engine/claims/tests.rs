@@ -1,4 +1,5 @@
 use super::*;
+use std::time::SystemTime;
 
 fn ours(dir: &Path) -> Held {
     match take(dir, "t").unwrap() {
