@@ -1,10 +1,11 @@
 //! The program, with methods that misbehave beside the real ones. Whole-program tests run this binary from outside. `mutate` is a command
-//! of its own: see [`mutation`].
+//! of its own: see [`mutation`]; so is `serve`.
 
 mod mocks;
 mod mutation;
 
 use adapt::Method;
+use clap::Parser;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
@@ -13,8 +14,20 @@ static ALL: LazyLock<Vec<&'static dyn Method>> =
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("mutate") {
-        return mutation::main(arguments);
+    match arguments.next().as_deref() {
+        Some("mutate") => mutation::main(arguments),
+        Some("serve") => serve(),
+        _ => runner::main_with(&ALL),
     }
-    runner::main_with(&ALL)
+}
+
+/// As the program `serve`, in a process of its own.
+fn serve() -> ExitCode {
+    match serve::run(serve::Options::parse_from(std::env::args().skip(1))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

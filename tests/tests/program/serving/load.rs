@@ -1,19 +1,44 @@
 //! Many clients at a time. A minute of them where `ADAPTBENCH_SLOW` is true, some seconds elsewhere.
 
-use super::server::Server;
+use super::client::Client;
 use super::{kept, scratch};
+use crate::harness::program;
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 200;
 
+/// A server in a process of its own, whose memory is nobody else's; it ends with this.
+struct Alone(Child);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(arguments: &[&str]) -> (Alone, SocketAddr) {
+    let child = program(arguments).stdout(Stdio::piped()).spawn();
+    let mut server = Alone(child.unwrap());
+    let mut said = String::new();
+    let output = server.0.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut said).unwrap();
+    let address = said.trim().strip_prefix("listening on http://");
+    (server, address.unwrap().parse().unwrap())
+}
+
 /// What one client saw: seconds of each answer, and what was wrong.
 type Seen = (Vec<f64>, Vec<String>);
 
-fn ask(server: &Server, number: usize, until: Instant) -> Seen {
+fn ask(address: SocketAddr, number: usize, until: Instant) -> Seen {
     let (mut took, mut wrong) = (Vec::new(), Vec::new());
-    let mut client = server.client();
+    let mut client = Client::new(address).unwrap();
     let text = format!("question number {number} about my card");
     let mut first = None;
     while Instant::now() < until {
@@ -36,8 +61,13 @@ fn ask(server: &Server, number: usize, until: Instant) -> Seen {
     (took, wrong)
 }
 
-fn resident(server: &Server) -> f64 {
-    let metrics = server.client().get("/metrics").unwrap().body;
+fn metrics(address: SocketAddr) -> String {
+    let mut client = Client::new(address).unwrap();
+    client.get("/metrics").unwrap().body
+}
+
+fn resident(address: SocketAddr) -> f64 {
+    let metrics = metrics(address);
     let line = metrics
         .lines()
         .find_map(|line| line.strip_prefix("serve_resident_bytes "));
@@ -50,18 +80,21 @@ fn two_hundred_clients_lose_nothing_and_memory_stays_flat() {
     let seconds = if is_slow { 60 } else { 4 };
     let dir = scratch();
     let adapter = kept("finetune-output", "tiny-bert", &dir.path().join("run"));
-    let server = Server::start(&[
+    let adapter = adapter.to_str().unwrap();
+    let (_server, address) = start(&[
+        "serve",
         "--model",
         "tiny-bert",
         "--adapter",
-        adapter.to_str().unwrap(),
+        adapter,
+        "--port",
+        "0",
     ]);
     let round = |length: Duration| -> Vec<Seen> {
         let until = Instant::now() + length;
-        let server = &server;
         thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS)
-                .map(|number| scope.spawn(move || ask(server, number, until)))
+                .map(|number| scope.spawn(move || ask(address, number, until)))
                 .collect();
             clients
                 .into_iter()
@@ -71,9 +104,9 @@ fn two_hundred_clients_lose_nothing_and_memory_stays_flat() {
     };
     // What the first requests of each connection take for good is taken here.
     let first = round(Duration::from_secs(1));
-    let before = resident(&server);
+    let before = resident(address);
     let seen = round(Duration::from_secs(seconds));
-    let after = resident(&server);
+    let after = resident(address);
     let wrong: Vec<&String> = seen
         .iter()
         .chain(&first)
@@ -104,7 +137,7 @@ fn two_hundred_clients_lose_nothing_and_memory_stays_flat() {
     assert!(took.len() >= CLIENTS, "{} answers", took.len());
     assert!(after - before < 8e6, "{before} -> {after} bytes");
     // Every answer that a client saw is one that the server counted, and no other.
-    let metrics = server.client().get("/metrics").unwrap().body;
+    let metrics = metrics(address);
     let all = took.len() + first.iter().map(|(took, _)| took.len()).sum::<usize>();
     let line = format!("serve_requests_total{{route=\"/classify\",status=\"200\"}} {all}\n");
     assert!(metrics.contains(&line), "{line} is not in {metrics}");
