@@ -26,7 +26,7 @@ fn runs() -> Vec<Run> {
         .filter(|dir| is_run(dir))
         .map(|dir| load_run(dir).unwrap())
         .collect();
-    assert!(runs.len() >= 11, "{}", runs.len());
+    assert!(runs.len() >= 9, "{}", runs.len());
     runs
 }
 

@@ -237,7 +237,7 @@ impl Corpus {
     /// Some trials of the committed results, in folders and packed.
     fn make_runs(&self) -> anyhow::Result<()> {
         for name in [
-            "bundled-encoder-8-epochs",
+            "bundled-encoder",
             "minilm-banking77",
             "bundled-default",
         ] {
