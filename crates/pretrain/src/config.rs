@@ -1,7 +1,7 @@
 //! Settings of a pretraining, and what is refused among them before a text is read.
 
 use crate::PretrainError;
-use crate::distil::Teaching;
+use crate::distil::{Teaching, no_teacher};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -293,11 +293,4 @@ impl Pretraining {
     pub fn steps(&self) -> u64 {
         self.tokens.div_ceil(self.tokens_a_step())
     }
-}
-
-/// Why there are no word embeddings from a teacher.
-pub(crate) fn no_teacher() -> PretrainError {
-    PretrainError::Settings(
-        "word embeddings from a teacher, and there is none; give --teacher MODEL, or other --embeddings".to_owned(),
-    )
 }

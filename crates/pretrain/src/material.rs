@@ -1,6 +1,6 @@
 //! What a pretraining is made of, once its tokenizer is there, and what a teacher adds to it.
 
-use crate::config::{self, Embeddings, Pretraining, Source};
+use crate::config::{Embeddings, Pretraining, Source};
 use crate::corpus::Corpus;
 use crate::distil::{self, About, Asked, Instructor, Student, Teach};
 use crate::first_weights::{self, FirstWords};
@@ -54,7 +54,7 @@ impl<'a> Material<'a> {
                 let texts = [self.corpus, self.held_out];
                 let (lessons, instructor) =
                     distil::prepare(teaching, self.dir, texts, student, device, &mut tell)?;
-                Ok((Objective::Taught(lessons), Some(instructor)))
+                Ok((Objective::Taught(Box::new(lessons)), Some(instructor)))
             }
             Objective::Causal(causal) => {
                 let (dir, tokenizer) = (self.dir, self.tokenizer);
@@ -96,7 +96,7 @@ impl<'a> Material<'a> {
         Ok(match (self.settings.embeddings, instructor) {
             (Embeddings::Random, _) => FirstWords::Random,
             (Embeddings::Cooccurrence, _) => FirstWords::Cooccurrence,
-            (Embeddings::Teacher, None) => return Err(config::no_teacher()),
+            (Embeddings::Teacher, None) => return Err(distil::no_teacher()),
             (Embeddings::Teacher, Some(instructor)) => {
                 let (vocab, width) = (self.shape.vocab, self.shape.embedding);
                 let rows = instructor.word_rows(self.tokenizer, vocab, width)?;

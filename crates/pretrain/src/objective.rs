@@ -20,7 +20,7 @@ pub(crate) enum Objective<'a> {
     /// The next token.
     Causal(Causal<'a>),
     /// Masked tokens, and what a teacher said of the text.
-    Taught(Lessons<'a>),
+    Taught(Box<Lessons<'a>>),
 }
 
 /// The special tokens of a masked language model.
@@ -34,7 +34,7 @@ pub(crate) struct Masked {
 /// A causal model's mixture.
 pub(crate) struct Causal<'a> {
     /// `None`: packed text only.
-    pub(crate) episodes: Option<Episodes<'a>>,
+    pub(crate) episodes: Option<Box<Episodes<'a>>>,
     pub(crate) tokenizer: &'a Tokenizer,
     /// What a teacher expects in the text.
     pub(crate) graded: Option<Graded>,

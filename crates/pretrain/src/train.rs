@@ -212,7 +212,8 @@ fn objective<'a>(
     if !shape.causal {
         return Ok(Objective::Masked(prepare::masked(tokenizer, shape)?));
     }
-    let episodes = prepare::is_episodic(settings, shape).then(|| Episodes::of(corpus, labelled));
+    let episodes =
+        prepare::is_episodic(settings, shape).then(|| Box::new(Episodes::of(corpus, labelled)));
     if episodes
         .as_ref()
         .is_some_and(|episodes| !episodes.is_enough())

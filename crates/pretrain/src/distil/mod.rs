@@ -34,6 +34,7 @@ pub(crate) use lesson::{Lesson, Taught, Teach};
 pub(crate) use lessons::Lessons;
 pub(crate) use logits::Expected;
 use teacher::Teacher;
+pub(crate) use teaching::no_teacher;
 pub use teaching::{Signal, Teaching};
 
 /// Excerpts of held-out text that the student is compared with the teacher on, at most.
@@ -173,7 +174,7 @@ impl Instructor {
     ) -> Result<Vec<Option<Vec<f32>>>, PretrainError> {
         match &self.teacher {
             Some(teacher) => words::rows(teacher, &self.bases, tokenizer, vocab, width),
-            None => Err(crate::config::no_teacher()),
+            None => Err(no_teacher()),
         }
     }
 }

@@ -169,3 +169,10 @@ impl Signal {
         }
     }
 }
+
+/// Why there are no word embeddings from a teacher.
+pub(crate) fn no_teacher() -> PretrainError {
+    PretrainError::Settings(
+        "word embeddings from a teacher, and there is none; give --teacher MODEL, or other --embeddings".to_owned(),
+    )
+}
