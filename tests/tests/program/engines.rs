@@ -136,14 +136,11 @@ fn an_engine_of_ones_own_runs_what_is_listed_and_the_records_are_those_of_one_pr
     let first = listed(dir.path());
     assert_eq!(first.len(), 2, "{first:?}");
     let all = fs::read_to_string(dir.path().join("jobs/trials.tsv")).unwrap();
-    let later = all
+    let mut all = all
         .lines()
         .skip(1)
         .map(|line| line.split('\t').next().unwrap());
-    let later = later
-        .into_iter()
-        .find(|id| !first.iter().any(|f| f == id))
-        .unwrap();
+    let later = all.find(|id| !first.iter().any(|f| f == id)).unwrap();
     let early = engine(&["trial"], dir.path(), &[later]);
     assert_eq!(early.code, Some(75), "{}", early.stderr);
     assert!(
