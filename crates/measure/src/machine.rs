@@ -17,9 +17,7 @@ pub fn machine(uses_gpu: bool) -> Machine {
             .flatten()
             .map(|(name, _driver)| name),
         engine: job.is_some().then(|| "slurm".to_owned()),
-        node: job
-            .as_ref()
-            .and_then(|_| env::var("SLURMD_NODENAME").ok()),
+        node: job.as_ref().and_then(|_| env::var("SLURMD_NODENAME").ok()),
         job,
         side_by_side: None,
     }
