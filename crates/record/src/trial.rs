@@ -1,8 +1,8 @@
 //! What a trial is (`TrialSpec`) and what came of it (`TrialRecord`), one row of `trials.csv`.
 
 use crate::{
-    Attempt, Calibration, CurvePoint, Machine, Notes, Outcome, PhaseCost, PredictedMemory, Predictions, Reading,
-    TrialBudget,
+    Attempt, Calibration, CurvePoint, Machine, Notes, Outcome, PhaseCost, PredictedMemory,
+    Predictions, Reading, TrialBudget,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
