@@ -169,7 +169,7 @@ pub fn ids_on_record(run_dir: &Path) -> Result<HashSet<String>, StoreError> {
 
 /// `of` each, in order. On all cores: a large run has hundreds of thousands of small files.
 fn in_parallel<I: Sync, T: Send>(items: &[I], of: impl Fn(&I) -> T + Sync) -> Vec<T> {
-    items.par_iter().map(|item| of(item)).collect()
+    items.par_iter().map(&of).collect()
 }
 
 /// Writes the records and predictions of the run in `run_dir` as `out`'s archive, and its `run.json` beside it.

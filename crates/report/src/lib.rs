@@ -186,7 +186,7 @@ fn draw<T: Send>(
     charts: &[plot::Chart],
     of: impl Fn(&plot::Chart) -> Result<T, ReportError> + Sync,
 ) -> Result<Vec<T>, ReportError> {
-    charts.par_iter().map(|chart| of(chart)).collect()
+    charts.par_iter().map(&of).collect()
 }
 
 /// The tables that every report has.
