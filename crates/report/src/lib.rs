@@ -35,11 +35,11 @@ mod tables;
 mod text;
 
 pub use break_even::{BreakEven, CostLine, Crossing, PredictSource, break_even};
+pub use calibration::ArmCalibration;
 pub use compare::{
     ArmComparison, Change, Changed, Changes, Gate, Machines, Noise, Only, Ratio, RunComparison,
     compare, comparison_table, gate, gate_text,
 };
-pub use calibration::ArmCalibration;
 pub use costs::{Costs, Neighbours};
 pub use error::ReportError;
 pub use label_curves::{ArmCurve, ArmPoint, LabelCurves, PairCurve, label_curves};
@@ -47,8 +47,8 @@ pub use large::MOST_SHOWN;
 pub use plot::pareto_front;
 pub use readme::{replace_between, update_readme};
 pub use recommend::{
-    Advice, Alternative, Basis, Candidate, Cost, Decision, Limits, Question, Refused, Scored, Spending,
-    advice_json, advice_lines, advice_text, decide, recommend, recommend_shown,
+    Advice, Alternative, Basis, Candidate, Cost, Decision, Limits, Question, Refused, Scored,
+    Spending, advice_json, advice_lines, advice_text, decide, recommend, recommend_shown,
 };
 pub use record::{Predictions, Trial, store};
 pub use replicate::{Claim, Judged, Verdict, judge, judged_table};
@@ -123,7 +123,11 @@ fn write_folder(run: &Run, dir: &Path, most: usize) -> Result<Written, ReportErr
     let mut label_figures = Vec::new();
     for chart in plot::label_charts(&labels, &run.info.methods) {
         let svg = chart.svg()?;
-        drawn.push(save(&plots, &format!("{}.svg", chart.name), svg.as_bytes())?);
+        drawn.push(save(
+            &plots,
+            &format!("{}.svg", chart.name),
+            svg.as_bytes(),
+        )?);
         drawn.push(chart.write_png(&plots)?);
         let name = chart.name;
         label_figures.push(page::Figure { name, svg });
@@ -147,7 +151,12 @@ fn write_folder(run: &Run, dir: &Path, most: usize) -> Result<Written, ReportErr
         figures.push(Some(shown));
     }
     remove_stale(&plots, &drawn)?;
-    let page = page::html(run, &summaries, &figures, &label_sections(&labels, &label_figures));
+    let page = page::html(
+        run,
+        &summaries,
+        &figures,
+        &label_sections(&labels, &label_figures),
+    );
     let page = save(dir, "report.html", page.as_bytes())?;
     files.push(page.clone());
     files.extend(drawn);
@@ -164,7 +173,10 @@ fn write_compact(run: &Run, dir: &Path, most: usize) -> Result<Written, ReportEr
     let labels = label_curves(run, &summaries);
     let mut files = write_tables(run, &summaries, &labels, dir, most)?;
     let plots = dir.join("plots");
-    let charts = charts(run, &summaries, most).into_iter().flatten().flatten();
+    let charts = charts(run, &summaries, most)
+        .into_iter()
+        .flatten()
+        .flatten();
     let charts = charts.chain(plot::label_charts(&labels, &run.info.methods));
     let kept: Vec<plot::Chart> = charts.filter(plot::Chart::is_kept_compact).collect();
     let drawn = draw(&kept, |chart| {
@@ -229,7 +241,9 @@ fn write_tables(
 /// What the page says of each label curve, with its charts; those of all of them stand in the first.
 fn label_sections(labels: &[LabelCurves], figures: &[page::Figure]) -> String {
     let own = |curves: &LabelCurves, figure: &page::Figure| {
-        figure.name.starts_with(&format!("{}--label-curves", curves.slug))
+        figure
+            .name
+            .starts_with(&format!("{}--label-curves", curves.slug))
     };
     let is_of_all = |figure: &page::Figure| !labels.iter().any(|curves| own(curves, figure));
     let sections = labels.iter().enumerate().map(|(at, curves)| {
@@ -257,7 +271,10 @@ fn completed(trial: &Trial) -> record::TrialRecord {
 /// The charts of each group that is shown in full.
 fn charts(run: &Run, summaries: &[GroupSummary], most: usize) -> Vec<Option<Vec<plot::Chart>>> {
     let groups = run.groups();
-    let pairs = groups.iter().zip(summaries).zip(large::in_full(summaries, most));
+    let pairs = groups
+        .iter()
+        .zip(summaries)
+        .zip(large::in_full(summaries, most));
     pairs
         .map(|((group, summary), shown)| {
             shown.then(|| plot::charts(group, summary, &run.info.methods))

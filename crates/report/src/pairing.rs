@@ -128,7 +128,10 @@ pub(crate) fn titles<'a>(
     let names = names(Group::model_identity)
         .into_iter()
         .zip(names(Group::task_identity));
-    let points = first.iter().chain(own.iter().copied()).map(|group| group.point);
+    let points = first
+        .iter()
+        .chain(own.iter().copied())
+        .map(|group| group.point);
     let named = names.zip(points);
     let mut titles = named.map(|((model, task), point)| title(&model, &task, point));
     let of_first: Vec<String> = titles.by_ref().take(first.len()).collect();

@@ -39,8 +39,8 @@ use tokenizers::{Encoding, TruncationDirection};
 
 pub use errors::{TokenizeError, TokenizerError};
 pub(crate) use files::TOKENIZER_FILES;
-pub use spans::Spanned;
 use pieces::{Cuts, Keep};
+pub use spans::Spanned;
 use special::SpecialTokens;
 use truncate::{cut, longest_first};
 

@@ -236,11 +236,7 @@ impl Corpus {
 
     /// Some trials of the committed results, in folders and packed.
     fn make_runs(&self) -> anyhow::Result<()> {
-        for name in [
-            "bundled-encoder",
-            "minilm-banking77",
-            "bundled-default",
-        ] {
+        for name in ["bundled-encoder", "minilm-banking77", "bundled-default"] {
             let from = repository().join("results").join(name);
             let run = self.root.join("runs").join(name);
             fs::create_dir_all(&run)?;

@@ -413,7 +413,10 @@ mod tests {
     fn the_points_of_a_curve_are_nested_draws_that_every_method_shares() {
         let rows = (0..60).map(|i| format!("text {i}\t{}\n", ["a", "b", "c"][i % 3]));
         let file = format!("text\tlabel\n{}", rows.collect::<String>());
-        let files = [("train.tsv", file.as_bytes()), ("test.tsv", file.as_bytes())];
+        let files = [
+            ("train.tsv", file.as_bytes()),
+            ("test.tsv", file.as_bytes()),
+        ];
         let task = task::from_bytes("t", &files).unwrap();
         let rows = |method: &str, limit, seed| -> Vec<u64> {
             let mut spec = TrialSpec {
@@ -422,7 +425,10 @@ mod tests {
                 ..TrialSpec::default()
             };
             spec.budget.train_limit = Some(limit);
-            draw(&task, &spec).iter().map(|example| example.row).collect()
+            draw(&task, &spec)
+                .iter()
+                .map(|example| example.row)
+                .collect()
         };
         let few = rows("x", 8, 4);
         assert_eq!(rows("x", 16, 4)[..8], few);
