@@ -10,8 +10,11 @@ const POINTS: [u64; 5] = [8, 32, 128, 512, 2048];
 const SEEDS: u64 = 3;
 const ROWS: u64 = 900;
 
+/// A method, and its accuracy at so many labels.
+type MadeUp = (&'static str, fn(f64) -> f64);
+
 /// What each method has at `labels`: the first is overtaken by the second at 128 labels, the third is behind throughout.
-const ARMS: [(&str, fn(f64) -> f64); 3] = [
+const ARMS: [MadeUp; 3] = [
     ("oak-frozen", |_| 0.70),
     ("lime", |labels| 0.70 + 0.03 * (labels / 128.0).log2()),
     ("ash-count", |_| 0.45),
