@@ -4,7 +4,6 @@ use crate::run::{Arm, Group, Run};
 use crate::search::Search;
 use crate::standing::points;
 use crate::statistics::{self, Answers, Interval, Paired};
-use crate::units;
 use serde::{Deserialize, Serialize};
 
 /// What a publication says, in a form that a run can agree with or not. Accuracies and differences are in points.

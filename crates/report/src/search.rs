@@ -3,7 +3,7 @@
 
 mod table;
 
-pub(crate) use table::{COLUMNS, HEADINGS, legend, rows};
+pub(crate) use table::{HEADINGS, legend, rows};
 
 use crate::run::Arm;
 use crate::statistics::{Interval, critical};

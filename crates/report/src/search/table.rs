@@ -5,7 +5,7 @@ use crate::run::{Arm, Group};
 use crate::units;
 
 /// How many columns the table has.
-pub(crate) const COLUMNS: usize = 8;
+const COLUMNS: usize = 8;
 
 /// Headings of [`rows`].
 pub(crate) const HEADINGS: [&str; COLUMNS] = [
