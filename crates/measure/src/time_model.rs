@@ -23,7 +23,7 @@ const WEIGHTS_SHARE: f64 = 0.69;
 const FROZEN_SHARE: f64 = 0.74;
 
 /// Half of the committed runs' trainings take as long as predicted within this share.
-pub const TYPICAL_ERROR: f64 = 0.13;
+pub const TYPICAL_ERROR: f64 = 0.14;
 
 /// Seconds of `work` at `rate` operations a second.
 pub fn seconds(work: &Work, rate: f64) -> f64 {

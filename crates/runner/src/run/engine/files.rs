@@ -163,7 +163,7 @@ mod tests {
         assert!(error.contains("run.json"), "{error}");
         let info = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../../results/minilm-sst2/run.json"
+            "/../../results/minilm-sst2-tuned/run.json"
         );
         std::fs::copy(info, dir.path().join(store::RUN_FILE)).unwrap();
         let listed = |id: &str, search: Option<&str>| Listed {
