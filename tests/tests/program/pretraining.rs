@@ -75,8 +75,13 @@ fn pretraining_hands_its_arguments_over_to_its_program_and_ends_as_it_does() {
 fn a_run_takes_a_model_that_was_pretrained_here() {
     let dir = scratch();
     let corpus = dir.path().join("books.txt");
-    let book = "There was a red rose in the garden that day. Nobody had seen it.\n".repeat(60);
-    fs::write(&corpus, format!("{book}\n").repeat(4)).unwrap();
+    // The same text twice would count once.
+    let book = |colour: &str| {
+        let line =
+            format!("There was a {colour} rose in the garden that day. Nobody had seen it.\n");
+        line.repeat(60) + "\n"
+    };
+    fs::write(&corpus, ["red", "white", "pale", "dark"].map(book).concat()).unwrap();
     let settings = Pretraining {
         source: Source::New(Sizes {
             family: Family::Bert,

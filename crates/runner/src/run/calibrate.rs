@@ -77,7 +77,7 @@ mod tests {
         let task = task::from_bytes("t", &files).unwrap();
         let answers = |n: usize| -> Vec<Vec<f32>> {
             let row = |i: usize| {
-                let said = (i % 2) ^ usize::from(i % 5 == 0);
+                let said = (i % 2) ^ usize::from(i.is_multiple_of(5));
                 let mut row = vec![0.02_f32.ln(); 2];
                 row[said] = 0.98_f32.ln();
                 row
