@@ -6,7 +6,9 @@ use crate::tape::Tape;
 const NORM: [usize; 3] = [2, 5, 7];
 
 /// Operations whose result can be computed again, of one leaf and a vector for the norms.
-fn sources() -> Vec<(&'static str, fn(&Leaves) -> Tensor<3>)> {
+type Source = fn(&Leaves) -> Tensor<3>;
+
+fn sources() -> Vec<(&'static str, Source)> {
     vec![
         ("RMS norm", |l| rms_norm(l.leaf(NORM), l.leaf([7]), 1e-5)),
         ("layer norm", |l| {
