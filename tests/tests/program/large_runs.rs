@@ -19,7 +19,7 @@ const SMALL: Size = Size {
     rows: 120,
 };
 
-/// Seconds of reading and reporting a run of this size, of two attempts the shorter.
+/// Seconds of reading and reporting a run of this size, of three attempts the shortest.
 fn seconds(size: Size) -> f64 {
     let dir = scratch();
     write_run(dir.path(), size).unwrap();
