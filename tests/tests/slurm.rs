@@ -325,7 +325,8 @@ fn forty_trials_are_those_of_one_process(cluster: &Cluster, many: &Path, one: &P
             |out: &Path| fs::read(store::trial_dir(out, id).join("predictions.csv")).unwrap();
         assert!(table(many) == table(one), "{id}");
     }
-    assert!(nodes.len() > 2, "{nodes:?}");
+    // How many of the four is Slurm's choice: the other runs keep some of them busy, and one dies.
+    assert!(nodes.len() > 1, "{nodes:?}");
     let status = cluster
         .program(&["status", many.to_str().unwrap()])
         .output()
